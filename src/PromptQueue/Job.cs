@@ -1,0 +1,44 @@
+namespace LlmPipeline;
+
+/// <summary>One prompt to be completed, as it is enqueued and as a worker gets it back.</summary>
+public sealed record Job
+{
+    /// <summary>Unique in the queue; up to 256 bytes of printable text without <c>{ }</c>. A batch's jobs are <c>&lt;batch&gt;.&lt;row&gt;</c>.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>The queue, which is the model's name.</summary>
+    public required string Queue { get; init; }
+
+    /// <summary>What to ask of the LLM.</summary>
+    public required JobWork Work { get; init; }
+
+    /// <summary>How soon it is claimed beside others.</summary>
+    public Lane Lane { get; init; } = Lane.Normal;
+
+    /// <summary>The batch that it belongs to; null for a single job.</summary>
+    public string? Batch { get; init; }
+
+    /// <summary>Its number in the batch, from 1 and without gaps; 0 for a single job.</summary>
+    public int Row { get; init; }
+
+    /// <summary>The submitter's own name for it, copied to the result; null for none.</summary>
+    public string? CustomId { get; init; }
+
+    /// <summary>How often the LLM work is started at most before the job fails.</summary>
+    public int MaxAttempts { get; init; } = 8;
+
+    /// <summary>How long a single call may take; null for the deployment's own limit.</summary>
+    public TimeSpan? AttemptTimeout { get; init; }
+
+    /// <summary>When it is no longer wanted; null for never. Past it, the job ends as expired.</summary>
+    public DateTimeOffset? Deadline { get; init; }
+
+    /// <summary>When it was enqueued, by the enqueuer's clock; set by <c>EnqueueAsync</c> when left out.</summary>
+    public DateTimeOffset Enqueued { get; init; }
+
+    /// <summary>The submitter's own data, copied along; null for none.</summary>
+    public IReadOnlyDictionary<string, string>? Metadata { get; init; }
+
+    /// <summary>The W3C <c>traceparent</c> of whoever enqueued it; null for none.</summary>
+    public string? TraceParent { get; init; }
+}

@@ -1,0 +1,84 @@
+namespace LlmPipeline;
+
+/// <summary>How a job ended.</summary>
+public enum ResultStatus
+{
+    /// <summary>With a completion.</summary>
+    Completed,
+
+    /// <summary>With an error that stays.</summary>
+    Failed,
+
+    /// <summary>Because somebody asked for it.</summary>
+    Cancelled,
+
+    /// <summary>Because its deadline passed.</summary>
+    Expired,
+}
+
+/// <summary>The stored end of a job.</summary>
+public sealed record JobResult
+{
+    /// <summary>The job.</summary>
+    public required string JobId { get; init; }
+
+    /// <summary>How it ended.</summary>
+    public required ResultStatus Status { get; init; }
+
+    /// <summary>The provider's body, byte for byte as received; empty when there was no HTTP answer.</summary>
+    public ReadOnlyMemory<byte> Response { get; init; }
+
+    /// <summary>What is known beside the body.</summary>
+    public required ResultMeta Meta { get; init; }
+}
+
+/// <summary>What is known of a result beside the provider's body.</summary>
+public sealed record ResultMeta
+{
+    /// <summary>The submitter's own name for the job.</summary>
+    public string? CustomId { get; init; }
+
+    /// <summary>The provider's id of the request (<c>x-request-id</c>).</summary>
+    public string? RequestId { get; init; }
+
+    /// <summary>The HTTP status of the last answer; null when there was none.</summary>
+    public int? StatusCode { get; init; }
+
+    /// <summary>Why it failed, when it did not end with an HTTP answer or beside it.</summary>
+    public ResultError? Error { get; init; }
+
+    /// <summary>The model that was asked for: the queue.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>The deployment that answered.</summary>
+    public string? Deployment { get; init; }
+
+    /// <summary>Tokens of the prompt, as the provider counted them.</summary>
+    public long InputTokens { get; init; }
+
+    /// <summary>Of these, tokens that the provider had cached.</summary>
+    public long CachedTokens { get; init; }
+
+    /// <summary>Tokens of the completion, as the provider counted them.</summary>
+    public long OutputTokens { get; init; }
+
+    /// <summary>What the call cost, in the price table's currency; null when no price is known.</summary>
+    public decimal? Cost { get; init; }
+
+    /// <summary>How often the LLM work was started.</summary>
+    public int Attempts { get; init; }
+
+    /// <summary>When the job was enqueued, Unix ms.</summary>
+    public long Enqueued { get; init; }
+
+    /// <summary>When the last call was started, Unix ms; 0 when none was.</summary>
+    public long Started { get; init; }
+
+    /// <summary>When the result was stored, Unix ms.</summary>
+    public long Finished { get; init; }
+}
+
+/// <summary>Why a job failed.</summary>
+/// <param name="Code">A code of the batch format, such as <c>batch_expired</c>, or of the provider.</param>
+/// <param name="Message">For people.</param>
+public sealed record ResultError(string Code, string Message);
