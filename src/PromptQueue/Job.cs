@@ -30,6 +30,9 @@ public sealed record Job
     /// <summary>How long a single call may take; null for the deployment's own limit.</summary>
     public TimeSpan? AttemptTimeout { get; init; }
 
+    /// <summary>How long it waits before it may be claimed. Not kept: a claimed job reads zero here.</summary>
+    public TimeSpan Delay { get; init; }
+
     /// <summary>When it is no longer wanted; null for never. Past it, the job ends as expired.</summary>
     public DateTimeOffset? Deadline { get; init; }
 

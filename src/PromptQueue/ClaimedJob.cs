@@ -1,0 +1,53 @@
+namespace LlmPipeline;
+
+/// <summary>A job that this process holds under a lease.</summary>
+/// <param name="Job">What is to be done.</param>
+/// <param name="Partition">The partition that it lies in.</param>
+/// <param name="Token">The fence of this claim: settling and renewing need it.</param>
+/// <param name="Attempts">Attempts charged before this claim.</param>
+/// <param name="Lost">How often a lease on it was lost.</param>
+public sealed record ClaimedJob(Job Job, int Partition, string Token, int Attempts, int Lost);
+
+/// <summary>What a claim brought.</summary>
+/// <param name="Jobs">The jobs; none when nothing waits.</param>
+/// <param name="NextDue">How long until a delayed job is due; null when none is delayed.</param>
+public sealed record ClaimResult(IReadOnlyList<ClaimedJob> Jobs, TimeSpan? NextDue);
+
+/// <summary>What a settle call found.</summary>
+public enum SettleOutcome
+{
+    /// <summary>The claim has ended as asked.</summary>
+    Settled,
+
+    /// <summary>The job had ended before.</summary>
+    AlreadyEnded,
+
+    /// <summary>The claim is no longer this process's: its lease was lost.</summary>
+    SomeoneElses,
+}
+
+/// <summary>What became of an enqueued job.</summary>
+public enum EnqueueOutcome
+{
+    /// <summary>It waits now.</summary>
+    Added,
+
+    /// <summary>It was there already: waiting, delayed or running.</summary>
+    AlreadyThere,
+
+    /// <summary>It has ended already: its result stands, or has expired.</summary>
+    Ended,
+}
+
+/// <summary>How a completed claim is counted.</summary>
+public enum EndState
+{
+    /// <summary>With a completion.</summary>
+    Completed = 1,
+
+    /// <summary>Past its deadline; counted among the failed.</summary>
+    Expired = 2,
+
+    /// <summary>Because it was asked for.</summary>
+    Cancelled = 3,
+}

@@ -1,0 +1,171 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace LlmPipeline;
+
+/// <summary>
+/// A job as bytes: the lane (<c>1</c> high, <c>2</c> normal, <c>3</c> low: the scripts read it), the format (<c>1</c>), the head's length as a
+/// 7-bit varint, the head as JSON, and for a request the body as it is.
+/// </summary>
+internal static class Envelope
+{
+    private const byte Format = (byte)'1';
+
+    public static byte[] Encode(Job job)
+    {
+        var body = job.Work is RequestWork request ? request.Body : default;
+        var head = JsonSerializer.SerializeToUtf8Bytes(ToHead(job), EnvelopeJson.Default.EnvelopeHead);
+        var length = VarintLength(head.Length);
+        var bytes = new byte[2 + length + head.Length + body.Length];
+        bytes[0] = (byte)('1' + (int)job.Lane);
+        bytes[1] = Format;
+        var at = 2;
+        for (var rest = head.Length; ; rest >>= 7)
+        {
+            bytes[at++] = (byte)(rest < 0x80 ? rest : (rest & 0x7F) | 0x80);
+            if (rest < 0x80)
+                break;
+        }
+
+        head.CopyTo(bytes, at);
+        body.Span.CopyTo(bytes.AsSpan(at + head.Length));
+        return bytes;
+    }
+
+    /// <exception cref="FormatException">The bytes are no envelope of this format.</exception>
+    public static Job Decode(string queue, string id, ReadOnlyMemory<byte> envelope)
+    {
+        var bytes = envelope.Span;
+        if (bytes.Length < 4 || bytes[0] is < (byte)'1' or > (byte)'3' || bytes[1] != Format)
+            throw new FormatException($"job {id} of queue {queue} was written in a format that this version doesn't know");
+        int at = 2, length = 0, shift = 0;
+        while (true)
+        {
+            if (at == bytes.Length || shift > 28)
+                throw new FormatException($"job {id} of queue {queue} is cut");
+            var next = bytes[at++];
+            length |= (next & 0x7F) << shift;
+            shift += 7;
+            if (next < 0x80)
+                break;
+        }
+
+        if (length > bytes.Length - at)
+            throw new FormatException($"job {id} of queue {queue} is cut");
+        EnvelopeHead? head;
+        try
+        {
+            head = JsonSerializer.Deserialize(bytes.Slice(at, length), EnvelopeJson.Default.EnvelopeHead);
+        }
+        catch (JsonException e)
+        {
+            throw new FormatException($"job {id} of queue {queue} has a broken head", e);
+        }
+
+        return ToJob(queue, id, (Lane)(bytes[0] - '1'), head!, envelope[(at + length)..]);
+    }
+
+    private static int VarintLength(int value) => value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : 4;
+
+    private static EnvelopeHead ToHead(Job job)
+    {
+        var prompt = job.Work as PromptWork;
+        return new EnvelopeHead
+        {
+            Path = (job.Work as RequestWork)?.Path,
+            Function = prompt?.Function,
+            Sha = prompt?.Sha,
+            Variables = prompt?.Variables,
+            System = prompt?.System,
+            Settings = prompt?.Settings,
+            Batch = job.Batch,
+            Row = job.Row,
+            CustomId = job.CustomId,
+            MaxAttempts = job.MaxAttempts,
+            AttemptTimeout = (long?)job.AttemptTimeout?.TotalMilliseconds,
+            Deadline = job.Deadline?.ToUnixTimeMilliseconds(),
+            Enqueued = job.Enqueued.ToUnixTimeMilliseconds(),
+            Metadata = job.Metadata,
+            TraceParent = job.TraceParent,
+        };
+    }
+
+    private static Job ToJob(string queue, string id, Lane lane, EnvelopeHead head, ReadOnlyMemory<byte> body) => new()
+    {
+        Id = id,
+        Queue = queue,
+        Lane = lane,
+        Work = head.Path is not null
+            ? new RequestWork { Path = head.Path, Body = body }
+            : new PromptWork
+            {
+                Function = head.Function ?? "",
+                Sha = head.Sha ?? "",
+                Variables = head.Variables ?? new Dictionary<string, string>(),
+                System = head.System,
+                Settings = head.Settings,
+            },
+        Batch = head.Batch,
+        Row = head.Row,
+        CustomId = head.CustomId,
+        MaxAttempts = head.MaxAttempts,
+        AttemptTimeout = head.AttemptTimeout is { } timeout ? TimeSpan.FromMilliseconds(timeout) : null,
+        Deadline = head.Deadline is { } deadline ? DateTimeOffset.FromUnixTimeMilliseconds(deadline) : null,
+        Enqueued = DateTimeOffset.FromUnixTimeMilliseconds(head.Enqueued),
+        Metadata = head.Metadata,
+        TraceParent = head.TraceParent,
+    };
+}
+
+/// <summary>The head of an envelope; short names, because each job carries them.</summary>
+internal sealed record EnvelopeHead
+{
+    [JsonPropertyName("p")]
+    public string? Path { get; init; }
+
+    [JsonPropertyName("f")]
+    public string? Function { get; init; }
+
+    [JsonPropertyName("s")]
+    public string? Sha { get; init; }
+
+    [JsonPropertyName("v")]
+    public IReadOnlyDictionary<string, string>? Variables { get; init; }
+
+    [JsonPropertyName("y")]
+    public string? System { get; init; }
+
+    [JsonPropertyName("o")]
+    public IReadOnlyDictionary<string, JsonElement>? Settings { get; init; }
+
+    [JsonPropertyName("b")]
+    public string? Batch { get; init; }
+
+    [JsonPropertyName("r")]
+    public int Row { get; init; }
+
+    [JsonPropertyName("c")]
+    public string? CustomId { get; init; }
+
+    [JsonPropertyName("m")]
+    public int MaxAttempts { get; init; }
+
+    [JsonPropertyName("t")]
+    public long? AttemptTimeout { get; init; }
+
+    [JsonPropertyName("d")]
+    public long? Deadline { get; init; }
+
+    [JsonPropertyName("e")]
+    public long Enqueued { get; init; }
+
+    [JsonPropertyName("x")]
+    public IReadOnlyDictionary<string, string>? Metadata { get; init; }
+
+    [JsonPropertyName("w")]
+    public string? TraceParent { get; init; }
+}
+
+[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault)]
+[JsonSerializable(typeof(EnvelopeHead))]
+internal sealed partial class EnvelopeJson : JsonSerializerContext;

@@ -1,0 +1,27 @@
+using System.IO.Hashing;
+using System.Text;
+
+namespace LlmPipeline;
+
+/// <summary>Names of queues and jobs: which are allowed, and where they lie.</summary>
+public static class Names
+{
+    /// <summary>The longest name, in bytes of UTF-8.</summary>
+    public const int MaxBytes = 256;
+
+    /// <summary>The partition of a job: a stable hash of its id, the same in every process and version.</summary>
+    /// <param name="jobId">The job.</param>
+    /// <param name="partitions">The queue's number of partitions.</param>
+    public static int PartitionOf(string jobId, int partitions) =>
+        partitions == 1 ? 0 : (int)(XxHash64.HashToUInt64(Encoding.UTF8.GetBytes(jobId)) % (ulong)partitions);
+
+    /// <summary>What is wrong with a name; null when it is fine.</summary>
+    public static string? Fault(string? name) => name switch
+    {
+        null or "" => "is empty",
+        _ when name.AsSpan().IndexOfAny('{', '}') >= 0 => "holds { or }",
+        _ when name.Any(char.IsControl) => "holds a control character",
+        _ when Encoding.UTF8.GetByteCount(name) > MaxBytes => $"is longer than {MaxBytes} bytes",
+        _ => null,
+    };
+}

@@ -1,0 +1,182 @@
+using StackExchange.Redis;
+
+namespace LlmPipeline;
+
+/// <summary>
+/// The durable queue: takes jobs, and tells where they are. Workers hold its <see cref="QueuePartition"/>s; whoever submitted jobs
+/// together follows them through <see cref="Batches"/>.
+/// </summary>
+public sealed class PromptQueue
+{
+    /// <summary>The layout of the keys; another version is refused.</summary>
+    public const string SchemaVersion = "1";
+
+    private const int JobsPerCall = 500;
+    private const int BytesPerCall = 4 * 1024 * 1024;
+    private readonly RedisConnections _redis;
+    private readonly PromptQueueOptions _options;
+    private readonly TimeProvider _time;
+
+    /// <summary>A queue on the Redis of <paramref name="redis"/>.</summary>
+    public PromptQueue(RedisConnections redis, PromptQueueOptions options, TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(redis);
+        ArgumentNullException.ThrowIfNull(options);
+        _redis = redis;
+        _options = options;
+        _time = time;
+        Batches = new Batches(redis, options, this);
+    }
+
+    /// <summary>Jobs that were submitted together.</summary>
+    public Batches Batches { get; }
+
+    /// <summary>How this process uses the queue.</summary>
+    public PromptQueueOptions Options => _options;
+
+    /// <summary>Enqueues jobs, up to 500 in one call to Redis. Safe to repeat: a job that is there, or has ended, is left alone.</summary>
+    /// <param name="jobs">The jobs; their queues are created when they do not exist.</param>
+    /// <param name="rerunEnded">Runs jobs again that have ended and are gone: for a caller that saw their results expire.</param>
+    /// <param name="cancellationToken">Ends it between two calls; jobs before that are enqueued.</param>
+    /// <returns>What became of each job, in their order.</returns>
+    /// <exception cref="ArgumentException">A name is not allowed, or a job is larger than <see cref="PromptQueueOptions.MaxJobBytes"/>; nothing was enqueued.</exception>
+    /// <exception cref="QueueMismatchException">The queue has another number of partitions or schema version.</exception>
+    public async Task<IReadOnlyList<EnqueueOutcome>> EnqueueAsync(
+        IReadOnlyList<Job> jobs, bool rerunEnded = false, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(jobs);
+        var envelopes = new byte[jobs.Count][];
+        for (var i = 0; i < jobs.Count; i++)
+            envelopes[i] = Checked(jobs[i]);
+        var outcomes = new EnqueueOutcome[jobs.Count];
+        foreach (var group in Enumerable.Range(0, jobs.Count).GroupBy(i => (jobs[i].Queue, Partition: Names.PartitionOf(jobs[i].Id, _options.Partitions), jobs[i].Batch)))
+        {
+            await RegisterAsync(group.Key.Queue).ConfigureAwait(false);
+            foreach (var part in Slices(group, envelopes))
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                await EnqueueAsync(group.Key.Queue, group.Key.Partition, group.Key.Batch, part, jobs, envelopes, rerunEnded, outcomes).ConfigureAwait(false);
+            }
+        }
+
+        return outcomes;
+    }
+
+    /// <summary>The queues that exist.</summary>
+    public async Task<IReadOnlyList<string>> QueuesAsync() =>
+        [.. (await _redis.Commands.SetMembersAsync(QueueKeys.Queues(_options.KeyPrefix)).ConfigureAwait(false)).Select(q => (string)q!).Order(StringComparer.Ordinal)];
+
+    /// <summary>The partitions of a queue: as many as it was created with, or as <see cref="PromptQueueOptions.Partitions"/> says when it does not exist yet.</summary>
+    public async Task<IReadOnlyList<QueuePartition>> PartitionsAsync(string queue)
+    {
+        var meta = new QueueKeys(_options.KeyPrefix, queue, 0).Meta;
+        var found = await _redis.Commands.HashGetAsync(meta, "partitions").ConfigureAwait(false);
+        var count = found.IsNull ? _options.Partitions : (int)found;
+        return [.. Enumerable.Range(0, count).Select(p => new QueuePartition(_redis, _options, queue, p, count))];
+    }
+
+    /// <summary>Where the jobs of a queue are.</summary>
+    public async Task<QueueStats> StatsAsync(string queue)
+    {
+        var sums = new long[6];
+        foreach (var partition in await PartitionsAsync(queue).ConfigureAwait(false))
+        {
+            var counts = await partition.CountAsync().ConfigureAwait(false);
+            for (var i = 0; i < sums.Length; i++)
+                sums[i] += counts[i];
+        }
+
+        return new QueueStats(sums[0] + sums[1] + sums[2], sums[3], sums[4], sums[5]);
+    }
+
+    /// <summary>Keeps a prompt function's files, so that every worker renders the same ones.</summary>
+    /// <param name="sha">The hash of the files.</param>
+    /// <param name="name">The function's name.</param>
+    /// <param name="files">File name → content.</param>
+    public Task SavePromptAsync(string sha, string name, IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files)
+    {
+        ArgumentNullException.ThrowIfNull(files);
+        return _redis.Commands.HashSetAsync(
+            QueueKeys.Prompt(_options.KeyPrefix, sha),
+            [new HashEntry("", name), .. files.Select(f => new HashEntry(f.Key, f.Value))]);
+    }
+
+    /// <summary>The files of a prompt function that was submitted; null when there is none of that hash.</summary>
+    /// <param name="sha">The hash of the files.</param>
+    public async Task<(string Name, IReadOnlyDictionary<string, ReadOnlyMemory<byte>> Files)?> LoadPromptAsync(string sha)
+    {
+        var entries = await _redis.Commands.HashGetAllAsync(QueueKeys.Prompt(_options.KeyPrefix, sha)).ConfigureAwait(false);
+        if (entries.Length == 0)
+            return null;
+        var name = entries.FirstOrDefault(e => e.Name.Length() == 0).Value;
+        return ((string?)name ?? "", entries.Where(e => e.Name.Length() > 0).ToDictionary(e => (string)e.Name!, e => (ReadOnlyMemory<byte>)(byte[])e.Value!));
+    }
+
+    private byte[] Checked(Job job)
+    {
+        if (Names.Fault(job.Id) is { } fault)
+            throw new ArgumentException($"job id '{job.Id}' {fault}");
+        if (Names.Fault(job.Queue) is { } queueFault)
+            throw new ArgumentException($"queue '{job.Queue}' of job {job.Id} {queueFault}");
+        if (job.Batch is not null && (Names.Fault(job.Batch) is not null || job.Row < 1))
+            throw new ArgumentException($"job {job.Id}: a job of a batch has a row from 1, and its batch a name without {{ }}");
+        var envelope = Envelope.Encode(job.Enqueued == default ? job with { Enqueued = _time.GetUtcNow() } : job);
+        return envelope.Length <= _options.MaxJobBytes
+            ? envelope
+            : throw new ArgumentException($"job {job.Id} has {envelope.Length} bytes, the most is {_options.MaxJobBytes} (MaxJobBytes)");
+    }
+
+    private async Task RegisterAsync(string queue) =>
+        await _redis.Commands.SetAddAsync(QueueKeys.Queues(_options.KeyPrefix), queue).ConfigureAwait(false);
+
+    private static IEnumerable<List<int>> Slices(IEnumerable<int> indexes, byte[][] envelopes)
+    {
+        var slice = new List<int>();
+        var bytes = 0;
+        foreach (var i in indexes)
+        {
+            if (slice.Count == JobsPerCall || (slice.Count > 0 && bytes + envelopes[i].Length > BytesPerCall))
+            {
+                yield return slice;
+                slice = [];
+                bytes = 0;
+            }
+
+            slice.Add(i);
+            bytes += envelopes[i].Length;
+        }
+
+        yield return slice;
+    }
+
+    private async Task EnqueueAsync(
+        string queue, int partition, string? batch, List<int> part, IReadOnlyList<Job> jobs, byte[][] envelopes, bool rerunEnded, EnqueueOutcome[] outcomes)
+    {
+        var keys = new QueueKeys(_options.KeyPrefix, queue, partition);
+        RedisKey[] batchKeys = batch is null ? [] : [keys.Batch(batch), keys.Ended(batch)];
+        var arguments = new List<RedisValue>(6 + (part.Count * 4))
+        {
+            _options.Partitions, SchemaVersion, keys.Wake, QueueScripts.PublishVerb, (long)_options.BatchTtl.TotalSeconds, rerunEnded ? "1" : "0",
+        };
+        foreach (var i in part)
+        {
+            arguments.Add(jobs[i].Id);
+            arguments.Add((long)jobs[i].Delay.TotalMilliseconds);
+            arguments.Add(batch is null ? 0 : jobs[i].Row);
+            arguments.Add(envelopes[i]);
+        }
+
+        var answer = await QueueScripts.RunAsync(
+            QueueScripts.Enqueue, _redis.Commands, queue, _options.Partitions,
+            [keys.Meta, keys.Jobs, .. keys.Waiting, keys.Delayed, .. batchKeys], [.. arguments]).ConfigureAwait(false);
+        for (var n = 0; n < part.Count; n++)
+        {
+            outcomes[part[n]] = (int)answer[n + 1] switch
+            {
+                1 => EnqueueOutcome.Added,
+                0 => EnqueueOutcome.AlreadyThere,
+                _ => EnqueueOutcome.Ended,
+            };
+        }
+    }
+}

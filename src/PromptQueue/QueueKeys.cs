@@ -1,0 +1,68 @@
+using StackExchange.Redis;
+
+namespace LlmPipeline;
+
+/// <summary>The keys of one partition; all share the hash tag <c>{pq:queue:p}</c> and so one cluster slot.</summary>
+internal sealed class QueueKeys
+{
+    private readonly string _tag;
+
+    public QueueKeys(string prefix, string queue, int partition)
+    {
+        _tag = $"{prefix}{{pq:{queue}:{partition}}}";
+        Meta = _tag + ":meta";
+        Jobs = _tag + ":jobs";
+        Waiting = [_tag + ":waiting:high", _tag + ":waiting:normal", _tag + ":waiting:low"];
+        Delayed = _tag + ":delayed";
+        Inflight = _tag + ":inflight";
+        Leases = _tag + ":leases";
+        Workers = _tag + ":workers";
+        Dead = _tag + ":dead";
+        Wake = _tag + ":wake";
+    }
+
+    /// <summary>HASH: partitions, version. Set once, checked by every script.</summary>
+    public RedisKey Meta { get; }
+
+    /// <summary>HASH: id → envelope, until the job has ended (a dead one keeps it).</summary>
+    public RedisKey Jobs { get; }
+
+    /// <summary>LISTs of ids: lanes high, normal, low.</summary>
+    public IReadOnlyList<RedisKey> Waiting { get; }
+
+    /// <summary>ZSET: id → due time, ms.</summary>
+    public RedisKey Delayed { get; }
+
+    /// <summary>ZSET: id → lease deadline, ms. The only in-flight structure.</summary>
+    public RedisKey Inflight { get; }
+
+    /// <summary>HASH: id → <c>token|attempts charged|times lost|worker</c>; the token is empty while nobody holds it.</summary>
+    public RedisKey Leases { get; }
+
+    /// <summary>ZSET: process → last seen, ms.</summary>
+    public RedisKey Workers { get; }
+
+    /// <summary>ZSET: id → time buried, ms.</summary>
+    public RedisKey Dead { get; }
+
+    /// <summary>Channel: says "look", never carries a job.</summary>
+    public string Wake { get; }
+
+    /// <summary>HASH: expected, completed, failed, cancelled of this partition, and how much of the finished list was taken.</summary>
+    public RedisKey Batch(string batch) => $"{_tag}:batch:{batch}";
+
+    /// <summary>Bitmap of 2 bits a row: 0 has not ended, 1 completed, 2 failed or expired, 3 cancelled.</summary>
+    public RedisKey Ended(string batch) => $"{_tag}:ended:{batch}";
+
+    /// <summary>LIST: ids in order of ending.</summary>
+    public RedisKey Finished(string batch) => $"{_tag}:finished:{batch}";
+
+    /// <summary>SET: the queues that exist.</summary>
+    public static RedisKey Queues(string prefix) => prefix + "pq:queues";
+
+    /// <summary>HASH: a batch as a whole.</summary>
+    public static RedisKey WholeBatch(string prefix, string batch) => $"{prefix}pq:batch:{batch}";
+
+    /// <summary>HASH: a prompt function's files: name → content.</summary>
+    public static RedisKey Prompt(string prefix, string sha) => $"{prefix}pq:prompt:{sha}";
+}

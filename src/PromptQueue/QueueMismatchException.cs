@@ -1,0 +1,17 @@
+namespace LlmPipeline;
+
+/// <summary>A queue was created with another number of partitions or by another version of the schema.</summary>
+public sealed class QueueMismatchException(string queue, int partitions, string? foundPartitions, string? foundVersion)
+    : Exception(foundVersion == PromptQueue.SchemaVersion
+        ? $"queue {queue} has {foundPartitions} partitions, not {partitions}: set Partitions to {foundPartitions}, or drain the queue and create it anew"
+        : $"queue {queue} has schema version {foundVersion}, and this program speaks {PromptQueue.SchemaVersion}: use the program's version that matches")
+{
+    /// <summary>The queue.</summary>
+    public string Queue { get; } = queue;
+
+    /// <summary>The number of partitions that the queue has.</summary>
+    public string? FoundPartitions { get; } = foundPartitions;
+
+    /// <summary>The schema version that the queue has.</summary>
+    public string? FoundVersion { get; } = foundVersion;
+}

@@ -1,0 +1,174 @@
+using StackExchange.Redis;
+
+namespace LlmPipeline;
+
+/// <summary>One partition of a queue, as its workers use it. Every verb is one script, and safe to repeat after a lost answer.</summary>
+public sealed class QueuePartition
+{
+    private readonly RedisConnections _redis;
+    private readonly PromptQueueOptions _options;
+    private readonly QueueKeys _keys;
+    private readonly int _partitions;
+
+    internal QueuePartition(RedisConnections redis, PromptQueueOptions options, string queue, int index, int partitions)
+    {
+        _redis = redis;
+        _options = options;
+        _keys = new QueueKeys(options.KeyPrefix, queue, index);
+        _partitions = partitions;
+        Queue = queue;
+        Index = index;
+    }
+
+    /// <summary>The queue.</summary>
+    public string Queue { get; }
+
+    /// <summary>Which of the queue's partitions, from 0.</summary>
+    public int Index { get; }
+
+    /// <summary>The channel that says "look".</summary>
+    internal string Wake => _keys.Wake;
+
+    /// <summary>Takes waiting jobs under a lease.</summary>
+    /// <param name="most">How many at most, up to 500; fewer when their envelopes pass 4 MiB.</param>
+    /// <param name="token">The fence: 128 random bits, new for each claim, the same when a claim is repeated.</param>
+    /// <param name="worker">This process.</param>
+    /// <param name="lane">The lane to start from.</param>
+    /// <param name="repeated">True when the answer to a claim with this token was lost: what it took is answered again.</param>
+    /// <exception cref="QueueMismatchException">The queue has other partitions or another schema version.</exception>
+    public async Task<ClaimResult> ClaimAsync(int most, string token, string worker, Lane lane = Lane.High, bool repeated = false)
+    {
+        var answer = await RunAsync(
+            QueueScripts.Claim, _redis.Commands,
+            [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Delayed, _keys.Inflight, _keys.Leases, _keys.Workers],
+            [Math.Clamp(most, 1, 500), token, (long)_options.Lease.TotalMilliseconds, worker, (int)lane + 1, 4 * 1024 * 1024, repeated ? "1" : "0"]).ConfigureAwait(false);
+        var jobs = new List<ClaimedJob>((answer.Length - 2) / 4);
+        for (var i = 2; i + 3 < answer.Length; i += 4)
+        {
+            var job = Envelope.Decode(Queue, (string)answer[i]!, (byte[])answer[i + 1]!);
+            jobs.Add(new ClaimedJob(job, Index, token, (int)answer[i + 2], (int)answer[i + 3]));
+        }
+
+        var due = (long)answer[1];
+        return new ClaimResult(jobs, due < 0 ? null : TimeSpan.FromMilliseconds(due));
+    }
+
+    /// <summary>Extends leases, and says that <paramref name="worker"/> lives; the latter also without jobs.</summary>
+    /// <param name="worker">This process.</param>
+    /// <param name="jobs">The claims to extend, up to 500.</param>
+    /// <returns>For each job whether it is still held.</returns>
+    public async Task<IReadOnlyList<bool>> RenewAsync(string worker, IReadOnlyList<ClaimedJob> jobs)
+    {
+        ArgumentNullException.ThrowIfNull(jobs);
+        var answer = await RunAsync(
+            QueueScripts.Renew, _redis.Leases, [_keys.Meta, _keys.Inflight, _keys.Leases, _keys.Workers],
+            [(long)_options.Lease.TotalMilliseconds, worker, .. jobs.SelectMany(j => new RedisValue[] { j.Job.Id, j.Token })]).ConfigureAwait(false);
+        return [.. answer.Skip(1).Select(a => (int)a == 1)];
+    }
+
+    /// <summary>Ends claims whose result stands.</summary>
+    public Task<IReadOnlyList<SettleOutcome>> CompleteAsync(IReadOnlyList<(ClaimedJob Job, EndState State)> ended)
+    {
+        ArgumentNullException.ThrowIfNull(ended);
+        var batches = new BatchKeys(_keys, ended.Select(e => e.Job.Job.Batch));
+        return SettleAsync(
+            QueueScripts.Complete, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Dead, .. batches.Keys],
+            [(long)_options.BatchTtl.TotalSeconds, .. ended.SelectMany(e => new RedisValue[] { e.Job.Job.Id, e.Job.Token, (int)e.State, batches.IndexOf(e.Job.Job.Batch), e.Job.Job.Row })]);
+    }
+
+    /// <summary>Ends claims whose error stands: the jobs become dead letters.</summary>
+    public Task<IReadOnlyList<SettleOutcome>> BuryAsync(IReadOnlyList<ClaimedJob> jobs)
+    {
+        ArgumentNullException.ThrowIfNull(jobs);
+        var batches = new BatchKeys(_keys, jobs.Select(j => j.Job.Batch));
+        return SettleAsync(
+            QueueScripts.Bury, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Dead, .. batches.Keys],
+            [(long)_options.BatchTtl.TotalSeconds, .. jobs.SelectMany(j => new RedisValue[] { j.Job.Id, j.Token, batches.IndexOf(j.Job.Batch), j.Job.Row })]);
+    }
+
+    /// <summary>Ends claims for now: the jobs wait for another try.</summary>
+    /// <param name="jobs">The claims, the attempts charged so far, and how long to wait.</param>
+    public Task<IReadOnlyList<SettleOutcome>> RetryAsync(IReadOnlyList<(ClaimedJob Job, int Attempts, TimeSpan Delay)> jobs)
+    {
+        ArgumentNullException.ThrowIfNull(jobs);
+        return SettleAsync(
+            QueueScripts.Retry,
+            [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Delayed, _keys.Inflight, _keys.Leases, _keys.Dead],
+            [_keys.Wake, QueueScripts.PublishVerb, .. jobs.SelectMany(j => new RedisValue[]
+                { j.Job.Job.Id, j.Job.Token, j.Attempts, (long)Math.Ceiling(j.Delay.TotalMilliseconds), (int)j.Job.Job.Lane + 1 })]);
+    }
+
+    /// <summary>Gives claimed jobs back as they were, no attempt charged.</summary>
+    public Task<IReadOnlyList<SettleOutcome>> ReleaseAsync(IReadOnlyList<ClaimedJob> jobs)
+    {
+        ArgumentNullException.ThrowIfNull(jobs);
+        return SettleAsync(
+            QueueScripts.Release, [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Inflight, _keys.Leases, _keys.Dead],
+            [_keys.Wake, QueueScripts.PublishVerb, .. jobs.SelectMany(j => new RedisValue[] { j.Job.Id, j.Token, (int)j.Job.Lane + 1 })]);
+    }
+
+    /// <summary>Returns expired leases, and those of processes that are gone, to the lists, in bounded steps.</summary>
+    /// <returns>How many jobs wait again.</returns>
+    public async Task<int> ReclaimAsync(CancellationToken cancellationToken)
+    {
+        const int Step = 100;
+        var returned = 0;
+        var rank = 0L;
+        while (rank >= 0)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var answer = await RunAsync(
+                QueueScripts.Reclaim, _redis.Commands, [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Inflight, _keys.Leases, _keys.Workers],
+                [_keys.Wake, QueueScripts.PublishVerb, Step, (long)_options.WorkerTimeout.TotalMilliseconds, rank]).ConfigureAwait(false);
+            var step = (int)answer[1];
+            returned += step;
+            rank = (long)answer[2];
+            if (rank < 0 && step >= Step)
+                rank = 0;
+        }
+
+        return returned;
+    }
+
+    /// <summary>Runs dead jobs again, with fresh attempts; their error results are for the caller to remove first.</summary>
+    /// <param name="batch">The batch of the jobs; null for single ones.</param>
+    /// <param name="jobs">Ids and rows.</param>
+    /// <returns>For each job whether it waits again; false: it is not among the dead.</returns>
+    internal async Task<IReadOnlyList<bool>> RedriveAsync(string? batch, IReadOnlyList<(string Id, int Row)> jobs)
+    {
+        RedisKey[] batchKeys = batch is null ? [] : [_keys.Batch(batch), _keys.Ended(batch)];
+        var answer = await RunAsync(
+            QueueScripts.Redrive, _redis.Commands, [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Leases, _keys.Dead, .. batchKeys],
+            [_keys.Wake, QueueScripts.PublishVerb, .. jobs.SelectMany(j => new RedisValue[] { j.Id, batch is null ? 0 : j.Row })]).ConfigureAwait(false);
+        return [.. jobs.Select((_, n) => n + 1 < answer.Length && (int)answer[n + 1] == 1)];
+    }
+
+    /// <summary>Reads on in the finished list of a batch.</summary>
+    internal async Task<(long Next, BatchProgress Progress, IReadOnlyList<string> Ids)> FollowAsync(string batch, long from, int most)
+    {
+        var answer = (RedisResult[])(await QueueScripts.Follow.RunAsync(_redis.Commands, [_keys.Batch(batch), _keys.Finished(batch)], [from, most]).ConfigureAwait(false))!;
+        return ((long)answer[0], new BatchProgress((long)answer[1], (long)answer[2], (long)answer[3], (long)answer[4]), [.. answer.Skip(5).Select(id => (string)id!)]);
+    }
+
+    /// <summary>Drops the finished list up to a position, and dead letters.</summary>
+    internal Task ForgetAsync(string batch, long upTo, IEnumerable<string> dead) =>
+        QueueScripts.Forget.RunAsync(
+            _redis.Commands, [_keys.Jobs, _keys.Leases, _keys.Dead, _keys.Batch(batch), _keys.Finished(batch)], [upTo, .. dead.Select(id => (RedisValue)id)]);
+
+    /// <summary>Waiting high, normal, low, delayed, in flight, dead.</summary>
+    internal async Task<long[]> CountAsync()
+    {
+        var answer = await RunAsync(
+            QueueScripts.Stats, _redis.Commands, [_keys.Meta, .. _keys.Waiting, _keys.Delayed, _keys.Inflight, _keys.Dead], []).ConfigureAwait(false);
+        return [.. answer.Skip(1).Select(a => (long)a)];
+    }
+
+    private async Task<IReadOnlyList<SettleOutcome>> SettleAsync(RedisScript script, RedisKey[] keys, RedisValue[] arguments)
+    {
+        var answer = await RunAsync(script, _redis.Commands, keys, arguments).ConfigureAwait(false);
+        return [.. answer.Skip(1).Select(a => (int)a switch { 1 => SettleOutcome.Settled, 0 => SettleOutcome.AlreadyEnded, _ => SettleOutcome.SomeoneElses })];
+    }
+
+    private Task<RedisResult[]> RunAsync(RedisScript script, IDatabase database, RedisKey[] keys, RedisValue[] arguments) =>
+        QueueScripts.RunAsync(script, database, Queue, _partitions, keys, [_partitions, PromptQueue.SchemaVersion, .. arguments]);
+}

@@ -1,0 +1,38 @@
+using System.Reflection;
+using StackExchange.Redis;
+
+namespace LlmPipeline;
+
+/// <summary>The verbs of the queue, and what every one of their calls shares.</summary>
+internal static class QueueScripts
+{
+    /// <summary>How wake-ups are published. (A Redis 7 cluster takes SPUBLISH.)</summary>
+    public const string PublishVerb = "PUBLISH";
+
+    public static readonly RedisScript Enqueue = Load("enqueue");
+    public static readonly RedisScript Claim = Load("claim");
+    public static readonly RedisScript Renew = Load("renew");
+    public static readonly RedisScript Complete = Load("complete");
+    public static readonly RedisScript Retry = Load("retry");
+    public static readonly RedisScript Release = Load("release");
+    public static readonly RedisScript Bury = Load("bury");
+    public static readonly RedisScript Redrive = Load("redrive");
+    public static readonly RedisScript Reclaim = Load("reclaim");
+    public static readonly RedisScript Follow = Load("follow");
+    public static readonly RedisScript Forget = Load("forget");
+    public static readonly RedisScript Stats = Load("stats");
+
+    /// <summary>Runs a script that begins its answer with <c>OK</c> or <c>MISMATCH</c>.</summary>
+    /// <returns>The whole answer, <c>OK</c> included.</returns>
+    /// <exception cref="QueueMismatchException">The queue has other partitions or another schema version.</exception>
+    public static async Task<RedisResult[]> RunAsync(
+        RedisScript script, IDatabase database, string queue, int partitions, RedisKey[] keys, RedisValue[] arguments)
+    {
+        var answer = (RedisResult[])(await script.RunAsync(database, keys, arguments).ConfigureAwait(false))!;
+        if ((string?)answer[0] == "MISMATCH")
+            throw new QueueMismatchException(queue, partitions, (string?)answer[1], (string?)answer[2]);
+        return answer;
+    }
+
+    private static RedisScript Load(string name) => RedisScript.Load(Assembly.GetExecutingAssembly(), name);
+}

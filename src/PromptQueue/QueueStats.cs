@@ -1,0 +1,19 @@
+namespace LlmPipeline;
+
+/// <summary>Where the jobs of a queue are, over all its partitions.</summary>
+/// <param name="Waiting">In the lists, all lanes.</param>
+/// <param name="Delayed">Waiting for their time.</param>
+/// <param name="Inflight">Under a lease.</param>
+/// <param name="Dead">Among the dead letters.</param>
+public sealed record QueueStats(long Waiting, long Delayed, long Inflight, long Dead);
+
+/// <summary>How far a batch is, over its partitions.</summary>
+/// <param name="Expected">Jobs that were enqueued, each once.</param>
+/// <param name="Completed">Ended with a completion.</param>
+/// <param name="Failed">Ended with an error, or past their deadline.</param>
+/// <param name="Cancelled">Ended because it was asked for.</param>
+public sealed record BatchProgress(long Expected, long Completed, long Failed, long Cancelled)
+{
+    /// <summary>How many have ended.</summary>
+    public long Ended => Completed + Failed + Cancelled;
+}

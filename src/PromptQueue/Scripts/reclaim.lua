@@ -1,0 +1,42 @@
+-- Returns expired leases, and those of processes that are gone, to the front of their lanes. One bounded step.
+-- KEYS 1 meta  2 jobs  3-5 waiting high, normal, low  6 inflight  7 leases  8 workers
+-- ARGV 1 partitions  2 schema version  3 wake channel  4 publish verb  5 leases to look at, at most (<= 500)
+--      6 a process not seen for so many ms is gone  7 rank in inflight to look from, for leases of the gone
+-- Returns {'OK', jobs returned, rank to go on from or -1 when all were looked at} or {'MISMATCH', partitions, version}
+-- Idempotent because a lease that was returned is no longer in inflight.
+redis.call('ZREM', KEYS[6], '')
+local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version')
+if not meta[1] then return {'OK', 0, -1} end
+if meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2] then return {'MISMATCH', meta[1], meta[2]} end
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local most, from, returned = tonumber(ARGV[5]), tonumber(ARGV[7]), 0
+local function giveBack(id, lease)
+  local attempt, lost = string.match(lease or '|0|0|', '^[^|]*|(%d+)|(%d+)|')
+  redis.call('ZREM', KEYS[6], id)
+  local envelope = redis.call('HGET', KEYS[2], id)
+  if not envelope then redis.call('HDEL', KEYS[7], id) return end
+  redis.call('HSET', KEYS[7], id, table.concat({'', attempt, string.format('%.0f', lost + 1), ''}, '|'))
+  redis.call('LPUSH', KEYS[2 + tonumber(string.sub(envelope, 1, 1))], id)
+  returned = returned + 1
+end
+
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[6], '-inf', string.format('%.0f', now), 'LIMIT', 0, most)) do
+  giveBack(id, redis.call('HGET', KEYS[7], id))
+end
+local gone, any = {}, false
+for _, worker in ipairs(redis.call('ZRANGEBYSCORE', KEYS[8], '-inf', string.format('%.0f', now - tonumber(ARGV[6])))) do gone[worker], any = true, true end
+local nextRank = -1
+if any then
+  local ids, kept = redis.call('ZRANGE', KEYS[6], from, from + most - 1), 0
+  for _, id in ipairs(ids) do
+    local lease = redis.call('HGET', KEYS[7], id)
+    if gone[string.match(lease or '', '([^|]*)$')] then giveBack(id, lease) else kept = kept + 1 end
+  end
+  if #ids == most then nextRank = from + kept end
+  -- By ten times that, each of its leases was looked at many times.
+  redis.call('ZREMRANGEBYSCORE', KEYS[8], '-inf', string.format('%.0f', now - 10 * tonumber(ARGV[6])))
+end
+if returned > 0 then redis.call(ARGV[4], ARGV[3], '1') end
+return {'OK', returned, nextRank}

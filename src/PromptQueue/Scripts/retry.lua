@@ -1,0 +1,35 @@
+-- Ends claims for now: the jobs wait for another try, after a delay.
+-- KEYS 1 meta  2 jobs  3-5 waiting high, normal, low  6 delayed  7 inflight  8 leases  9 dead
+-- ARGV 1 partitions  2 schema version  3 wake channel  4 publish verb
+--      then per job: id, token, attempts charged so far, delay ms, lane (1-3)
+-- Returns {'OK', per job: 1 settled | 0 had ended already | -1 someone else's} or {'MISMATCH', partitions, version}
+-- Idempotent because the claim's token is gone after the first time.
+redis.call('ZREM', KEYS[7], '')
+local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version')
+if meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2] then return {'MISMATCH', meta[1] or '', meta[2] or ''} end
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local out, wake = {'OK'}, false
+for i = 5, #ARGV, 5 do
+  local id, delay = ARGV[i], tonumber(ARGV[i + 3])
+  local token, lost = string.match(redis.call('HGET', KEYS[8], id) or '', '^([^|]*)|%d+|(%d+)|')
+  local answer = -1
+  if token == ARGV[i + 1] then
+    redis.call('ZREM', KEYS[7], id)
+    redis.call('HSET', KEYS[8], id, table.concat({'', ARGV[i + 2], lost, ''}, '|'))
+    if delay > 0 then
+      redis.call('ZADD', KEYS[6], string.format('%.0f', now + delay), id)
+      if redis.call('ZRANGE', KEYS[6], 0, 0)[1] == id then wake = true end
+    else
+      redis.call('LPUSH', KEYS[2 + tonumber(ARGV[i + 4])], id)
+      wake = true
+    end
+    answer = 1
+  elseif redis.call('HEXISTS', KEYS[2], id) == 0 or redis.call('ZSCORE', KEYS[9], id) then
+    answer = 0
+  end
+  out[#out + 1] = answer
+end
+if wake then redis.call(ARGV[4], ARGV[3], '1') end
+return out

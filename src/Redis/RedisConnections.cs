@@ -1,0 +1,117 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using StackExchange.Redis;
+
+namespace LlmPipeline;
+
+/// <summary>
+/// The connections of one process to one Redis: one for commands, and one of its own for leases, so that a 10 MB completion
+/// on the first cannot delay a renewal on the second.
+/// </summary>
+public sealed partial class RedisConnections : IAsyncDisposable
+{
+    private readonly ConnectionMultiplexer _commands;
+    private readonly ConnectionMultiplexer _leases;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private long _restoredAt;
+
+    private RedisConnections(ConnectionMultiplexer commands, ConnectionMultiplexer leases, string name, TimeProvider time, ILogger logger)
+    {
+        _commands = commands;
+        _leases = leases;
+        _time = time;
+        _logger = logger;
+        Name = name;
+        _restoredAt = time.GetTimestamp();
+        _commands.ConnectionRestored += OnRestored;
+        _leases.ConnectionRestored += OnRestored;
+        _commands.ConnectionFailed += OnFailed;
+    }
+
+    /// <summary>The end points, for messages.</summary>
+    public string Name { get; }
+
+    /// <summary>For everything but leases.</summary>
+    public IDatabase Commands => _commands.GetDatabase();
+
+    /// <summary>For the renewal of leases.</summary>
+    public IDatabase Leases => _leases.GetDatabase();
+
+    /// <summary>For wake-ups. Messages may be lost: they say "look", never more.</summary>
+    public ISubscriber Subscriber => _commands.GetSubscriber();
+
+    /// <summary>Set each time that a connection has been lost and is back.</summary>
+    public VersionedSignal Restored { get; } = new();
+
+    /// <summary>How long the connections have stood since the last (re)connect.</summary>
+    public TimeSpan SinceRestored => _time.GetElapsedTime(Volatile.Read(ref _restoredAt));
+
+    /// <summary>Connects to the Redis that <paramref name="options"/> names.</summary>
+    /// <exception cref="RedisUnreachableException">It doesn't answer.</exception>
+    public static async Task<RedisConnections> ConnectAsync(
+        ConfigurationOptions options, TimeProvider time, ILogger<RedisConnections>? logger = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var name = RedisAddress.Describe(options);
+        var shaped = Shape(options);
+        ConnectionMultiplexer? commands = null;
+        try
+        {
+            commands = await ConnectionMultiplexer.ConnectAsync(shaped).WaitAsync(cancellationToken).ConfigureAwait(false);
+            var leases = await ConnectionMultiplexer.ConnectAsync(shaped).WaitAsync(cancellationToken).ConfigureAwait(false);
+            return new RedisConnections(commands, leases, name, time, (ILogger?)logger ?? NullLogger.Instance);
+        }
+        catch (RedisConnectionException e)
+        {
+            if (commands is not null)
+                await commands.DisposeAsync().ConfigureAwait(false);
+            throw new RedisUnreachableException(name, Reason(e), e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _leases.DisposeAsync().ConfigureAwait(false);
+        await _commands.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private static ConfigurationOptions Shape(ConfigurationOptions options)
+    {
+        var shaped = options.Clone();
+        shaped.AbortOnConnectFail = true;
+        shaped.ConnectRetry = 1;
+        shaped.ConnectTimeout = 5_000;
+        shaped.AsyncTimeout = 10_000;
+        shaped.SyncTimeout = 10_000;
+        shaped.KeepAlive = 10;
+        // A Redis that was restarted is found again within a second.
+        shaped.ReconnectRetryPolicy = new LinearRetry(250);
+        shaped.ClientName ??= "llmpipe";
+        shaped.IncludeDetailInExceptions = false;
+        return shaped;
+    }
+
+    private static string Reason(RedisConnectionException e) => e.FailureType switch
+    {
+        ConnectionFailureType.AuthenticationFailure => "it refuses the user or the password",
+        _ when e.Message.Contains("NOAUTH", StringComparison.Ordinal) || e.Message.Contains("WRONGPASS", StringComparison.Ordinal) => "it refuses the user or the password",
+        _ => "no answer",
+    };
+
+    private void OnRestored(object? sender, ConnectionFailedEventArgs e)
+    {
+        Volatile.Write(ref _restoredAt, _time.GetTimestamp());
+        LogRestored(Name);
+        Restored.Set();
+    }
+
+    private void OnFailed(object? sender, ConnectionFailedEventArgs e) => LogLost(Name, e.FailureType);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The connection to Redis at {Name} is lost ({Failure}); trying again until it is back")]
+    private partial void LogLost(string name, ConnectionFailureType failure);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Connected to Redis at {Name} again")]
+    private partial void LogRestored(string name);
+}

@@ -1,0 +1,44 @@
+using System.Reflection;
+using StackExchange.Redis;
+
+namespace LlmPipeline;
+
+/// <summary>
+/// A Lua script that an assembly embeds as <c>NAME.lua</c>. It is sent as a whole once and by its hash after that, and again after a
+/// <c>SCRIPT FLUSH</c>: StackExchange.Redis does this for scripts given as text.
+/// </summary>
+public sealed class RedisScript
+{
+    private readonly string _text;
+
+    private RedisScript(string name, string text)
+    {
+        Name = name;
+        _text = text;
+    }
+
+    /// <summary>The verb: the file's name without <c>.lua</c>.</summary>
+    public string Name { get; }
+
+    /// <summary>Reads the script <paramref name="name"/> from <paramref name="assembly"/>.</summary>
+    /// <exception cref="ArgumentException">The assembly embeds none of that name.</exception>
+    public static RedisScript Load(Assembly assembly, string name)
+    {
+        ArgumentNullException.ThrowIfNull(assembly);
+        using var stream = assembly.GetManifestResourceStream(name + ".lua")
+            ?? throw new ArgumentException($"{assembly.GetName().Name} embeds no {name}.lua", nameof(name));
+        using var reader = new StreamReader(stream);
+        return new RedisScript(name, reader.ReadToEnd());
+    }
+
+    /// <summary>Runs it.</summary>
+    /// <param name="database">Where.</param>
+    /// <param name="keys">KEYS, as the script's head lists them; all in one slot.</param>
+    /// <param name="arguments">ARGV, as the script's head lists them.</param>
+    /// <exception cref="RedisException">Redis answers with an error or not at all; in the second case the script may have run.</exception>
+    public Task<RedisResult> RunAsync(IDatabase database, RedisKey[] keys, RedisValue[] arguments)
+    {
+        ArgumentNullException.ThrowIfNull(database);
+        return database.ScriptEvaluateAsync(_text, keys, arguments);
+    }
+}

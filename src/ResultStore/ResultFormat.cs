@@ -1,0 +1,45 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using StackExchange.Redis;
+
+namespace LlmPipeline;
+
+/// <summary>A result as the fields of its hash: few, because each costs memory.</summary>
+internal static class ResultFormat
+{
+    public static readonly RedisValue[] Fields = ["status", "response", "meta"];
+
+    public static string Text(ResultStatus status) => status switch
+    {
+        ResultStatus.Completed => "completed",
+        ResultStatus.Failed => "failed",
+        ResultStatus.Cancelled => "cancelled",
+        ResultStatus.Expired => "expired",
+        _ => throw new ArgumentOutOfRangeException(nameof(status)),
+    };
+
+    /// <exception cref="FormatException">The text is no status.</exception>
+    public static ResultStatus Status(string? text) => text switch
+    {
+        "completed" => ResultStatus.Completed,
+        "failed" => ResultStatus.Failed,
+        "cancelled" => ResultStatus.Cancelled,
+        "expired" => ResultStatus.Expired,
+        _ => throw new FormatException($"a result has the unknown status '{text}'"),
+    };
+
+    public static byte[] Encode(ResultMeta meta) => JsonSerializer.SerializeToUtf8Bytes(meta, ResultJson.Default.ResultMeta);
+
+    /// <summary>Reads the values of <see cref="Fields"/>; null when there is no result.</summary>
+    public static JobResult? Decode(string jobId, RedisValue[] values)
+    {
+        if (values[0].IsNull)
+            return null;
+        var meta = values[2].IsNull ? null : JsonSerializer.Deserialize((byte[])values[2]!, ResultJson.Default.ResultMeta);
+        return new JobResult { JobId = jobId, Status = Status(values[0]), Response = (byte[]?)values[1] ?? [], Meta = meta ?? new ResultMeta() };
+    }
+}
+
+[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(ResultMeta))]
+internal sealed partial class ResultJson : JsonSerializerContext;

@@ -1,0 +1,101 @@
+using System.Reflection;
+using StackExchange.Redis;
+
+namespace LlmPipeline;
+
+/// <summary>The stored ends of jobs, by job id, and waiting for them.</summary>
+public sealed class ResultStore
+{
+    private const string PublishVerb = "PUBLISH";
+    private static readonly RedisScript Put = RedisScript.Load(Assembly.GetExecutingAssembly(), "put");
+    private static readonly RedisScript ForgetError = RedisScript.Load(Assembly.GetExecutingAssembly(), "forget-error");
+    private readonly RedisConnections _redis;
+    private readonly ResultStoreOptions _options;
+    private readonly TimeProvider _time;
+
+    /// <summary>Results on the Redis of <paramref name="redis"/>.</summary>
+    public ResultStore(RedisConnections redis, ResultStoreOptions options, TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(redis);
+        ArgumentNullException.ThrowIfNull(options);
+        _redis = redis;
+        _options = options;
+        _time = time;
+    }
+
+    /// <summary>Stores the end of a job: a completion replaces anything but a completion, an error is stored only where nothing stands. Safe to repeat.</summary>
+    /// <returns>The status that stands now, which may be another's.</returns>
+    public async Task<ResultStatus> PutAsync(JobResult result)
+    {
+        ArgumentNullException.ThrowIfNull(result);
+        var key = Key(result.JobId);
+        var stands = await Put.RunAsync(_redis.Commands, [key], [
+            ResultFormat.Text(result.Status), result.Response, ResultFormat.Encode(result.Meta), (long)_options.Ttl.TotalSeconds, (string)key!, PublishVerb,
+        ]).ConfigureAwait(false);
+        return ResultFormat.Status((string?)stands);
+    }
+
+    /// <summary>The result of a job; null when there is none yet, or no longer.</summary>
+    public async Task<JobResult?> GetAsync(string jobId) =>
+        ResultFormat.Decode(jobId, await _redis.Commands.HashGetAsync(Key(jobId), ResultFormat.Fields).ConfigureAwait(false));
+
+    /// <summary>The results of many jobs, in their order, in one round trip; null where there is none.</summary>
+    public async Task<IReadOnlyList<JobResult?>> GetAsync(IReadOnlyCollection<string> jobIds)
+    {
+        ArgumentNullException.ThrowIfNull(jobIds);
+        return await Task.WhenAll(jobIds.Select(GetAsync)).ConfigureAwait(false);
+    }
+
+    /// <summary>How jobs ended, in their order, in one round trip; null where there is no result.</summary>
+    public async Task<IReadOnlyList<ResultStatus?>> StatusesAsync(IReadOnlyCollection<string> jobIds)
+    {
+        ArgumentNullException.ThrowIfNull(jobIds);
+        var database = _redis.Commands;
+        var values = await Task.WhenAll(jobIds.Select(id => database.HashGetAsync(Key(id), "status"))).ConfigureAwait(false);
+        return [.. values.Select(v => v.IsNull ? (ResultStatus?)null : ResultFormat.Status(v))];
+    }
+
+    /// <summary>Waits for the result of a job. Woken by a message; looks by itself after a second and then ever more seldom, up to each 5 s.</summary>
+    /// <param name="jobId">The job.</param>
+    /// <param name="cancellationToken">Ends the wait with an exception.</param>
+    public async Task<JobResult> WaitAsync(string jobId, CancellationToken cancellationToken = default)
+    {
+        var signal = new VersionedSignal();
+        var subscription = await _redis.Subscriber.SubscribeAsync(RedisChannel.Literal(Key(jobId)!)).ConfigureAwait(false);
+        subscription.OnMessage(_ => signal.Set());
+        try
+        {
+            for (var patience = TimeSpan.FromSeconds(1); ; patience = patience < TimeSpan.FromSeconds(4) ? patience * 1.5 : TimeSpan.FromSeconds(5))
+            {
+                var seen = signal.Version;
+                if (await GetAsync(jobId).ConfigureAwait(false) is { } result)
+                    return result;
+                await signal.WaitAsync(seen, patience, _time, cancellationToken).ConfigureAwait(false);
+            }
+        }
+        finally
+        {
+            await subscription.UnsubscribeAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Removes error results, so that whoever waits for the jobs' next run waits. Completions stay.</summary>
+    /// <returns>How many were removed.</returns>
+    public async Task<int> ForgetErrorsAsync(IReadOnlyCollection<string> jobIds)
+    {
+        ArgumentNullException.ThrowIfNull(jobIds);
+        var database = _redis.Commands;
+        var removed = await Task.WhenAll(jobIds.Select(id => ForgetError.RunAsync(database, [Key(id)], []))).ConfigureAwait(false);
+        return removed.Sum(r => (int)r);
+    }
+
+    /// <summary>Removes results, completions too: for a caller that has them safe elsewhere.</summary>
+    public Task DeleteAsync(IReadOnlyCollection<string> jobIds)
+    {
+        ArgumentNullException.ThrowIfNull(jobIds);
+        var database = _redis.Commands;
+        return Task.WhenAll(jobIds.Select(id => database.KeyDeleteAsync(Key(id))));
+    }
+
+    private RedisKey Key(string jobId) => $"{_options.KeyPrefix}result:{jobId}";
+}

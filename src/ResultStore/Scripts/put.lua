@@ -1,0 +1,14 @@
+-- Stores the end of a job: a completion replaces anything but a completion, an error only nothing.
+-- KEYS 1 result
+-- ARGV 1 status  2 response  3 meta  4 TTL, s  5 channel to wake waiters on  6 publish verb
+-- Returns the status that stands now
+-- Idempotent because the same result again changes nothing but its TTL.
+redis.call('HDEL', KEYS[1], '')
+local stands = redis.call('HGET', KEYS[1], 'status')
+if not stands or (ARGV[1] == 'completed' and stands ~= 'completed') then
+  redis.call('HSET', KEYS[1], 'status', ARGV[1], 'response', ARGV[2], 'meta', ARGV[3])
+  redis.call('EXPIRE', KEYS[1], ARGV[4])
+  stands = ARGV[1]
+end
+redis.call(ARGV[6], ARGV[5], stands)
+return stands
