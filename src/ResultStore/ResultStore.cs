@@ -61,7 +61,7 @@ public sealed class ResultStore
     public async Task<JobResult> WaitAsync(string jobId, CancellationToken cancellationToken = default)
     {
         var signal = new VersionedSignal();
-        var subscription = await _redis.Subscriber.SubscribeAsync(RedisChannel.Literal(Key(jobId)!)).ConfigureAwait(false);
+        var subscription = await _redis.Subscriber.SubscribeAsync(RedisChannel.Literal((string)Key(jobId)!)).ConfigureAwait(false);
         subscription.OnMessage(_ => signal.Set());
         try
         {
