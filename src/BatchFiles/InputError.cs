@@ -1,0 +1,20 @@
+namespace LlmPipeline;
+
+/// <summary>A thing that is wrong in an input file.</summary>
+/// <param name="Line">The line, from 1; blank lines count.</param>
+/// <param name="Field">The field, such as <c>body.model</c>; null when it is the line as a whole.</param>
+/// <param name="What">What is wrong with it, for people.</param>
+public sealed record InputError(int Line, string? Field, string What)
+{
+    /// <summary>OpenAI's code for an error in a batch file, such as <c>invalid_json_line</c> or <c>duplicate_custom_id</c>.</summary>
+    public string Code { get; init; } = InvalidRequest;
+
+    internal const string InvalidRequest = "invalid_request";
+    internal const string InvalidJson = "invalid_json_line";
+    internal const string DuplicateId = "duplicate_custom_id";
+    internal const string ModelMismatch = "model_mismatch";
+
+    /// <summary>The error as one line: <c>FILE:LINE: field: what</c>.</summary>
+    /// <param name="file">The file's name as the user gave it.</param>
+    public string Format(string file) => Field is null ? $"{file}:{Line}: {What}" : $"{file}:{Line}: {Field}: {What}";
+}

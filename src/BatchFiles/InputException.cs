@@ -1,0 +1,13 @@
+namespace LlmPipeline;
+
+/// <summary>An input file can't be used. The message is one line for people and names the file.</summary>
+public sealed class InputException : Exception
+{
+    /// <summary>Makes one with its message and, where there is one, its cause.</summary>
+    /// <param name="message">One line for people that names the file.</param>
+    /// <param name="innerException">What made it fail; null for none.</param>
+    public InputException(string message, Exception? innerException = null)
+        : base(message, innerException)
+    {
+    }
+}

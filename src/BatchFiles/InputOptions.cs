@@ -1,0 +1,43 @@
+using System.Text.Json;
+
+namespace LlmPipeline;
+
+/// <summary>What the reader of an input file has to know beside the file itself.</summary>
+public sealed class InputOptions
+{
+    /// <summary>
+    /// The model asked for (<c>--model</c>); null for none. Rows and plain text go to it; request bodies that name another one are an error.
+    /// </summary>
+    public string? Model { get; init; }
+
+    /// <summary>The model of rows and plain text when <see cref="Model"/> is null.</summary>
+    public required string DefaultModel { get; init; }
+
+    /// <summary>The prompt function (<c>--prompt</c>) whose variables the rows are; null for none. With it a file is rows, JSON or CSV.</summary>
+    public string? PromptName { get; init; }
+
+    /// <summary>The variables that every row must hold, spelt exactly so; a JSON null counts as missing. Used with <see cref="PromptName"/> only.</summary>
+    public IReadOnlyList<string> RequiredVariables { get; init; } = [];
+
+    /// <summary>
+    /// A system message (<c>--system</c>); null for none. Plain text gets it in its body, for rows the caller uses it. On request bodies it is an error.
+    /// </summary>
+    public string? System { get; init; }
+
+    /// <summary>
+    /// More fields of the body (<c>--set</c>), such as <c>temperature</c>. Plain text gets them in its body, for rows the caller uses them.
+    /// On request bodies they are an error; <c>model</c>, <c>messages</c> and <c>stream</c> can't be set.
+    /// </summary>
+    public IReadOnlyDictionary<string, JsonElement> Settings { get; init; } = new Dictionary<string, JsonElement>();
+
+    /// <summary>
+    /// How long a row may be, in bytes: its line (all its lines in CSV), and the body that is made of a line of plain text. A million by default,
+    /// which leaves room in the queue's mebibyte for what goes around it.
+    /// </summary>
+    public int MaxRowBytes { get; init; } = 1_000_000;
+
+    /// <summary>How many rows are read at most (<c>--limit</c>); null for all. The check still covers the whole file.</summary>
+    public int? Limit { get; init; }
+
+    internal string RowModel => Model ?? DefaultModel;
+}

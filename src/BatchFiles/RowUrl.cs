@@ -1,0 +1,22 @@
+using System.Text.Json;
+
+namespace LlmPipeline;
+
+/// <summary>The OpenAI paths that a row may go to.</summary>
+internal static class RowUrl
+{
+    public const string Chat = "/v1/chat/completions";
+    public const string Embeddings = "/v1/embeddings";
+    public const string Completions = "/v1/completions";
+    public const string Responses = "/v1/responses";
+
+    public const string All = $"{Chat}, {Embeddings}, {Completions}, {Responses}";
+
+    /// <summary>The path that the string which the reader is on names; null for none of them.</summary>
+    public static string? Known(ref Utf8JsonReader reader) =>
+        reader.ValueTextEquals("/v1/chat/completions"u8) ? Chat
+        : reader.ValueTextEquals("/v1/embeddings"u8) ? Embeddings
+        : reader.ValueTextEquals("/v1/completions"u8) ? Completions
+        : reader.ValueTextEquals("/v1/responses"u8) ? Responses
+        : null;
+}
