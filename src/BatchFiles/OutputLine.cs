@@ -1,0 +1,92 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
+namespace LlmPipeline;
+
+/// <summary>One line of a batch's output, in the shape of the OpenAI Batch API.</summary>
+public sealed record OutputLine
+{
+    internal const string IdPrefix = "batch_req_";
+
+    /// <summary>The job, <c>&lt;batch&gt;.&lt;row&gt;</c>; the line's <c>id</c> is <c>batch_req_&lt;batch&gt;.&lt;row&gt;</c>.</summary>
+    public required string JobId { get; init; }
+
+    /// <summary>The submitter's own name of the row.</summary>
+    public required string CustomId { get; init; }
+
+    /// <summary>The HTTP status of the provider's answer; null when there was no HTTP answer.</summary>
+    public int? StatusCode { get; init; }
+
+    /// <summary>The provider's id of the request; an empty string in the line when it is null.</summary>
+    public string? RequestId { get; init; }
+
+    /// <summary>The provider's body as received; not looked at when there is no <see cref="StatusCode"/>.</summary>
+    public ReadOnlyMemory<byte> Body { get; init; }
+
+    /// <summary>
+    /// Code of the error. It is written when there was no HTTP answer, or when the answer has a 2xx status and is no completion all the same
+    /// (it was cut, or isn't JSON). An HTTP error stands in the body and has no error beside it.
+    /// </summary>
+    public string? ErrorCode { get; init; }
+
+    /// <summary>The error for people; as <see cref="ErrorCode"/>.</summary>
+    public string? ErrorMessage { get; init; }
+
+    /// <summary>A 2xx answer without an error.</summary>
+    public bool IsCompletion => IsSuccess && ErrorCode is null && ErrorMessage is null;
+
+    private bool IsSuccess => StatusCode is >= 200 and <= 299;
+
+    /// <summary>
+    /// Writes the line with its <c>\n</c>. The body is copied byte for byte but for line breaks between tokens; what isn't JSON becomes a JSON string.
+    /// </summary>
+    public void WriteTo(IBufferWriter<byte> writer)
+    {
+        writer.Write("{\"id\":"u8);
+        WriteString(writer, IdPrefix + JobId);
+        writer.Write(",\"custom_id\":"u8);
+        WriteString(writer, CustomId);
+        writer.Write(",\"response\":"u8);
+        if (StatusCode is { } status)
+        {
+            writer.Write("{\"status_code\":"u8);
+            writer.Write(Encoding.UTF8.GetBytes(status.ToString(CultureInfo.InvariantCulture)));
+            writer.Write(",\"request_id\":"u8);
+            WriteString(writer, RequestId ?? "");
+            writer.Write(",\"body\":"u8);
+            OutputBody.Write(writer, Body.Span);
+            writer.Write("}"u8);
+        }
+        else
+        {
+            writer.Write("null"u8);
+        }
+
+        writer.Write(",\"error\":"u8);
+        if (StatusCode is null || (IsSuccess && !IsCompletion))
+        {
+            writer.Write("{\"code\":"u8);
+            WriteString(writer, ErrorCode ?? "no_answer");
+            writer.Write(",\"message\":"u8);
+            WriteString(writer, ErrorMessage ?? ErrorCode ?? "there was no answer");
+            writer.Write("}}\n"u8);
+        }
+        else
+        {
+            writer.Write("null}\n"u8);
+        }
+    }
+
+    internal static void WriteString(IBufferWriter<byte> writer, string text) => WriteString(writer, Encoding.UTF8.GetBytes(text));
+
+    /// <summary>Writes UTF-8 text, which must be valid, as a JSON string.</summary>
+    internal static void WriteString(IBufferWriter<byte> writer, ReadOnlySpan<byte> text)
+    {
+        writer.Write("\""u8);
+        writer.Write(JsonEncodedText.Encode(text, JavaScriptEncoder.UnsafeRelaxedJsonEscaping).EncodedUtf8Bytes);
+        writer.Write("\""u8);
+    }
+}
