@@ -1,0 +1,151 @@
+using System.Net;
+using System.Text;
+using System.Threading.RateLimiting;
+using Polly.CircuitBreaker;
+
+namespace LlmPipeline;
+
+/// <summary>
+/// Below the SDKs of both lanes, for each HTTP call: a free slot, quota, circuit breaker, attempt timeout, call. It reads the whole answer, as
+/// received, into the <see cref="CallContext"/>, where the classification finds it whatever an SDK makes of it.
+/// </summary>
+internal sealed class CallHandler : DelegatingHandler
+{
+    public const string JobIdHeader = "x-llmpipeline-job-id";
+
+    private static readonly string[] RequestIdHeaders = ["x-request-id", "apim-request-id", "x-ms-request-id", "request-id"];
+
+    private readonly Deployment _deployment;
+    private readonly TokenEstimator _estimator;
+    private readonly TimeProvider _time;
+
+    public CallHandler(Deployment deployment, TokenEstimator estimator, TimeProvider timeProvider)
+        : base(new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            // Whoever sets HTTPS_PROXY means it, but not for an endpoint on this machine.
+            UseProxy = !deployment.Endpoint.IsLoopback,
+            AutomaticDecompression = DecompressionMethods.None,
+            MaxConnectionsPerServer = int.MaxValue,
+            PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+            ConnectTimeout = TimeSpan.FromSeconds(30),
+            ActivityHeadersPropagator = null,
+            // Job ids are printable, but not always ASCII.
+            RequestHeaderEncodingSelector = static (name, _) => name == JobIdHeader ? Encoding.UTF8 : null,
+        })
+    {
+        _deployment = deployment;
+        _estimator = estimator;
+        _time = timeProvider;
+    }
+
+    protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        var context = CallContext.Current;
+        Prepare(request, context);
+        var started = _time.GetUtcNow();
+        try
+        {
+            using var slot = _deployment.Concurrency is { } concurrency ? await concurrency.AcquireAsync(1, cancellationToken) : null;
+            using var lease = (RequestTokenLease)await _deployment.Quota.AcquireAsync(await EstimateAsync(request, context, cancellationToken), cancellationToken);
+            if (!lease.IsAcquired)
+                throw new QuotaClosedException(lease.TryGetMetadata(MetadataName.RetryAfter, out var wait) ? wait : TimeSpan.Zero);
+            started = _time.GetUtcNow();
+            return await SendWithinQuotaAsync(request, context, lease, started, cancellationToken);
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            context.Answers.Add(new HttpAnswer { Failure = e, Started = started });
+            throw;
+        }
+    }
+
+    private async Task<HttpResponseMessage> SendWithinQuotaAsync(
+        HttpRequestMessage request, CallContext context, RequestTokenLease lease, DateTimeOffset started, CancellationToken cancellationToken)
+    {
+        var since = _time.GetTimestamp();
+        try
+        {
+            var response = await _deployment.Circuit.ExecuteAsync(
+                static (call, token) => call.Handler.SendWholeAsync(call.Request, token), (Handler: this, Request: request), cancellationToken);
+            var answer = await CaptureAsync(response, started);
+            context.Answers.Add(answer);
+            var usage = answer.Parsed.Usage;
+            // A refused call costs no tokens; a good one that tells no usage keeps its estimate.
+            if (!response.IsSuccessStatusCode || usage.Total > 0)
+                lease.Settle(usage.Total);
+            if (usage.Output > 0)
+                _estimator.Learn(context.Model, usage.Output);
+            _deployment.Counters.Used(usage);
+            Telemetry.Called(_deployment, context.Model, request.RequestUri?.AbsolutePath, answer, _time.GetElapsedTime(since));
+            return response;
+        }
+        catch (Exception e) when (e is BrokenCircuitException or HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError })
+        {
+            lease.GiveBack();
+            if (e is HttpRequestException)
+                Telemetry.Called(_deployment, context.Model, request.RequestUri?.AbsolutePath, new HttpAnswer { Failure = e }, _time.GetElapsedTime(since));
+            throw;
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            Telemetry.Called(_deployment, context.Model, request.RequestUri?.AbsolutePath, new HttpAnswer { Failure = e }, _time.GetElapsedTime(since));
+            throw;
+        }
+    }
+
+    // The body is read here and not by the SDKs, so that it is under the attempt's timeout and in the eyes of the circuit breaker.
+    private async ValueTask<HttpResponseMessage> SendWholeAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        _deployment.CallStarts();
+        HttpResponseMessage? response = null;
+        try
+        {
+            response = await base.SendAsync(request, cancellationToken);
+            await response.Content.LoadIntoBufferAsync(cancellationToken);
+            return response;
+        }
+        catch
+        {
+            response?.Dispose();
+            throw;
+        }
+        finally
+        {
+            _deployment.CallEnds();
+        }
+    }
+
+    private async ValueTask<HttpAnswer> CaptureAsync(HttpResponseMessage response, DateTimeOffset started)
+    {
+        var body = await response.Content.ReadAsByteArrayAsync(CancellationToken.None);
+        return new HttpAnswer
+        {
+            Status = (int)response.StatusCode,
+            Body = body,
+            Parsed = AnswerBody.Read(body),
+            MediaType = response.Content.Headers.ContentType?.MediaType,
+            RequestId = RequestIdHeaders.Select(name => response.Headers.TryGetValues(name, out var values) ? values.FirstOrDefault() : null).FirstOrDefault(id => id is not null),
+            Location = response.Headers.Location is { } location && response.RequestMessage?.RequestUri is { } from ? new Uri(from, location) : null,
+            Limits = RateLimitHeaders.Read(response.Headers, _time.GetUtcNow()),
+            Started = started,
+        };
+    }
+
+    private void Prepare(HttpRequestMessage request, CallContext context)
+    {
+        request.Headers.TryAddWithoutValidation(JobIdHeader, context.JobId);
+        // The SDK wants a key; an endpoint without one must not get the stand-in.
+        if (_deployment.Options.ApiKey is null && _deployment.Options.Kind == DeploymentKind.OpenAI)
+            request.Headers.Authorization = null;
+        // Semantic Kernel's Azure client knows only the api-versions of its time.
+        if (_deployment.Options.Kind == DeploymentKind.AzureOpenAI && request.RequestUri is { } uri)
+            request.RequestUri = new UriBuilder(uri) { Query = $"api-version={Uri.EscapeDataString(_deployment.Options.ApiVersion)}" }.Uri;
+    }
+
+    private async ValueTask<int> EstimateAsync(HttpRequestMessage request, CallContext context, CancellationToken cancellationToken) =>
+        _deployment.Quota.CountsTokens && request.Content is { } content
+            ? _estimator.Estimate(context.Model, await content.ReadAsByteArrayAsync(cancellationToken))
+            : 0;
+}

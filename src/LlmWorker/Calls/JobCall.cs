@@ -1,0 +1,56 @@
+using Microsoft.SemanticKernel;
+using Microsoft.SemanticKernel.ChatCompletion;
+
+namespace LlmPipeline;
+
+/// <summary>One job in the hands of the caller: what its tries have come to so far.</summary>
+internal sealed class JobCall(Job job, int charged, int maxAttempts)
+{
+    public Job Job { get; } = job;
+
+    /// <summary>Attempts charged, those of earlier claims included.</summary>
+    public int Attempts { get; set; } = charged;
+
+    public int MaxAttempts { get; } = maxAttempts;
+
+    /// <summary>Tries in a row that charged nothing; their waits grow too.</summary>
+    public int Uncharged { get; set; }
+
+    /// <summary>What a prompt job renders to, once for all tries.</summary>
+    public (ChatHistory Messages, PromptExecutionSettings Settings)? Rendered { get; set; }
+
+    /// <summary>The deployment of the last call; null before the first.</summary>
+    public Deployment? Deployment { get; set; }
+
+    /// <summary>The last answer that came of a call really made: an open circuit must not hide what the provider said.</summary>
+    public HttpAnswer? Answer { get; set; }
+
+    public Classified Last { get; set; }
+
+    public TokenUsage Usage { get; set; }
+
+    public CallOutcome End(CallVerdict verdict) => End(verdict, Last.Code, Last.Message);
+
+    public CallOutcome End(CallVerdict verdict, string? code, string? message, TimeSpan delay = default) => new()
+    {
+        Verdict = verdict,
+        StatusCode = Answer?.Status,
+        RequestId = Answer?.RequestId,
+        Body = Answer?.Body ?? default,
+        ErrorCode = verdict == CallVerdict.Completed ? null : code,
+        ErrorMessage = verdict == CallVerdict.Completed ? null : message,
+        Deployment = Deployment?.Name,
+        Usage = Usage,
+        Attempts = Attempts,
+        Delay = delay,
+        Started = Answer?.Started ?? default,
+    };
+}
+
+/// <summary>What a try came to: an end, or a wait before the next try.</summary>
+internal sealed record Turn(CallOutcome? End, TimeSpan Wait = default)
+{
+    public static Turn AtOnce { get; } = new(null, TimeSpan.Zero);
+
+    public static implicit operator Turn(CallOutcome end) => new(end);
+}

@@ -1,0 +1,271 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.SemanticKernel;
+using Polly;
+using Polly.Retry;
+
+namespace LlmPipeline;
+
+/// <summary>
+/// Calls the LLM for a claimed job, in both lanes: chooses a deployment, waits for its quota, calls, classifies what comes back, and tries again
+/// as long as the wait is short. It stores nothing and settles nothing. Safe for many calls at once.
+/// </summary>
+public sealed partial class LlmCaller : IAsyncDisposable
+{
+    // A longer timer is refused by the runtime, and a worker does not live that long.
+    private static readonly TimeSpan LongestTimer = TimeSpan.FromDays(24);
+    private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ShortestLook = TimeSpan.FromMilliseconds(10);
+
+    private readonly LlmOptions _options;
+    private readonly DeploymentSet _deployments;
+    private readonly PromptLane _prompts;
+    private readonly ResiliencePipeline<Turn> _retry;
+    private readonly Pulse _room = new();
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+
+    /// <summary>Makes the clients of all deployments; no connection is opened yet.</summary>
+    /// <param name="options">Checked here.</param>
+    /// <param name="functions">The prompt function of a hash. Called for each prompt job, so it should remember; what it throws comes out of <see cref="CallAsync"/>.</param>
+    /// <param name="timeProvider">The clock of all waits.</param>
+    /// <param name="loggerFactory">Never gets prompts, completions or keys.</param>
+    /// <param name="kernel">Its plugins are what prompt functions may call; null for none.</param>
+    /// <exception cref="LlmSettingsException">The options cannot work: a line a fault.</exception>
+    public LlmCaller(
+        LlmOptions options,
+        Func<string, CancellationToken, ValueTask<PromptFunction>> functions,
+        TimeProvider timeProvider,
+        ILoggerFactory loggerFactory,
+        Kernel? kernel = null)
+    {
+        if (options.Faults() is { Count: > 0 } faults)
+            throw new LlmSettingsException(string.Join(Environment.NewLine, faults));
+        _options = options;
+        _time = timeProvider;
+        _logger = loggerFactory.CreateLogger<LlmCaller>();
+        _prompts = new PromptLane(functions, kernel ?? new Kernel());
+        var estimator = new TokenEstimator();
+        _deployments = new DeploymentSet(
+            [.. options.Deployments.Select(one => new Deployment(one, options.Patience, estimator, _room.Set, timeProvider, _logger))]);
+        _retry = new ResiliencePipelineBuilder<Turn> { TimeProvider = timeProvider }
+            .AddRetry(new RetryStrategyOptions<Turn>
+            {
+                ShouldHandle = static args => ValueTask.FromResult(args.Outcome.Result is { End: null }),
+                MaxRetryAttempts = int.MaxValue,
+                DelayGenerator = static args => ValueTask.FromResult<TimeSpan?>(args.Outcome.Result!.Wait),
+            })
+            .Build();
+    }
+
+    // From 0 to 1; tests take the chance out of it.
+    internal Func<double> Jitter { get; init; } = Random.Shared.NextDouble;
+
+    /// <summary>Whether any deployment serves this model.</summary>
+    public bool Serves(string model) => _deployments.For(model).Any();
+
+    /// <summary>Does the LLM work of a job until it ends, or until only a wait longer than <see cref="LlmOptions.Patience"/> could help.</summary>
+    /// <param name="job">The claimed job.</param>
+    /// <param name="attempt">How many attempts earlier claims have charged.</param>
+    /// <param name="cancellationToken">Breaks the work off. A completion that has arrived is still returned: it is paid.</param>
+    /// <exception cref="OperationCanceledException">Only when <paramref name="cancellationToken"/> is cancelled.</exception>
+    public async Task<CallOutcome> CallAsync(Job job, int attempt, CancellationToken cancellationToken)
+    {
+        var call = new JobCall(job, attempt, job.MaxAttempts > 0 ? job.MaxAttempts : _options.MaxAttempts);
+        using var deadline = job.Deadline is { } due && due - _time.GetUtcNow() is var left && left > TimeSpan.Zero && left < LongestTimer
+            ? new CancellationTokenSource(left, _time)
+            : null;
+        using var either = deadline is null ? null : CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, deadline.Token);
+        try
+        {
+            var turn = await _retry.ExecuteAsync(
+                static (state, token) => state.Caller.TryAsync(state.Call, token), (Caller: this, Call: call), either?.Token ?? cancellationToken);
+            return turn.End!;
+        }
+        catch (OperationCanceledException) when (deadline?.IsCancellationRequested == true && !cancellationToken.IsCancellationRequested)
+        {
+            return Expired(call);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(cancellationToken);
+        }
+    }
+
+    /// <summary>About how many more calls of this model quota and concurrency will admit within the next second; <see cref="int.MaxValue"/> when nothing limits them, 0 when all its deployments are closed.</summary>
+    public int Room(string model)
+    {
+        long room = 0;
+        foreach (var deployment in _deployments.For(model))
+            room += deployment.Room(model);
+        return (int)Math.Min(room, int.MaxValue);
+    }
+
+    /// <summary>Returns when <see cref="Room"/> is above 0. While every deployment is closed by its own fault that is never: look at <see cref="ClosedReason"/>.</summary>
+    public async ValueTask WaitForRoomAsync(string model, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var next = _room.Next;
+            if (Room(model) > 0)
+                return;
+            var wait = LongestLook;
+            foreach (var deployment in _deployments.For(model))
+                if (deployment.ClosedReason(model) is null && deployment.UntilRoom is var until && until > TimeSpan.Zero && until < wait)
+                    wait = until;
+            using var looked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            await Task.WhenAny(next, Task.Delay(wait > ShortestLook ? wait : ShortestLook, _time, looked.Token));
+            await looked.CancelAsync();
+        }
+    }
+
+    /// <summary>Why no deployment of this model will take a call again before a restart (a wrong key, an unknown model …); null while one is open.</summary>
+    public string? ClosedReason(string model)
+    {
+        var reasons = new List<string>();
+        foreach (var deployment in _deployments.For(model))
+        {
+            if (deployment.ClosedReason(model) is not { } reason)
+                return null;
+            reasons.Add($"{deployment.Name} ({deployment.EndpointName}): {reason}");
+        }
+        return reasons.Count == 0 ? $"no deployment serves the model {model}" : string.Join("; ", reasons);
+    }
+
+    /// <summary>How each deployment is doing, in the order of the options.</summary>
+    public IReadOnlyList<DeploymentStatus> Snapshot() => [.. _deployments.All.Select(deployment => deployment.Status())];
+
+    /// <summary>Where this model's prompts go: scheme://host[:port], sorted and separated by commas; empty when nowhere.</summary>
+    public string EndpointOf(string model) =>
+        string.Join(',', _deployments.For(model).Select(deployment => deployment.EndpointName).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
+
+    /// <summary>Closes the connections. Calls that still run fail.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var deployment in _deployments.All)
+            await deployment.DisposeAsync();
+    }
+
+    private async ValueTask<Turn> TryAsync(JobCall call, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var model = call.Job.Queue;
+        if (call.Job.Deadline <= _time.GetUtcNow())
+            return Expired(call);
+        if (call.Attempts >= call.MaxAttempts)
+            return call.Answer is null
+                ? call.End(CallVerdict.Failed, "attempts_exhausted", $"all {call.MaxAttempts} attempts are used up")
+                : call.End(CallVerdict.Failed);
+        if (call.Job.Work is RequestWork { Path: var path } && !RequestLane.IsPath(path))
+            return call.End(CallVerdict.Failed, "invalid_url", "the job's path is not one of the API, such as /v1/chat/completions");
+        try
+        {
+            if (call.Job.Work is PromptWork prompt)
+                call.Rendered ??= await _prompts.RenderAsync(prompt, cancellationToken);
+        }
+        catch (PromptFunctionException e)
+        {
+            return call.End(CallVerdict.Failed, "prompt_function", e.Message);
+        }
+
+        var (deployment, shut) = _deployments.Choose(model, call.Deployment);
+        if (deployment is null)
+            return shut is { } wait ? Postpone(call, RetryDelays.AfterGate(wait, Jitter())) : call.End(CallVerdict.Release, call.Last.Code ?? "no_deployment", ClosedReason(model));
+
+        if (call.Deployment is not null)
+            deployment.CountRetry(model);
+        var context = new CallContext(call.Job.Id, model, call.Job.AttemptTimeout ?? deployment.Options.AttemptTimeout ?? _options.AttemptTimeout);
+        var failure = await SendAsync(call, deployment, context, cancellationToken);
+        var answer = context.Answers.Count > 0 ? context.Answers[^1] : new HttpAnswer { Failure = failure, Started = _time.GetUtcNow() };
+        var found = context.Answers.Count > 0 ? Outcomes.Classify(answer) : Outcomes.Unsent(failure);
+        if (found.Kind != OutcomeKind.Completion || (failure is not null && !IsWhole(call, failure)))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (found.Kind == OutcomeKind.Completion)
+                found = new Classified(OutcomeKind.Transient, "invalid_response", "the answer is JSON but not a chat completion");
+        }
+        call.Usage += context.Usage;
+        return Conclude(call, deployment, answer, found);
+    }
+
+    // What went wrong is classified from the HTTP call itself, which the handler has kept: the SDKs' exceptions differ and hide the answer.
+    private async Task<Exception?> SendAsync(JobCall call, Deployment deployment, CallContext context, CancellationToken cancellationToken)
+    {
+        CallContext.Current = context;
+        try
+        {
+            if (call.Job.Work is RequestWork request)
+                await RequestLane.SendAsync(deployment, call.Job.Queue, request, cancellationToken);
+            else if (call.Rendered is { } prompt)
+                await _prompts.SendAsync(deployment, call.Job.Queue, prompt.Messages, prompt.Settings, cancellationToken);
+            return null;
+        }
+        catch (Exception e)
+        {
+            return e;
+        }
+    }
+
+    // Whether the answer is all there although the SDK threw: because it was told to stop just then, or because it reads more into the answer than is asked here.
+    private static bool IsWhole(JobCall call, Exception failure) =>
+        call.Rendered is not { } prompt || (failure is OperationCanceledException && prompt.Settings.FunctionChoiceBehavior is null);
+
+    private Turn Conclude(JobCall call, Deployment deployment, HttpAnswer answer, Classified found)
+    {
+        var model = call.Job.Queue;
+        if (found.Kind != OutcomeKind.NotSent)
+            (call.Deployment, call.Answer, call.Last) = (deployment, answer, found);
+        if (found.Kind is OutcomeKind.Completion or OutcomeKind.Permanent)
+            deployment.Succeeded();
+        else if (found.Kind != OutcomeKind.NotSent)
+            deployment.Failed(found.Message);
+
+        switch (found.Kind)
+        {
+            case OutcomeKind.Completion:
+                call.Attempts++;
+                return call.End(CallVerdict.Completed);
+            case OutcomeKind.Permanent:
+                call.Attempts++;
+                return call.End(CallVerdict.Failed);
+            case OutcomeKind.Transient:
+                call.Attempts++;
+                call.Uncharged = 0;
+                LogRetry(call.Job.Id, deployment.Name, found.Code!, call.Attempts);
+                return call.Attempts >= call.MaxAttempts ? call.End(CallVerdict.Failed) : Postpone(call, Backoff(call.Attempts, found.NotBefore));
+            case OutcomeKind.DeploymentFault:
+                deployment.Close(found.Message!);
+                return Turn.AtOnce;
+            case OutcomeKind.ModelFault:
+                deployment.Close(model, found.Message!);
+                return Turn.AtOnce;
+            case OutcomeKind.Later:
+                deployment.Throttle(model, found.NotBefore);
+                // The first time another deployment may take it at once; after that even an endpoint that says "now" gets its pause.
+                return ++call.Uncharged == 1 && _deployments.Choose(model, deployment).Deployment is not null and var other && other != deployment
+                    ? Turn.AtOnce
+                    : Postpone(call, Backoff(call.Uncharged, found.NotBefore));
+            default:
+                // When it is shut, the choice knows for how long, or of another one; between shut and open the pause has to be made up.
+                return deployment.ShutFor > TimeSpan.Zero ? Turn.AtOnce : Postpone(call, Backoff(++call.Uncharged, found.NotBefore));
+        }
+    }
+
+    private TimeSpan Backoff(int failures, TimeSpan? notBefore) =>
+        RetryDelays.After(failures, _options.RetryBase, _options.LongestRetry, notBefore, Jitter());
+
+    private Turn Postpone(JobCall call, TimeSpan wait)
+    {
+        if (call.Job.Deadline is { } due && due - _time.GetUtcNow() <= wait)
+            return Expired(call);
+        return wait <= _options.Patience
+            ? new Turn(null, wait)
+            : call.End(CallVerdict.Retry, call.Last.Code ?? "not_sent", call.Last.Message ?? "the endpoint takes no calls at the moment", wait);
+    }
+
+    private static CallOutcome Expired(JobCall call) => call.End(
+        CallVerdict.Expired, call.Job.Batch is null ? "job_expired" : "batch_expired", "the request could not be completed before its deadline");
+
+    [LoggerMessage(LogLevel.Debug, "Job {JobId} failed on {Deployment} with {Code}, attempt {Attempt}")]
+    private partial void LogRetry(string jobId, string deployment, string code, int attempt);
+}

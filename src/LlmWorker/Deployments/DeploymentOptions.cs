@@ -1,0 +1,43 @@
+namespace LlmPipeline;
+
+/// <summary>One LLM endpoint with one quota.</summary>
+public sealed class DeploymentOptions
+{
+    /// <summary>Its name in messages and results; unique among the deployments.</summary>
+    public string Name { get; set; } = "";
+
+    /// <summary>Whose API it speaks; OpenAI's by default.</summary>
+    public DeploymentKind Kind { get; set; }
+
+    /// <summary>OpenAI: the base URL, ending in <c>/v1</c>. Azure: the resource's URL, such as <c>https://NAME.openai.azure.com</c>. http or https, without a query.</summary>
+    public string Endpoint { get; set; } = "";
+
+    /// <summary>The key; null for none. Azure without a key signs in with Azure.Identity's DefaultAzureCredential.</summary>
+    public string? ApiKey { get; set; }
+
+    /// <summary>The model (which is the queue's name) that it serves; null or <c>*</c> for every model that no other deployment names.</summary>
+    public string? Model { get; set; }
+
+    /// <summary>The provider's name for the model: the value of <c>model</c> in what is sent, or Azure's deployment name; null for the same name.</summary>
+    public string? As { get; set; }
+
+    /// <summary>Azure's api-version; 2024-10-21 by default.</summary>
+    public string ApiVersion { get; set; } = "2024-10-21";
+
+    /// <summary>Requests per minute that the provider allows, 1 or more; null for no limit.</summary>
+    public int? RequestsPerMinute { get; set; }
+
+    /// <summary>Tokens per minute, prompt and completion together, that the provider allows, 1 or more; null for no limit.</summary>
+    public int? TokensPerMinute { get; set; }
+
+    /// <summary>Calls at once, 1 or more; null for no limit beside the worker's own.</summary>
+    public int? Concurrency { get; set; }
+
+    /// <summary>Deployments of one model are used from the lowest number up; those of equal number share the work by free quota. 0 by default.</summary>
+    public int Priority { get; set; }
+
+    /// <summary>How long one call may take, where the job does not say; null for <see cref="LlmOptions.AttemptTimeout"/>.</summary>
+    public TimeSpan? AttemptTimeout { get; set; }
+
+    internal bool ServesAll => Model is null or "" or "*";
+}

@@ -1,0 +1,62 @@
+namespace LlmPipeline;
+
+/// <summary>How a deployment is doing.</summary>
+public sealed record DeploymentStatus
+{
+    /// <summary>Its name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The model it serves; <c>*</c> for every one that no other deployment names.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>scheme://host[:port].</summary>
+    public required string Endpoint { get; init; }
+
+    /// <summary>Calls on their way now.</summary>
+    public int InFlight { get; init; }
+
+    /// <summary>HTTP calls sent so far.</summary>
+    public long Calls { get; init; }
+
+    /// <summary>Of the jobs' tries on it, those that followed a failed one.</summary>
+    public long Retries { get; init; }
+
+    /// <summary>Calls that the provider put off (429, or 503 with Retry-After).</summary>
+    public long Throttled { get; init; }
+
+    /// <summary>Prompt tokens in total, as the provider counted them.</summary>
+    public long InputTokens { get; init; }
+
+    /// <summary>Completion tokens in total.</summary>
+    public long OutputTokens { get; init; }
+
+    /// <summary>HTTP calls sent in the last 60 s.</summary>
+    public long CallsLastMinute { get; init; }
+
+    /// <summary>Prompt tokens of the last 60 s.</summary>
+    public long InputTokensLastMinute { get; init; }
+
+    /// <summary>Completion tokens of the last 60 s.</summary>
+    public long OutputTokensLastMinute { get; init; }
+
+    /// <summary>The limit; null for none.</summary>
+    public int? RequestsPerMinute { get; init; }
+
+    /// <summary>The limit; null for none.</summary>
+    public int? TokensPerMinute { get; init; }
+
+    /// <summary>The limit; null for none.</summary>
+    public int? Concurrency { get; init; }
+
+    /// <summary>Until when the provider asked to wait; null when the gate is open.</summary>
+    public DateTimeOffset? GateClosedUntil { get; init; }
+
+    /// <summary>Until when it is left alone because it kept failing; null when the circuit is closed, as it should be.</summary>
+    public DateTimeOffset? CircuitOpenUntil { get; init; }
+
+    /// <summary>The last failure, one line; null when there was none or a call has succeeded since.</summary>
+    public string? LastFailure { get; init; }
+
+    /// <summary>Why it is closed until restart by its own fault; null when it is open.</summary>
+    public string? ClosedReason { get; init; }
+}

@@ -1,0 +1,77 @@
+namespace LlmPipeline;
+
+/// <summary>How LLMs are called.</summary>
+public sealed class LlmOptions
+{
+    /// <summary>The endpoints; at least one.</summary>
+    public IList<DeploymentOptions> Deployments { get; } = [];
+
+    /// <summary>How often a job's LLM work is started at most, for a job that does not say (its own limit is 0); 8 by default, 1 to 1,000.</summary>
+    public int MaxAttempts { get; set; } = 8;
+
+    /// <summary>How long one call may take, where neither job nor deployment says; ten minutes by default, up to a day.</summary>
+    public TimeSpan AttemptTimeout { get; set; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>The wait after the first failure, doubled with each further one and spread by half up and down; half a second by default, up to a minute.</summary>
+    public TimeSpan RetryBase { get; set; } = TimeSpan.FromSeconds(0.5);
+
+    /// <summary>The longest wait that the doubling comes to; a minute by default, up to an hour. The provider may ask for more.</summary>
+    public TimeSpan LongestRetry { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>A wait up to this is spent holding the job; a longer one goes through the queue and holds nothing. Five seconds by default, up to a minute.</summary>
+    public TimeSpan Patience { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>What is wrong, one line a fault with field and bounds; empty when nothing is.</summary>
+    public IReadOnlyList<string> Faults()
+    {
+        var faults = new List<string>();
+        if (Deployments.Count == 0)
+            faults.Add("Deployments: at least one is needed");
+        if (MaxAttempts is < 1 or > 1000)
+            faults.Add($"MaxAttempts: {MaxAttempts} is not from 1 to 1000");
+        Check(nameof(AttemptTimeout), AttemptTimeout, TimeSpan.FromDays(1));
+        Check(nameof(RetryBase), RetryBase, TimeSpan.FromMinutes(1));
+        Check(nameof(LongestRetry), LongestRetry, TimeSpan.FromHours(1));
+        Check(nameof(Patience), Patience, TimeSpan.FromMinutes(1));
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        for (var i = 0; i < Deployments.Count; i++)
+        {
+            var deployment = Deployments[i];
+            var where = string.IsNullOrWhiteSpace(deployment.Name) ? $"Deployments[{i}]" : $"Deployments[{deployment.Name}]";
+            if (string.IsNullOrWhiteSpace(deployment.Name))
+                faults.Add($"{where}.Name: is missing");
+            else if (!names.Add(deployment.Name))
+                faults.Add($"{where}.Name: is there twice");
+            if (!Enum.IsDefined(deployment.Kind))
+                faults.Add($"{where}.Kind: is neither OpenAI nor AzureOpenAI");
+            if (!IsEndpoint(deployment.Endpoint))
+                faults.Add($"{where}.Endpoint: is not an http or https URL without user, query and fragment");
+            if (deployment.Kind == DeploymentKind.AzureOpenAI && string.IsNullOrWhiteSpace(deployment.ApiVersion))
+                faults.Add($"{where}.ApiVersion: is missing");
+            if (deployment.ApiKey?.Any(c => c is <= ' ' or > '~') == true)
+                faults.Add($"{where}.ApiKey: holds a character that no header may hold");
+            CheckLimit($"{where}.RequestsPerMinute", deployment.RequestsPerMinute);
+            CheckLimit($"{where}.TokensPerMinute", deployment.TokensPerMinute);
+            CheckLimit($"{where}.Concurrency", deployment.Concurrency);
+            if (deployment.AttemptTimeout is { } timeout)
+                Check($"{where}.AttemptTimeout", timeout, TimeSpan.FromDays(1));
+        }
+        return faults;
+
+        void Check(string field, TimeSpan value, TimeSpan max)
+        {
+            if (value <= TimeSpan.Zero || value > max)
+                faults.Add($"{field}: {value} is not above 0 and up to {max}");
+        }
+
+        void CheckLimit(string field, int? value)
+        {
+            if (value < 1)
+                faults.Add($"{field}: {value} is not 1 or more");
+        }
+    }
+
+    internal static bool IsEndpoint(string? text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var uri) && (uri.Scheme == Uri.UriSchemeHttp || uri.Scheme == Uri.UriSchemeHttps)
+        && uri.Query.Length == 0 && uri.Fragment.Length == 0 && uri.UserInfo.Length == 0;
+}

@@ -1,0 +1,26 @@
+namespace LlmPipeline;
+
+/// <summary>The rows of the outcome table.</summary>
+internal enum OutcomeKind
+{
+    /// <summary>A completion.</summary>
+    Completion,
+
+    /// <summary>It may go better next time; an attempt is charged.</summary>
+    Transient,
+
+    /// <summary>The provider asks to come later; no attempt is charged.</summary>
+    Later,
+
+    /// <summary>The row's own fault: it would fail again.</summary>
+    Permanent,
+
+    /// <summary>The deployment's fault: every row would fail.</summary>
+    DeploymentFault,
+
+    /// <summary>The deployment does not have this model: every row of the queue would fail.</summary>
+    ModelFault,
+
+    /// <summary>The call was never sent: the quota's gate or the circuit is closed. Nothing is charged.</summary>
+    NotSent,
+}

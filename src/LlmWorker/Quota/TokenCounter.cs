@@ -1,0 +1,40 @@
+using Microsoft.ML.Tokenizers;
+
+namespace LlmPipeline;
+
+/// <summary>
+/// Counts tokens as OpenAI's tokenizers do. A tokenizer takes more than half a second to load, so it is loaded in the background when it is
+/// first wanted; until then the count is a quarter of the UTF-8 bytes.
+/// </summary>
+public static class TokenCounter
+{
+    // The tokenizer is quadratic on long runs of one character; in slices it is not, and counts about 0.3 % too much.
+    private const int Slice = 1024;
+
+    private static readonly Lazy<Task<Tokenizer>> O200k = new(() => Task.Run<Tokenizer>(() => TiktokenTokenizer.CreateForEncoding("o200k_base")));
+    private static readonly Lazy<Task<Tokenizer>> Cl100k = new(() => Task.Run<Tokenizer>(() => TiktokenTokenizer.CreateForEncoding("cl100k_base")));
+
+    /// <summary>Waits until the tokenizer of this model is loaded.</summary>
+    public static Task LoadAsync(string model) => For(model);
+
+    /// <summary>About how many tokens the text is for this model; models that OpenAI does not make are counted like its newest.</summary>
+    public static int Count(string model, ReadOnlySpan<char> text)
+    {
+        var loading = For(model);
+        if (!loading.IsCompletedSuccessfully)
+            return (System.Text.Encoding.UTF8.GetByteCount(text) + 3) / 4;
+        var tokenizer = loading.GetAwaiter().GetResult();
+        var count = 0;
+        while (text.Length > Slice)
+        {
+            var cut = char.IsHighSurrogate(text[Slice - 1]) ? Slice - 1 : Slice;
+            count += tokenizer.CountTokens(text[..cut]);
+            text = text[cut..];
+        }
+        return count + tokenizer.CountTokens(text);
+    }
+
+    private static Task<Tokenizer> For(string model) =>
+        (model.StartsWith("gpt-3.5", StringComparison.Ordinal) || model.StartsWith("text-embedding-", StringComparison.Ordinal)
+            || model == "gpt-4" || model.StartsWith("gpt-4-", StringComparison.Ordinal) ? Cl100k : O200k).Value;
+}

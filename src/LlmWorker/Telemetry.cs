@@ -1,0 +1,59 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+
+namespace LlmPipeline;
+
+/// <summary>What the worker measures, named by OpenTelemetry's conventions for generative AI where these have a name for it.</summary>
+internal static class Telemetry
+{
+    public const string Name = "LlmPipeline.LlmWorker";
+
+    private static readonly Meter Meter = new(Name);
+
+    private static readonly Histogram<double> Duration = Meter.CreateHistogram<double>(
+        "gen_ai.client.operation.duration", "s", "How long a call took, from sending it to the last byte of the answer");
+
+    private static readonly Histogram<long> Tokens = Meter.CreateHistogram<long>(
+        "gen_ai.client.token.usage", "{token}", "Tokens of a call, as the provider counted them");
+
+    private static readonly Counter<long> Retried = Meter.CreateCounter<long>(
+        "llmpipeline.llm.retries", "{try}", "Tries of a job that followed a failed one");
+
+    private static readonly Counter<long> Throttled = Meter.CreateCounter<long>(
+        "llmpipeline.llm.throttled", "{call}", "Calls that the provider put off: 429, or 503 with Retry-After");
+
+    public static void Called(Deployment deployment, string model, string? path, HttpAnswer answer, TimeSpan duration)
+    {
+        if (!Duration.Enabled && !Tokens.Enabled)
+            return;
+        var tags = Tags(deployment, model);
+        tags.Add("gen_ai.operation.name", Operation(path));
+        var usage = answer.Parsed.Usage;
+        if (usage.Input > 0)
+            Tokens.Record(usage.Input, [.. tags, new("gen_ai.token.type", "input")]);
+        if (usage.Output > 0)
+            Tokens.Record(usage.Output, [.. tags, new("gen_ai.token.type", "output")]);
+        if (answer.Status is not (>= 200 and < 300))
+            tags.Add("error.type", answer.Status?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? answer.Failure?.GetType().FullName);
+        Duration.Record(duration.TotalSeconds, tags);
+    }
+
+    public static void Retry(Deployment deployment, string model) => Retried.Add(1, Tags(deployment, model));
+
+    public static void Throttle(Deployment deployment, string model) => Throttled.Add(1, Tags(deployment, model));
+
+    private static TagList Tags(Deployment deployment, string model) => new()
+    {
+        { "gen_ai.provider.name", deployment.Options.Kind == DeploymentKind.AzureOpenAI ? "azure.ai.openai" : "openai" },
+        { "gen_ai.request.model", model },
+        { "server.address", deployment.Endpoint.Host },
+        { "server.port", deployment.Endpoint.Port },
+    };
+
+    private static string Operation(string? path) => path switch
+    {
+        not null when path.EndsWith("/embeddings", StringComparison.Ordinal) => "embeddings",
+        not null when path.EndsWith("/chat/completions", StringComparison.Ordinal) || path.EndsWith("/responses", StringComparison.Ordinal) => "chat",
+        _ => "text_completion",
+    };
+}
