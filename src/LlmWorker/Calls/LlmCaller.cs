@@ -100,14 +100,14 @@ public sealed partial class LlmCaller : IAsyncDisposable
         return (int)Math.Min(room, int.MaxValue);
     }
 
-    /// <summary>Returns when <see cref="Room"/> is above 0. While every deployment is closed by its own fault that is never: look at <see cref="ClosedReason"/>.</summary>
+    /// <summary>Returns when <see cref="Room"/> is above 0, or when every deployment is closed by its own fault: look at <see cref="ClosedReason"/> then.</summary>
     public async ValueTask WaitForRoomAsync(string model, CancellationToken cancellationToken)
     {
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
             var next = _room.Next;
-            if (Room(model) > 0)
+            if (Room(model) > 0 || ClosedReason(model) is not null)
                 return;
             var wait = LongestLook;
             foreach (var deployment in _deployments.For(model))

@@ -1,0 +1,32 @@
+namespace LlmPipeline;
+
+/// <summary>A claimed job while this process works on it.</summary>
+internal sealed class HeldJob(ClaimedJob claim, QueuePartition partition) : IDisposable
+{
+    private readonly CancellationTokenSource _stop = new();
+    private int _lost;
+
+    /// <summary>The claim.</summary>
+    public ClaimedJob Claim { get; } = claim;
+
+    /// <summary>Where it lies.</summary>
+    public QueuePartition Partition { get; } = partition;
+
+    /// <summary>Set when the work has to stop: the lease is lost, or the process ends.</summary>
+    public CancellationToken Stopping => _stop.Token;
+
+    /// <summary>True when the lease is somebody else's now.</summary>
+    public bool Lost => Volatile.Read(ref _lost) != 0;
+
+    /// <summary>Stops the work.</summary>
+    public void Stop() => _stop.Cancel();
+
+    /// <summary>Stops the work because its lease is gone.</summary>
+    public void Lose()
+    {
+        Volatile.Write(ref _lost, 1);
+        _stop.Cancel();
+    }
+
+    public void Dispose() => _stop.Dispose();
+}

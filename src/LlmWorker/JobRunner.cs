@@ -1,0 +1,127 @@
+using Microsoft.Extensions.Logging;
+
+namespace LlmPipeline;
+
+/// <summary>Takes one claimed job to its end: call, store, settle. The only place that gives a job up.</summary>
+internal sealed partial class JobRunner(
+    LlmCaller caller, ResultStore results, LeaseKeeper leases, Settler settler, WorkerOptions options, TimeProvider time, ILogger<JobRunner> logger)
+{
+    /// <summary>Runs a held job. <paramref name="stands"/> is the status of a result that stands already.</summary>
+    public async Task RunAsync(HeldJob held, ResultStatus? stands, CancellationToken giveUp)
+    {
+        var job = held.Claim.Job;
+        if (stands is { } status)
+        {
+            await SettleAsync(held, status).ConfigureAwait(false);
+            return;
+        }
+
+        WorkerTelemetry.Wait.Record((time.GetUtcNow() - job.Enqueued).TotalSeconds, new KeyValuePair<string, object?>("messaging.destination.name", job.Queue));
+        CallOutcome outcome;
+        try
+        {
+            outcome = held.Claim.Lost > options.MaxLost
+                ? Poison(held.Claim)
+                : await caller.CallAsync(job, held.Claim.Attempts, held.Stopping).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (held.Stopping.IsCancellationRequested)
+        {
+            if (!held.Lost)
+                await settler.ReleaseAsync(held).ConfigureAwait(false);
+            return;
+        }
+        catch (PromptFunctionException e)
+        {
+            outcome = Broken(held.Claim, "prompt_function", e.Message);
+        }
+        catch (Exception e)
+        {
+            LogUnexpected(e, job.Id);
+            outcome = Unexpected(held.Claim, e);
+        }
+
+        await FinishAsync(held, outcome, giveUp).ConfigureAwait(false);
+    }
+
+    private async Task FinishAsync(HeldJob held, CallOutcome outcome, CancellationToken giveUp)
+    {
+        switch (outcome.Verdict)
+        {
+            case CallVerdict.Retry:
+                await settler.RetryAsync(held, outcome.Attempts, outcome.Delay).ConfigureAwait(false);
+                break;
+            case CallVerdict.Release:
+                await settler.ReleaseAsync(held).ConfigureAwait(false);
+                break;
+            case CallVerdict.Completed:
+                await StoreAsync(held, ResultStatus.Completed, outcome, giveUp).ConfigureAwait(false);
+                break;
+            default:
+                // An error is stored only by who certainly holds the job.
+                if (await leases.RenewAsync(held, giveUp).ConfigureAwait(false))
+                    await StoreAsync(held, outcome.Verdict == CallVerdict.Expired ? ResultStatus.Expired : ResultStatus.Failed, outcome, giveUp).ConfigureAwait(false);
+                break;
+        }
+    }
+
+    private async Task StoreAsync(HeldJob held, ResultStatus status, CallOutcome outcome, CancellationToken giveUp)
+    {
+        var result = Result(held.Claim.Job, status, outcome);
+        var stands = await RedisRetry.UntilAnsweredAsync(() => results.PutAsync(result), time, logger, giveUp).ConfigureAwait(false);
+        await SettleAsync(held, stands).ConfigureAwait(false);
+    }
+
+    /// <summary>Settles with the status that stands in the result store, whoever wrote it.</summary>
+    private Task SettleAsync(HeldJob held, ResultStatus stands) => stands switch
+    {
+        ResultStatus.Completed => settler.CompleteAsync(held, EndState.Completed),
+        ResultStatus.Expired => settler.CompleteAsync(held, EndState.Expired),
+        ResultStatus.Cancelled => settler.CompleteAsync(held, EndState.Cancelled),
+        _ => settler.BuryAsync(held),
+    };
+
+    private JobResult Result(Job job, ResultStatus status, CallOutcome outcome) => new()
+    {
+        JobId = job.Id,
+        Status = status,
+        Response = outcome.Body,
+        Meta = new ResultMeta
+        {
+            CustomId = job.CustomId,
+            RequestId = outcome.RequestId,
+            StatusCode = outcome.StatusCode,
+            Error = outcome.ErrorCode is null ? null : new ResultError(outcome.ErrorCode, outcome.ErrorMessage ?? outcome.ErrorCode),
+            Model = job.Queue,
+            Deployment = outcome.Deployment,
+            InputTokens = outcome.Usage.Input,
+            CachedTokens = outcome.Usage.Cached,
+            OutputTokens = outcome.Usage.Output,
+            Attempts = outcome.Attempts,
+            Enqueued = job.Enqueued.ToUnixTimeMilliseconds(),
+            Started = outcome.Started == default ? 0 : outcome.Started.ToUnixTimeMilliseconds(),
+            Finished = time.GetUtcNow().ToUnixTimeMilliseconds(),
+        },
+    };
+
+    private static CallOutcome Poison(ClaimedJob claim) => Broken(
+        claim, "poison", $"given up: {claim.Lost} workers died or lost their lease while they ran it");
+
+    private static CallOutcome Broken(ClaimedJob claim, string code, string message) => new()
+    {
+        Verdict = CallVerdict.Failed,
+        ErrorCode = code,
+        ErrorMessage = message,
+        Attempts = claim.Attempts,
+    };
+
+    private static CallOutcome Unexpected(ClaimedJob claim, Exception e)
+    {
+        var attempts = claim.Attempts + 1;
+        return attempts >= claim.Job.MaxAttempts
+            ? Broken(claim, "internal_error", $"{e.GetType().Name} in the worker") with { Attempts = attempts }
+            : new CallOutcome { Verdict = CallVerdict.Retry, Attempts = attempts, Delay = TimeSpan.FromSeconds(5) };
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Job {JobId} met an error that should not happen; it is tried again")]
+    private partial void LogUnexpected(Exception e, string jobId);
+}

@@ -1,0 +1,121 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+
+namespace LlmPipeline;
+
+/// <summary>
+/// Renews every lease that the process holds, in one call per partition each third of a lease, and stops the work on a job whose lease is gone.
+/// Between that it says each beat that the process lives.
+/// </summary>
+internal sealed partial class LeaseKeeper(PromptQueueOptions queue, WorkerOptions options, TimeProvider time, ILogger<LeaseKeeper> logger) : IAsyncDisposable
+{
+    private const int JobsPerCall = 500;
+    private readonly ConcurrentDictionary<QueuePartition, ConcurrentDictionary<string, HeldJob>> _held = new();
+    private readonly CancellationTokenSource _stop = new();
+    private Task _loop = Task.CompletedTask;
+
+    /// <summary>Jobs that are held.</summary>
+    public int Count => _held.Values.Sum(jobs => jobs.Count);
+
+    public void Start() => _loop = LoopAsync(_stop.Token);
+
+    public void Add(HeldJob job) => _held.GetOrAdd(job.Partition, _ => new()).TryAdd(job.Claim.Job.Id, job);
+
+    public void Remove(HeldJob job)
+    {
+        if (_held.TryGetValue(job.Partition, out var jobs))
+            jobs.TryRemove(new(job.Claim.Job.Id, job));
+    }
+
+    /// <summary>Every job that is held.</summary>
+    public IEnumerable<HeldJob> All() => _held.Values.SelectMany(jobs => jobs.Values);
+
+    /// <summary>Renews one lease now; false when it is gone. Only an error needs this before it is stored.</summary>
+    public async Task<bool> RenewAsync(HeldJob job, CancellationToken cancellationToken)
+    {
+        if (job.Lost)
+            return false;
+        var held = await RedisRetry.UntilAnsweredAsync(() => job.Partition.RenewAsync(options.Name, [job.Claim]), time, logger, cancellationToken).ConfigureAwait(false);
+        if (!held[0])
+            Lose(job);
+        return held[0];
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _loop.ConfigureAwait(false);
+        _stop.Dispose();
+    }
+
+    private async Task LoopAsync(CancellationToken cancellationToken)
+    {
+        var renewEvery = queue.Lease / 3;
+        var beat = options.BeatInterval < renewEvery ? options.BeatInterval : renewEvery;
+        var renewed = time.GetTimestamp();
+        using var timer = new PeriodicTimer(beat, time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(cancellationToken).ConfigureAwait(false))
+            {
+                // Half a beat early rather than half a beat late.
+                var renew = time.GetElapsedTime(renewed) >= renewEvery - (beat / 2);
+                if (renew)
+                    renewed = time.GetTimestamp();
+                var calls = _held.Where(p => !p.Value.IsEmpty).Select(p => TickAsync(p.Key, renew ? [.. p.Value.Values] : []));
+                if (!await AllAnsweredAsync(calls).ConfigureAwait(false))
+                    renewed = time.GetTimestamp() - (long)(renewEvery.TotalSeconds * time.TimestampFrequency);
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // The process ends.
+        }
+    }
+
+    private static async Task<bool> AllAnsweredAsync(IEnumerable<Task<bool>> calls) =>
+        (await Task.WhenAll(calls).ConfigureAwait(false)).All(answered => answered);
+
+    /// <returns>False when Redis did not answer: the next beat renews again.</returns>
+    private async Task<bool> TickAsync(QueuePartition partition, HeldJob[] jobs)
+    {
+        try
+        {
+            if (jobs.Length == 0)
+                await partition.RenewAsync(options.Name, []).ConfigureAwait(false);
+            foreach (var part in jobs.Chunk(JobsPerCall))
+            {
+                var held = await partition.RenewAsync(options.Name, [.. part.Select(j => j.Claim)]).ConfigureAwait(false);
+                foreach (var (job, stillHeld) in part.Zip(held))
+                {
+                    // A job that was settled while the call was on its way is no loss.
+                    if (!stillHeld && _held.TryGetValue(partition, out var now) && now.TryGetValue(job.Claim.Job.Id, out var current) && ReferenceEquals(current, job))
+                        Lose(job);
+                }
+            }
+
+            return true;
+        }
+        catch (Exception e) when (e is RedisException or RedisTimeoutException or QueueMismatchException)
+        {
+            LogNotRenewed(partition.Queue, partition.Index, e.GetType().Name);
+            return false;
+        }
+    }
+
+    private void Lose(HeldJob job)
+    {
+        if (job.Lost)
+            return;
+        job.Lose();
+        WorkerTelemetry.LostLeases.Add(1, new KeyValuePair<string, object?>("messaging.destination.name", job.Claim.Job.Queue));
+        LogLost(job.Claim.Job.Id);
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The lease on job {JobId} is lost: its work stops here, another worker has it or will have it")]
+    private partial void LogLost(string jobId);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Leases of queue {Queue}, partition {Partition}, could not be renewed ({Error}); trying again at the next beat")]
+    private partial void LogNotRenewed(string queue, int partition, string error);
+}

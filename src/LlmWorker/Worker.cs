@@ -1,0 +1,179 @@
+using System.Security.Cryptography;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace LlmPipeline;
+
+/// <summary>Works on one queue: claims what there are slots and quota for, and runs it. Sleeps on a signal while nothing waits.</summary>
+internal sealed partial class Worker : BackgroundService
+{
+    private const int JobsPerClaim = 256;
+    private readonly string _queue;
+    private readonly IReadOnlyList<QueuePartition> _partitions;
+    private readonly WorkerParts _parts;
+    private readonly ILogger<Worker> _logger;
+    private int _turn;
+
+    public Worker(string queue, IReadOnlyList<QueuePartition> partitions, WorkerParts parts, ILogger<Worker> logger)
+    {
+        _queue = queue;
+        _partitions = partitions;
+        _parts = parts;
+        _logger = logger;
+        _turn = Random.Shared.Next(8);
+    }
+
+    /// <summary>Why the worker has ended by itself: no deployment of this model is left. Else null.</summary>
+    public string? ClosedReason { get; private set; }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            await using var wakeUps = await WakeUps.ListenAsync(_parts.Redis, _partitions).ConfigureAwait(false);
+            while (true)
+            {
+                stoppingToken.ThrowIfCancellationRequested();
+                if (_parts.Caller.ClosedReason(_queue) is { } reason)
+                {
+                    LogClosed(_queue, reason);
+                    ClosedReason = reason;
+                    return;
+                }
+
+                await WorkAsync(wakeUps, stoppingToken).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // No more claims; what runs is waited for by the process.
+        }
+    }
+
+    private async Task WorkAsync(WakeUps wakeUps, CancellationToken cancellationToken)
+    {
+        var freed = _parts.Slots.Freed.Version;
+        var wanted = Math.Min(JobsPerClaim, _parts.Caller.Room(_queue));
+        if (wanted == 0)
+        {
+            await _parts.Caller.WaitForRoomAsync(_queue, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        var slots = _parts.Slots.Take(wanted);
+        if (slots == 0)
+        {
+            await _parts.Slots.Freed.WaitAsync(freed, TimeSpan.FromSeconds(1), _parts.Time, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        var seen = wakeUps.Signal.Version;
+        var free = slots;
+        TimeSpan? due = null;
+        try
+        {
+            foreach (var partition in Turned(_partitions))
+            {
+                if (free == 0)
+                    break;
+                var claimed = await ClaimAsync(partition, free, cancellationToken).ConfigureAwait(false);
+                due = claimed.NextDue < due || due is null ? claimed.NextDue : due;
+                free -= claimed.Jobs.Count;
+                Start(partition, claimed.Jobs);
+            }
+        }
+        finally
+        {
+            _parts.Slots.Free(free);
+        }
+
+        // The safety poll: messages may be lost, a second is the worst that this costs.
+        var sleep = TimeSpan.FromSeconds(0.8 + (Random.Shared.NextDouble() * 0.4));
+        if (free == slots)
+            await wakeUps.Signal.WaitAsync(seen, due < sleep ? due.Value : sleep, _parts.Time, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task<ClaimResult> ClaimAsync(QueuePartition partition, int most, CancellationToken cancellationToken)
+    {
+        var token = RandomNumberGenerator.GetHexString(32, lowercase: true);
+        var lane = (_turn++ % 8) switch { 7 => Lane.Low, 2 or 5 => Lane.Normal, _ => Lane.High };
+        var repeated = false;
+        return await RedisRetry.UntilAnsweredAsync(
+            () =>
+            {
+                var again = repeated;
+                repeated = true;
+                return partition.ClaimAsync(most, token, _parts.Options.Name, lane, again);
+            },
+            _parts.Time, _logger, cancellationToken).ConfigureAwait(false);
+    }
+
+    private void Start(QueuePartition partition, IReadOnlyList<ClaimedJob> jobs)
+    {
+        if (jobs.Count == 0)
+            return;
+        var held = jobs.Select(job => new HeldJob(job, partition)).ToList();
+        foreach (var job in held)
+            _parts.Leases.Add(job);
+        _parts.Track(RunAsync(held));
+    }
+
+    private async Task RunAsync(List<HeldJob> held)
+    {
+        // What stands already is not paid again: one look for the whole claim. Without an answer nothing is known, and nothing is called.
+        IReadOnlyList<ResultStatus?> stands;
+        try
+        {
+            stands = await RedisRetry.UntilAnsweredAsync(
+                () => _parts.Results.StatusesAsync([.. held.Select(h => h.Claim.Job.Id)]), _parts.Time, _logger, _parts.GiveUp).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            foreach (var job in held)
+                End(job);
+            return;
+        }
+
+        foreach (var (job, status) in held.Zip(stands))
+            _parts.Track(RunAsync(job, status));
+    }
+
+    private async Task RunAsync(HeldJob held, ResultStatus? stands)
+    {
+        try
+        {
+            await _parts.Runner.RunAsync(held, stands, _parts.GiveUp).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (_parts.GiveUp.IsCancellationRequested)
+        {
+            // The process ends at once; the lease runs out.
+        }
+        catch (Exception e)
+        {
+            LogUnsettled(e, held.Claim.Job.Id);
+        }
+        finally
+        {
+            End(held);
+        }
+    }
+
+    private void End(HeldJob held)
+    {
+        _parts.Leases.Remove(held);
+        held.Dispose();
+        _parts.Slots.Free(1);
+    }
+
+    private IEnumerable<QueuePartition> Turned(IReadOnlyList<QueuePartition> partitions)
+    {
+        for (var n = 0; n < partitions.Count; n++)
+            yield return partitions[(int)((uint)(_turn + n) % (uint)partitions.Count)];
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "No deployment of {Queue} is left: {Reason}")]
+    private partial void LogClosed(string queue, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Job {JobId} could not be settled; its lease will run out and it will run again")]
+    private partial void LogUnsettled(Exception e, string jobId);
+}

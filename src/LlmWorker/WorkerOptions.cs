@@ -1,0 +1,32 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace LlmPipeline;
+
+/// <summary>How a process works on queues.</summary>
+public sealed class WorkerOptions
+{
+    /// <summary>This process among the workers; unique, up to 200 bytes without <c>|</c>. Default: machine, process id and 32 random bits.</summary>
+    [Required]
+    [RegularExpression(@"[^|{}\x00-\x1f]{1,200}", ErrorMessage = "Name is 1 to 200 characters without | { }")]
+    public string Name { get; set; } = $"{Environment.MachineName}-{Environment.ProcessId}-{Random.Shared.Next():x8}";
+
+    /// <summary>Jobs that run at the same time in this process, over all its queues; default 32. A deployment's own limit comes on top.</summary>
+    [Range(1, 100_000)]
+    public int Concurrency { get; set; } = 32;
+
+    /// <summary>How long running jobs may go on when the process is asked to stop; default 10 s. After that they are given back.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "1.00:00:00")]
+    public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How often expired leases are looked for; default 1 s, with jitter.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.05", "01:00:00")]
+    public TimeSpan ReclaimInterval { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How often this process says that it lives, where it holds leases; default 1.5 s. Less than a third of the queue's WorkerTimeout.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.05", "01:00:00")]
+    public TimeSpan BeatInterval { get; set; } = TimeSpan.FromSeconds(1.5);
+
+    /// <summary>A job that lost its lease more often than this is not run again but buried as poison; default 5.</summary>
+    [Range(0, 1000)]
+    public int MaxLost { get; set; } = 5;
+}
