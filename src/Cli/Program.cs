@@ -1,1 +1,29 @@
-return 0;
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using LlmPipeline;
+
+var root = new RootCommand(
+    """
+    llmpipe sends prompts to an LLM in bulk and brings the completions back: none lost, none paid for twice,
+    as fast as the provider's quota allows.
+
+    Try it without a key or a server:
+      llmpipe run prompts/samples/questions.jsonl
+    """)
+{
+    RunCommand.Create(),
+    SimulateCommand.Create(),
+};
+
+var parsed = root.Parse(args);
+if (parsed.Errors.Count > 0 && parsed.Action is ParseErrorAction)
+    return Complaint.Of(parsed);
+try
+{
+    // Ctrl+C is each command's own matter: run finishes what it has paid for.
+    return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+}
+catch (Exception e)
+{
+    return Complaint.Of(e);
+}

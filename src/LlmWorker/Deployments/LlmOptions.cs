@@ -71,6 +71,17 @@ public sealed class LlmOptions
         }
     }
 
+    /// <summary>The deployments of a model: those that name it, else those that serve every model that none names.</summary>
+    public IEnumerable<DeploymentOptions> For(string model) =>
+        Deployments.Any(d => d.Model == model) ? Deployments.Where(d => d.Model == model) : Deployments.Where(d => d.Model is null or "*");
+
+    /// <summary>
+    /// Whose answers this model's are: scheme://host[:port] of each of its deployments, and the provider's name for the model where that is another one.
+    /// Sorted, separated by commas, without secrets; empty when nobody serves it.
+    /// </summary>
+    public string EndpointOf(string model) => string.Join(
+        ',', For(model).Select(d => new Uri(d.Endpoint).GetLeftPart(UriPartial.Authority) + (string.IsNullOrEmpty(d.As) ? "" : $" as {d.As}")).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
+
     internal static bool IsEndpoint(string? text) =>
         Uri.TryCreate(text, UriKind.Absolute, out var uri) && (uri.Scheme == Uri.UriSchemeHttp || uri.Scheme == Uri.UriSchemeHttps)
         && uri.Query.Length == 0 && uri.Fragment.Length == 0 && uri.UserInfo.Length == 0;

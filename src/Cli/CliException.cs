@@ -1,0 +1,35 @@
+namespace LlmPipeline;
+
+/// <summary>The program cannot do what it was asked to. The message is for people, without a stack trace.</summary>
+internal sealed class CliException : Exception
+{
+    private CliException(int exitCode, string message)
+        : base(message) => ExitCode = exitCode;
+
+    public int ExitCode { get; }
+
+    /// <summary>Bad usage, settings or input: nothing was enqueued.</summary>
+    public static CliException Usage(string message) => new(ExitCodes.Usage, message);
+
+    /// <summary>Something outside broke.</summary>
+    public static CliException Broke(string message) => new(ExitCodes.Broke, message);
+
+    /// <summary>An input with errors: each with its line and field.</summary>
+    public static CliException Input(string file, InputSummary summary)
+    {
+        var lines = summary.Errors.Select(e => e.Format(file)).ToList();
+        if (summary.ErrorCount > lines.Count)
+            lines.Add($"{file}: and {summary.ErrorCount - lines.Count} more errors");
+        return Usage(string.Join('\n', lines));
+    }
+
+    /// <summary>What an exception means for the user; null when it should not have happened.</summary>
+    public static CliException? From(Exception e) => e switch
+    {
+        CliException known => known,
+        InputException or PromptFunctionException or LlmSettingsException => Usage(e.Message),
+        OutputException output => new CliException(output.Refused ? ExitCodes.Usage : ExitCodes.Broke, output.Message),
+        RedisUnreachableException or QueueMismatchException or EmbeddedRedisException or StackExchange.Redis.RedisException => Broke(e.Message),
+        _ => null,
+    };
+}

@@ -1,0 +1,30 @@
+using System.CommandLine;
+
+namespace LlmPipeline;
+
+/// <summary>Says on standard error what went wrong, in a line or two, and gives the exit code.</summary>
+internal static class Complaint
+{
+    /// <summary>The command line could not be understood.</summary>
+    public static int Of(ParseResult parsed)
+    {
+        foreach (var error in parsed.Errors)
+            Console.Error.WriteLine($"llmpipe: {error.Message}");
+        var command = parsed.CommandResult.Command is RootCommand ? "" : parsed.CommandResult.Command.Name + " ";
+        Console.Error.WriteLine($"llmpipe: see llmpipe {command}--help");
+        return ExitCodes.Usage;
+    }
+
+    /// <summary>A command ended with an exception.</summary>
+    public static int Of(Exception e)
+    {
+        var known = CliException.From(e);
+        foreach (var line in (known?.Message ?? $"{e.GetType().Name}: {e.Message}").Split('\n'))
+            Console.Error.WriteLine($"llmpipe: {line.TrimEnd()}");
+        if (Environment.GetEnvironmentVariable("LLMPIPE_DEBUG") == "1")
+            Console.Error.WriteLine(e);
+        else if (known is null)
+            Console.Error.WriteLine("llmpipe: this should not happen; LLMPIPE_DEBUG=1 shows where it did");
+        return known?.ExitCode ?? ExitCodes.Broke;
+    }
+}

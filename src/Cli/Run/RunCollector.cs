@@ -1,0 +1,84 @@
+namespace LlmPipeline;
+
+/// <summary>Follows the batch's ended jobs and writes their results to the checkpoint, in groups that are flushed to disk.</summary>
+internal sealed class RunCollector(
+    ResultStore results, BatchFollower follower, OutputFile output, RunWindow window, RunTally tally, RunRedis redis, TimeProvider time) : IDisposable
+{
+    private const int ResultsPerCall = 100;
+    private readonly SemaphoreSlim _one = new(1);
+    private volatile bool _allFed;
+
+    /// <summary>Set when there may be something to read.</summary>
+    public VersionedSignal Look { get; } = new();
+
+    /// <summary>No more rows will come: the collector ends with the last that is out.</summary>
+    public void AllFed()
+    {
+        _allFed = true;
+        Look.Set();
+    }
+
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var seen = Look.Version;
+            if (await ReadAsync(cancellationToken).ConfigureAwait(false))
+                continue;
+            if (_allFed && window.Count == 0)
+                return;
+            // Other workers of a shared Redis end jobs too, unseen from here.
+            await Look.WaitAsync(seen, TimeSpan.FromSeconds(1), time, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Takes what has ended since the last time; false when nothing has.</summary>
+    public async Task<bool> ReadAsync(CancellationToken cancellationToken)
+    {
+        var ids = await redis.AnsweredAsync(() => follower.ReadAsync(), cancellationToken).ConfigureAwait(false);
+        if (ids.Count == 0)
+            return false;
+        await TakeAsync(ids, cancellationToken).ConfigureAwait(false);
+        return true;
+    }
+
+    /// <summary>Writes the results of jobs; those of rows that are not out are somebody else's or older.</summary>
+    public async Task TakeAsync(IReadOnlyList<string> ids, CancellationToken cancellationToken)
+    {
+        await _one.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            var taken = new List<(int Row, string Id)>();
+            var failed = new List<string>();
+            foreach (var part in ids.Distinct().Select(id => (Row: RunLine.RowOf(output.BatchId, id), Id: id)).Where(r => window.Contains(r.Row)).Chunk(ResultsPerCall))
+            {
+                foreach (var result in await redis.AnsweredAsync(() => results.GetAsync([.. part.Select(r => r.Id)]), cancellationToken).ConfigureAwait(false))
+                {
+                    // An older end of a row that runs again: it will come once more.
+                    if (result is null)
+                        continue;
+                    output.Append(RunLine.Of(result));
+                    tally.Add(result);
+                    taken.Add((RunLine.RowOf(output.BatchId, result.JobId), result.JobId));
+                    if (result.Status == ResultStatus.Failed)
+                        failed.Add(result.JobId);
+                }
+            }
+
+            await output.FlushAsync(cancellationToken).ConfigureAwait(false);
+            if (!redis.IsShared)
+            {
+                await results.DeleteAsync([.. taken.Select(t => t.Id)]).ConfigureAwait(false);
+                await follower.ForgetAsync(failed).ConfigureAwait(false);
+            }
+
+            window.Remove(taken.Select(t => t.Row));
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    public void Dispose() => _one.Dispose();
+}

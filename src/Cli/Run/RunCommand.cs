@@ -1,0 +1,121 @@
+using System.CommandLine;
+using Microsoft.Extensions.Logging;
+
+namespace LlmPipeline;
+
+/// <summary><c>llmpipe run INPUT</c>.</summary>
+internal static class RunCommand
+{
+    private const string Help =
+        """
+        Answer every row of a file, in one process.
+
+        INPUT is told apart by its first line: OpenAI Batch lines, bare request bodies, rows for a prompt function
+        (JSONL, or CSV with a header, with --prompt), or plain text, a prompt a line. The whole file is checked first.
+        The answers go to INPUT's name with .results.jsonl, in the order of the rows; rows that failed go to .errors.jsonl.
+
+        The endpoint comes from llmpipe.json, or from OPENAI_BASE_URL / OPENAI_API_KEY, or from AZURE_OPENAI_ENDPOINT /
+        AZURE_OPENAI_API_KEY. Without any, a simulator in the process answers, and says so.
+
+        A run that was stopped or killed goes on where it was when the same command is given again.
+
+        Examples:
+          llmpipe run prompts/samples/questions.jsonl
+          llmpipe run rows.jsonl --prompt solve-math -o answers.jsonl --rpm 500 --tpm 200000
+          llmpipe run notes.txt --model gpt-4o-mini --system "Answer in one sentence." --set temperature=0
+          llmpipe run rows.csv --prompt summarize -o answers.csv
+
+        Exit codes: 0 done, 1 broke (what is done is kept), 2 bad usage or input (nothing was sent), 3 done with failed
+        rows, 130 interrupted.
+        """;
+
+    public static Command Create()
+    {
+        var input = new Argument<string>("INPUT") { Description = "The file of prompts." };
+        var output = new Option<string?>("--output", "-o") { Description = "Where the answers go: a .jsonl file, or a .csv file that also gets the input's columns.", HelpName = "OUTPUT" };
+        var prompt = new Option<string?>("--prompt") { Description = "The prompt function that the rows are for: a folder in ./prompts or beside the program, or a path with a /.", HelpName = "NAME" };
+        var model = new Option<string?>("--model") { Description = "The model for rows and plain text. Default: the function's, else the setting Model (gpt-4o-mini).", HelpName = "M" };
+        var system = new Option<string?>("--system") { Description = "A system message before each prompt of rows and plain text.", HelpName = "TEXT" };
+        var set = new Option<string[]>("--set") { Description = "A parameter of the calls for rows and plain text, such as temperature=0; repeatable.", HelpName = "NAME=VALUE", AllowMultipleArgumentsPerToken = false };
+        var concurrency = Number("--concurrency", "Calls at the same time. Default: 32.", "N", 1, 100_000);
+        var rpm = Number("--rpm", "Requests per minute that the provider allows (each deployment).", "N", 1, int.MaxValue);
+        var tpm = Number("--tpm", "Tokens per minute that the provider allows (each deployment).", "N", 1, int.MaxValue);
+        var maxAttempts = Number("--max-attempts", "How often a row is tried at most. Default: 8.", "N", 1, 1000);
+        var attemptTimeout = new Option<double?>("--attempt-timeout") { Description = "How long one call may take, in seconds. Default: 600.", HelpName = "S" };
+        attemptTimeout.Validators.Add(result =>
+        {
+            if (result.Errors.Any() || result.Tokens.Count == 0)
+                return;
+            if (!double.TryParse(result.Tokens[0].Value, System.Globalization.CultureInfo.InvariantCulture, out var seconds) || !(seconds is > 0 and <= 86400))
+                result.AddError($"--attempt-timeout {result.Tokens[0].Value}: a number of seconds above 0 and up to 86400 is needed");
+        });
+        var redis = new Option<string?>("--redis") { Description = "Work on this Redis (HOST:PORT, redis://… or a StackExchange.Redis configuration) instead of the store in the process.", HelpName = "R" };
+        var limit = Number("--limit", "Only the first N rows.", "N", 1, int.MaxValue);
+        var retryFailed = new Option<bool>("--retry-failed") { Description = "Also run the rows again that failed in an earlier run." };
+        var again = new Option<bool>("--again") { Description = "Run everything again, although answers of this file are there." };
+        var check = new Option<bool>("--check") { Description = "Only check the file, and tell its rows and tokens." };
+        var force = new Option<bool>("--force") { Description = "Replace an output that holds something else." };
+        var json = new Option<bool>("--json") { Description = "The report on standard output, as JSON." };
+        var config = new Option<string?>("--config") { Description = "Settings; default: llmpipe.json in the working directory.", HelpName = "FILE" };
+        var command = new Command("run", Help)
+        {
+            input, output, prompt, model, system, set, concurrency, rpm, tpm, maxAttempts, attemptTimeout, redis, limit, retryFailed, again, check, force, json, config,
+        };
+        command.SetAction((parsed, _) => ExecuteAsync(
+            new RunOptions
+            {
+                Input = parsed.GetRequiredValue(input),
+                Output = parsed.GetValue(output),
+                Prompt = parsed.GetValue(prompt),
+                Model = parsed.GetValue(model),
+                System = parsed.GetValue(system),
+                Set = parsed.GetValue(set) ?? [],
+                Concurrency = parsed.GetValue(concurrency),
+                RequestsPerMinute = parsed.GetValue(rpm),
+                TokensPerMinute = parsed.GetValue(tpm),
+                MaxAttempts = parsed.GetValue(maxAttempts),
+                AttemptTimeout = parsed.GetValue(attemptTimeout) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
+                Redis = parsed.GetValue(redis),
+                Limit = parsed.GetValue(limit),
+                RetryFailed = parsed.GetValue(retryFailed),
+                Again = parsed.GetValue(again),
+                Check = parsed.GetValue(check),
+                Force = parsed.GetValue(force),
+                Json = parsed.GetValue(json),
+            },
+            parsed.GetValue(config)));
+        return command;
+    }
+
+    private static async Task<int> ExecuteAsync(RunOptions options, string? config)
+    {
+        using var interrupt = new Interrupt(ExitCodes.Interrupted);
+        var console = new RunConsole(options);
+        using var loggers = LoggerFactory.Create(builder => builder.SetMinimumLevel(LogLevel.Warning).AddProvider(new StderrLoggerProvider(console.Say)));
+        var settings = Settings.Load(config);
+        try
+        {
+            var plan = await RunPlan.MakeAsync(options, settings, interrupt.Token).ConfigureAwait(false);
+            if (options.Check)
+                return await console.CheckedAsync(plan).ConfigureAwait(false);
+            return await new Runner(plan, settings, console, loggers).RunAsync(interrupt.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (interrupt.Token.IsCancellationRequested)
+        {
+            return ExitCodes.Interrupted;
+        }
+    }
+
+    private static Option<int?> Number(string name, string description, string helpName, int from, int to)
+    {
+        var option = new Option<int?>(name) { Description = description, HelpName = helpName };
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens.Count == 0)
+                return;
+            if (!int.TryParse(result.Tokens[0].Value, out var number) || number < from || number > to)
+                result.AddError($"{name} {result.Tokens[0].Value}: a whole number from {from} {(to == int.MaxValue ? "up" : $"to {to}")} is needed");
+        });
+        return option;
+    }
+}

@@ -1,0 +1,54 @@
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+
+namespace LlmPipeline;
+
+/// <summary>The table of a run: the input's columns, then answer and error.</summary>
+internal static class RunCsv
+{
+    public static async Task WriteAsync(RunPlan plan, OutputPaths paths, CancellationToken cancellationToken = default)
+    {
+        var header = plan.Summary.CsvHeader?.ToList() ?? await HeaderAsync(plan, cancellationToken).ConfigureAwait(false);
+        await CsvAnswers.WriteAsync(paths, header, RowsAsync(plan, header, cancellationToken), cancellationToken).ConfigureAwait(false);
+    }
+
+    private static async Task<List<string>> HeaderAsync(RunPlan plan, CancellationToken cancellationToken)
+    {
+        if (plan.Summary.Kind != InputKind.Rows)
+            return ["custom_id", "prompt"];
+        var header = new List<string>();
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        await foreach (var row in plan.Input.ReadAsync(cancellationToken).ConfigureAwait(false))
+            header.AddRange(row.Variables!.Keys.Where(seen.Add));
+        return header;
+    }
+
+    private static async IAsyncEnumerable<(int Row, IReadOnlyList<string> Cells)> RowsAsync(
+        RunPlan plan, IReadOnlyList<string> header, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var row in plan.Input.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            yield return (row.Number, row.Variables is { } variables
+                ? [.. header.Select(name => variables.GetValueOrDefault(name, ""))]
+                : [row.CustomId, Prompt(row.Body)]);
+        }
+    }
+
+    /// <summary>The text of the last message, or what stands in its place.</summary>
+    private static string Prompt(ReadOnlyMemory<byte> body)
+    {
+        using var json = JsonDocument.Parse(body);
+        var root = json.RootElement;
+        var found = root.TryGetProperty("messages", out var messages) && messages.GetArrayLength() > 0 && messages[messages.GetArrayLength() - 1].TryGetProperty("content", out var content)
+            ? content
+            : root.TryGetProperty("input", out var input) ? input
+            : root.TryGetProperty("prompt", out var prompt) ? prompt
+            : default;
+        return found.ValueKind switch
+        {
+            JsonValueKind.String => found.GetString()!,
+            JsonValueKind.Undefined => "",
+            _ => found.GetRawText(),
+        };
+    }
+}

@@ -1,0 +1,34 @@
+namespace LlmPipeline;
+
+/// <summary>Chooses the deployments of a run: those of the settings, those of the environment, or else the simulator in the process.</summary>
+internal static class RunEndpoints
+{
+    public const string SimulatorName = "simulator";
+
+    /// <exception cref="CliException">A setting can't work, or a model has no deployment.</exception>
+    public static (LlmOptions Llm, bool IsSimulated) Choose(RunOptions options, Settings settings, IReadOnlyList<string> models)
+    {
+        var llm = new LlmOptions();
+        foreach (var deployment in settings.Deployments)
+            llm.Deployments.Add(deployment);
+        foreach (var deployment in EnvironmentDeployments.Read(Environment.GetEnvironmentVariable))
+            llm.Deployments.Add(deployment);
+        var isSimulated = llm.Deployments.Count == 0;
+        if (isSimulated)
+            llm.Deployments.Add(new DeploymentOptions { Name = SimulatorName, Endpoint = "http://127.0.0.1/v1" });
+        llm.MaxAttempts = options.MaxAttempts ?? settings.MaxAttempts ?? llm.MaxAttempts;
+        llm.AttemptTimeout = options.AttemptTimeout ?? settings.AttemptTimeout ?? llm.AttemptTimeout;
+        foreach (var deployment in llm.Deployments)
+        {
+            deployment.RequestsPerMinute = options.RequestsPerMinute ?? deployment.RequestsPerMinute;
+            deployment.TokensPerMinute = options.TokensPerMinute ?? deployment.TokensPerMinute;
+        }
+
+        if (llm.Faults() is { Count: > 0 } faults)
+            throw CliException.Usage(string.Join('\n', faults));
+        var unserved = models.Where(m => !llm.For(m).Any()).ToList();
+        return unserved.Count == 0
+            ? (llm, isSimulated)
+            : throw CliException.Usage($"no deployment serves {string.Join(", ", unserved)}: the settings have {string.Join(", ", llm.Deployments.Select(d => d.Model).Distinct())}");
+    }
+}

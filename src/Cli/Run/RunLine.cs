@@ -1,0 +1,34 @@
+using System.Globalization;
+
+namespace LlmPipeline;
+
+/// <summary>Between a row of the input, its job and its line of output.</summary>
+internal static class RunLine
+{
+    public static string JobId(string batch, int row) => string.Create(CultureInfo.InvariantCulture, $"{batch}.{row}");
+
+    /// <summary>The row of a job of <paramref name="batch"/>; 0 for another's.</summary>
+    public static int RowOf(string batch, string jobId) =>
+        jobId.Length > batch.Length + 1 && jobId.StartsWith(batch, StringComparison.Ordinal) && jobId[batch.Length] == '.'
+        && int.TryParse(jobId.AsSpan(batch.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var row)
+            ? row
+            : 0;
+
+    /// <summary>The line of a result. An HTTP error is the provider's answer; what never got an answer, or a useless one, is an error of ours.</summary>
+    public static OutputLine Of(JobResult result)
+    {
+        var meta = result.Meta;
+        var isCompletion = result.Status == ResultStatus.Completed;
+        var answered = meta.StatusCode is { } code && (isCompletion || (result.Status == ResultStatus.Failed && code is < 200 or >= 300));
+        var customId = meta.CustomId ?? result.JobId;
+        return answered
+            ? new OutputLine { JobId = result.JobId, CustomId = customId, StatusCode = meta.StatusCode, RequestId = meta.RequestId, Body = result.Response }
+            : new OutputLine
+            {
+                JobId = result.JobId,
+                CustomId = customId,
+                ErrorCode = result.Status switch { ResultStatus.Expired => "batch_expired", ResultStatus.Cancelled => "batch_cancelled", _ => meta.Error?.Code ?? "unknown" },
+                ErrorMessage = meta.Error?.Message ?? "no completion",
+            };
+    }
+}

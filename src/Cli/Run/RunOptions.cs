@@ -1,0 +1,41 @@
+namespace LlmPipeline;
+
+/// <summary>What the user asked of <c>llmpipe run</c>; null is "not said".</summary>
+internal sealed record RunOptions
+{
+    public required string Input { get; init; }
+
+    public string? Output { get; init; }
+
+    public string? Prompt { get; init; }
+
+    public string? Model { get; init; }
+
+    public string? System { get; init; }
+
+    public IReadOnlyList<string> Set { get; init; } = [];
+
+    public int? Concurrency { get; init; }
+
+    public int? RequestsPerMinute { get; init; }
+
+    public int? TokensPerMinute { get; init; }
+
+    public int? MaxAttempts { get; init; }
+
+    public TimeSpan? AttemptTimeout { get; init; }
+
+    public string? Redis { get; init; }
+
+    public int? Limit { get; init; }
+
+    public bool RetryFailed { get; init; }
+
+    public bool Again { get; init; }
+
+    public bool Check { get; init; }
+
+    public bool Force { get; init; }
+
+    public bool Json { get; init; }
+}

@@ -1,0 +1,129 @@
+using System.Diagnostics;
+using System.Globalization;
+using Spectre.Console;
+
+namespace LlmPipeline;
+
+/// <summary>How far a run is: a live line on a terminal, a line every few seconds elsewhere.</summary>
+internal sealed class RunProgress : IAsyncDisposable
+{
+    private static readonly TimeSpan LineEvery = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan DrawEvery = TimeSpan.FromMilliseconds(250);
+    private readonly Lock _lock = new();
+    private readonly RunTally _tally;
+    private readonly WorkerProcess _worker;
+    private readonly LlmCaller _caller;
+    private readonly int _rows;
+    private readonly Action _ended;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Queue<(long At, long Done)> _recent = new();
+    private readonly IAnsiConsole? _terminal;
+    private readonly Task _loop;
+    private bool _drawn;
+
+    private RunProgress(RunTally tally, WorkerProcess worker, LlmCaller caller, int rows, Action ended)
+    {
+        _tally = tally;
+        _worker = worker;
+        _caller = caller;
+        _rows = rows;
+        _ended = ended;
+        _terminal = Console.IsErrorRedirected ? null : AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
+        _loop = LoopAsync();
+    }
+
+    public static RunProgress Start(RunTally tally, WorkerProcess worker, LlmCaller caller, int rows, Action ended) => new(tally, worker, caller, rows, ended);
+
+    /// <summary>A line above the view.</summary>
+    public void Say(string line)
+    {
+        lock (_lock)
+        {
+            Erase();
+            Console.Error.WriteLine(line);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _loop.ConfigureAwait(false);
+        lock (_lock)
+            Erase();
+        _stop.Dispose();
+        _ended();
+    }
+
+    private async Task LoopAsync()
+    {
+        using var timer = new PeriodicTimer(_terminal is null ? LineEvery : DrawEvery);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_stop.Token).ConfigureAwait(false))
+            {
+                var text = Text();
+                lock (_lock)
+                {
+                    Erase();
+                    if (_terminal is null)
+                    {
+                        Console.Error.WriteLine(text);
+                        continue;
+                    }
+
+                    _terminal.Write(new Markup(Markup.Escape(text.Length < _terminal.Profile.Width ? text : text[..(_terminal.Profile.Width - 1)])));
+                    _drawn = true;
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The run has ended.
+        }
+    }
+
+    /// <summary>Clears the line that was drawn.</summary>
+    private void Erase()
+    {
+        if (!_drawn)
+            return;
+        Console.Error.Write("\r\u001b[2K");
+        _drawn = false;
+    }
+
+    private string Text()
+    {
+        var completed = _tally.Completed;
+        var failed = _tally.Failed;
+        var rate = Rate(completed + failed);
+        var deployments = _caller.Snapshot();
+        var perMinute = deployments.Sum(d => d.InputTokensLastMinute + d.OutputTokensLastMinute);
+        var limit = deployments.All(d => d.TokensPerMinute is not null) ? deployments.Sum(d => (long)d.TokensPerMinute!) : 0;
+        var left = _rows - completed - failed;
+        var text = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{RunConsole.Text(completed + failed)}/{RunConsole.Text(_rows)} done, {RunConsole.Text(failed)} failed, {_worker.InFlight} in flight, {rate:0.0}/s, {RunConsole.Text(perMinute)}{(limit > 0 ? $" of {RunConsole.Text(limit)}" : "")} tokens/min, {RunConsole.Text(deployments.Sum(d => d.Retries))} retries");
+        if (rate > 0 && left > 0)
+            text += ", " + Left(TimeSpan.FromSeconds(left / rate)) + " left";
+        if (deployments.Max(d => d.GateClosedUntil) is { } until && until > TimeProvider.System.GetUtcNow())
+            text += ", the provider asked to wait";
+        return text;
+    }
+
+    /// <summary>Rows per second over the last half minute.</summary>
+    private double Rate(long done)
+    {
+        var now = Stopwatch.GetTimestamp();
+        _recent.Enqueue((now, done));
+        while (_recent.Count > 2 && Stopwatch.GetElapsedTime(_recent.Peek().At, now) > TimeSpan.FromSeconds(30))
+            _recent.Dequeue();
+        var (at, before) = _recent.Peek();
+        var seconds = Stopwatch.GetElapsedTime(at, now).TotalSeconds;
+        return seconds > 0 ? (done - before) / seconds : 0;
+    }
+
+    private static string Left(TimeSpan left) => left.TotalHours >= 1
+        ? string.Create(CultureInfo.InvariantCulture, $"{(int)left.TotalHours} h {left.Minutes} min")
+        : left.TotalMinutes >= 1 ? string.Create(CultureInfo.InvariantCulture, $"{left.Minutes} min {left.Seconds} s")
+        : string.Create(CultureInfo.InvariantCulture, $"{Math.Ceiling(left.TotalSeconds)} s");
+}

@@ -1,0 +1,76 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace LlmPipeline;
+
+/// <summary>What a run has brought: for people, and as JSON.</summary>
+internal sealed record RunReport
+{
+    private RunReport()
+    {
+    }
+
+    public required string Batch { get; init; }
+
+    public required bool Simulated { get; init; }
+
+    public required int Rows { get; init; }
+
+    public required int CompletedRows { get; init; }
+
+    public required int FailedRows { get; init; }
+
+    /// <summary>Rows that were answered before this run.</summary>
+    public required int EarlierRows { get; init; }
+
+    /// <summary>Kind of failure → rows of this run.</summary>
+    public required IReadOnlyDictionary<string, int> Failures { get; init; }
+
+    public required long InputTokens { get; init; }
+
+    public required long OutputTokens { get; init; }
+
+    public required long Calls { get; init; }
+
+    public required long Retries { get; init; }
+
+    public required double Seconds { get; init; }
+
+    public required double CallsPerSecond { get; init; }
+
+    public required string Output { get; init; }
+
+    public required string? Errors { get; init; }
+
+    public static RunReport Of(RunPlan plan, OutputFile output, RunTally tally, LlmCaller caller, TimeSpan duration, int missing)
+    {
+        var states = Enumerable.Range(1, plan.Rows).Select(output.StateOf).ToLookup(state => state);
+        var deployments = caller.Snapshot();
+        var calls = deployments.Sum(d => d.Calls);
+        var failed = states[RowState.Failed].Count();
+        return new RunReport
+        {
+            Batch = output.BatchId,
+            Simulated = plan.IsSimulated,
+            Rows = plan.Rows,
+            CompletedRows = states[RowState.Completed].Count(),
+            FailedRows = failed,
+            EarlierRows = plan.Rows - missing,
+            Failures = tally.Failures,
+            InputTokens = tally.InputTokens,
+            OutputTokens = tally.OutputTokens,
+            Calls = calls,
+            Retries = deployments.Sum(d => d.Retries),
+            Seconds = Math.Round(duration.TotalSeconds, 3),
+            CallsPerSecond = duration > TimeSpan.Zero ? Math.Round(calls / duration.TotalSeconds, 1) : 0,
+            Output = output.Paths.Csv ?? output.Paths.Results,
+            Errors = failed > 0 ? output.Paths.Errors : null,
+        };
+    }
+
+    public string ToJson() => JsonSerializer.Serialize(this, RunReportJson.Default.RunReport);
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(RunReport))]
+internal sealed partial class RunReportJson : JsonSerializerContext;

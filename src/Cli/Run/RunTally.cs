@@ -1,0 +1,55 @@
+namespace LlmPipeline;
+
+/// <summary>What a run has brought so far, for the progress view and the report. Safe for use by many threads.</summary>
+internal sealed class RunTally
+{
+    private readonly Lock _lock = new();
+    private readonly SortedDictionary<string, int> _failures = new(StringComparer.Ordinal);
+    private long _completed;
+    private long _failed;
+    private long _inputTokens;
+    private long _outputTokens;
+
+    /// <summary>Rows of this run that ended with a completion.</summary>
+    public long Completed => Interlocked.Read(ref _completed);
+
+    /// <summary>Rows of this run that ended with an error.</summary>
+    public long Failed => Interlocked.Read(ref _failed);
+
+    public long InputTokens => Interlocked.Read(ref _inputTokens);
+
+    public long OutputTokens => Interlocked.Read(ref _outputTokens);
+
+    /// <summary>Kind of failure → rows.</summary>
+    public IReadOnlyDictionary<string, int> Failures
+    {
+        get
+        {
+            lock (_lock)
+                return new SortedDictionary<string, int>(_failures, StringComparer.Ordinal);
+        }
+    }
+
+    public void Add(JobResult result)
+    {
+        Interlocked.Add(ref _inputTokens, result.Meta.InputTokens);
+        Interlocked.Add(ref _outputTokens, result.Meta.OutputTokens);
+        if (result.Status == ResultStatus.Completed)
+        {
+            Interlocked.Increment(ref _completed);
+            return;
+        }
+
+        Interlocked.Increment(ref _failed);
+        var kind = result.Meta switch
+        {
+            _ when result.Status != ResultStatus.Failed => result.Status.ToString().ToLowerInvariant(),
+            { StatusCode: { } code and not (>= 200 and < 300), Error.Code: { } name } when name != $"http_{code}" => $"HTTP {code} {name}",
+            { StatusCode: { } code and not (>= 200 and < 300) } => $"HTTP {code}",
+            { Error.Code: { } name } => name,
+            _ => "unknown",
+        };
+        lock (_lock)
+            _failures[kind] = _failures.GetValueOrDefault(kind) + 1;
+    }
+}

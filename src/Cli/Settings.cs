@@ -1,0 +1,88 @@
+using System.Text.Json;
+using Microsoft.Extensions.Configuration;
+
+namespace LlmPipeline;
+
+/// <summary>What <c>llmpipe.json</c> (or <c>--config FILE</c>) says, then the environment (<c>LLMPIPE__…</c>). Options of the command line come on top.</summary>
+internal sealed class Settings
+{
+    private const string FileName = "llmpipe.json";
+    private const string EnvironmentPrefix = "LLMPIPE__";
+
+    /// <summary>The Redis of a fleet.</summary>
+    public string? Redis { get; set; }
+
+    /// <summary>The model of rows and plain text that name none.</summary>
+    public string Model { get; set; } = "gpt-4o-mini";
+
+    /// <summary>Jobs that a process runs at the same time.</summary>
+    public int? Concurrency { get; set; }
+
+    /// <summary>How often a row's LLM work is started at most.</summary>
+    public int? MaxAttempts { get; set; }
+
+    /// <summary>How long one call may take.</summary>
+    public TimeSpan? AttemptTimeout { get; set; }
+
+    /// <summary>The LLM endpoints.</summary>
+    public IList<DeploymentOptions> Deployments { get; set; } = [];
+
+    /// <summary>Reads the settings.</summary>
+    /// <param name="file">The file that the user named; null for <c>llmpipe.json</c> in the working directory, if it is there.</param>
+    /// <exception cref="CliException">The file is missing or broken, or holds what is no setting.</exception>
+    public static Settings Load(string? file)
+    {
+        if (file is not null && !File.Exists(file))
+            throw CliException.Usage($"--config {file}: there is no such file");
+        var path = file ?? (File.Exists(FileName) ? FileName : null);
+        var builder = new ConfigurationBuilder();
+        if (path is not null)
+        {
+            CheckJson(path);
+            builder.AddJsonFile(Path.GetFullPath(path), optional: false);
+        }
+
+        builder.AddEnvironmentVariables(EnvironmentPrefix);
+        var settings = new Settings();
+        try
+        {
+            builder.Build().Bind(settings, o => o.ErrorOnUnknownConfiguration = true);
+        }
+        catch (InvalidOperationException e)
+        {
+            throw CliException.Usage($"{path ?? "the environment"}: {Reason(e)}");
+        }
+
+        if (settings.Concurrency is < 1 or > 100_000)
+            throw CliException.Usage($"{path ?? "the environment"}: Concurrency: {settings.Concurrency} is not from 1 to 100000");
+        return settings;
+    }
+
+    private static void CheckJson(string path)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(
+                File.ReadAllBytes(path), new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+            if (json.RootElement.ValueKind != JsonValueKind.Object)
+                throw CliException.Usage($"{path}:1: settings are one JSON object");
+        }
+        catch (JsonException e)
+        {
+            throw CliException.Usage($"{path}:{e.LineNumber + 1}: not valid JSON");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw CliException.Usage($"{path}: {e.Message}");
+        }
+    }
+
+    /// <summary>The binder's message in one line, without type names.</summary>
+    private static string Reason(InvalidOperationException e)
+    {
+        var names = System.Text.RegularExpressions.Regex.Matches(e.Message, "'([^']*)'").Select(m => m.Groups[1].Value).ToList();
+        return e.Message.Contains("were not found", StringComparison.Ordinal) || e.Message.Contains("ErrorOnUnknownConfiguration", StringComparison.Ordinal)
+            ? $"there is no such setting: {string.Join(", ", names.Where(n => !n.Contains('.') && n != "ErrorOnUnknownConfiguration"))}"
+            : e.InnerException is { } inner ? $"{e.Message.Split('\n')[0]} ({inner.Message.Split('\n')[0]})" : e.Message.Split('\n')[0];
+    }
+}

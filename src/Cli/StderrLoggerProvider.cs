@@ -1,0 +1,27 @@
+using Microsoft.Extensions.Logging;
+
+namespace LlmPipeline;
+
+/// <summary>Warnings and errors as plain lines on standard error.</summary>
+internal sealed class StderrLoggerProvider(Action<string> write) : ILoggerProvider
+{
+    public ILogger CreateLogger(string categoryName) => new StderrLogger(write);
+
+    public void Dispose()
+    {
+    }
+
+    private sealed class StderrLogger(Action<string> write) : ILogger
+    {
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (IsEnabled(logLevel))
+                write($"llmpipe: {formatter(state, exception)}{(exception is null ? "" : $" ({exception.GetType().Name}: {exception.Message.Split('\n')[0]})")}");
+        }
+    }
+}
