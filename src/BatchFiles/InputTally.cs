@@ -10,7 +10,7 @@ internal sealed class InputTally
     private readonly Dictionary<string, int> _models = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> _urls = new(StringComparer.Ordinal);
     private readonly List<InputError> _errors = [];
-    private readonly RowIds _ids = new();
+    private RowIds _ids = new();
     private long _errorCount;
     private int _rows;
 
@@ -22,7 +22,14 @@ internal sealed class InputTally
         if (_errors.Count < MaxErrors) _errors.Add(error);
     }
 
-    public InputSummary Summary(RowSource source, InputStamp stamp) => new()
+    /// <summary>What was found. The names are let go: whoever awaits the check goes on above its frame, which would keep them.</summary>
+    public InputSummary Finish(RowSource source, InputStamp stamp)
+    {
+        _ids = new RowIds();
+        return Summary(source, stamp);
+    }
+
+    private InputSummary Summary(RowSource source, InputStamp stamp) => new()
     {
         Kind = source.Kind,
         Rows = _rows,
