@@ -58,9 +58,10 @@ internal sealed class InputTally
 
     private static InputError Repeated(InputRow row, int first)
     {
+        var name = InputError.Shown(row.CustomId);
         var what = row.IdField is null
-            ? $"line {first} is named \"{row.CustomId}\", which is the name of this line, as it has none of its own"
-            : $"\"{row.CustomId}\" is the name of line {first} already";
+            ? $"line {first} is named \"{name}\", which is the name of this line, as it has none of its own"
+            : $"\"{name}\" is the name of line {first} already";
         return new(row.Line, row.IdField ?? "custom_id", what) { Code = InputError.DuplicateId };
     }
 }

@@ -33,6 +33,16 @@ public sealed class NamingRows
     }
 
     [Fact]
+    public async Task A_long_or_strange_name_keeps_the_error_on_one_short_line()
+    {
+        var name = "a\nb\u001b" + new string('x', 10_000);
+        var shown = "a\uFFFDb\uFFFD" + new string('x', 96) + "…";
+        Assert.Equal($"F:2: custom_id: \"{shown}\" is the name of line 1 already", await ErrorOfAsync(BatchLine(name) + "\n" + BatchLine(name)));
+        var key = System.Text.Json.JsonSerializer.Serialize(name);
+        Assert.Equal($"F:1: {shown}: stands there twice", await ErrorOfAsync($"{{{key}:1,{key}:2}}", Prompt()));
+    }
+
+    [Fact]
     public async Task Names_differ_by_every_bit() =>
         Assert.Equal(4, (await RowsOfAsync(string.Join('\n', BatchLine("a"), BatchLine("A"), BatchLine("a "), BatchLine("\u00e9\0")))).Count);
 

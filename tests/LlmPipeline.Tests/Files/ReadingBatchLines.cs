@@ -160,4 +160,14 @@ public sealed class ReadingBatchLines
         Assert.Equal((1, 1000L, 20), (summary.Rows, summary.ErrorCount, summary.Errors.Count));
         Assert.Equal(Enumerable.Range(2, 20), summary.Errors.Select(e => e.Line));
     }
+
+    [Fact]
+    public async Task The_sample_questions_are_20_rows_without_an_error()
+    {
+        var root = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(root.FullName, "LlmPipeline.sln"))) root = root.Parent!;
+        var summary = await InputFile.Open(Path.Combine(root.FullName, "prompts", "samples", "questions.jsonl"), Plain).CheckAsync();
+        Assert.Equal((InputKind.BatchLines, 20, 0L), (summary.Kind, summary.Rows, summary.ErrorCount));
+        Assert.Equal(["gpt-4o-mini"], summary.Models.Keys);
+    }
 }

@@ -84,4 +84,41 @@ public sealed class ReadingOddBytes
             Assert.Contains($"\"{first}{pad}\"", BodyOf(rows[0]));
         }
     }
+
+    [Fact]
+    public async Task Any_bytes_are_rows_or_errors_and_never_a_crash()
+    {
+        var random = new Random(17);
+        string[] seeds = [BatchLine("a"), """{"model":"m","messages":[{"role":"user","content":"x\ud83d\ude00"}],"stream":false}""", """{"id":7,"q":"é","x":{"y":[1]}}""", "q,id\n\"a\"\"b\",2\nc,3", "plain text"];
+        var unlike = """{}[]":,\/ud800 rolemsgtn1e9.-""" + "\n\r\t\0\uFEFF";
+        foreach (var options in (InputOptions[])[Plain, Prompt(), Prompt("q")])
+        {
+            for (var n = 0; n < 150; n++)
+            {
+                var seed = Encoding.UTF8.GetBytes(seeds[n % seeds.Length]);
+                var text = new List<byte>(n % 2 == 0 ? [] : [.. seed, (byte)'\n']);
+                for (var line = 0; line < 20; line++)
+                {
+                    var bytes = seed.ToList();
+                    for (var edits = random.Next(4); edits >= 0; edits--)
+                    {
+                        var at = random.Next(bytes.Count);
+                        if (random.Next(3) == 0) bytes.RemoveAt(at);
+                        else bytes.Insert(at, random.Next(8) == 0 ? (byte)random.Next(256) : (byte)unlike[random.Next(unlike.Length)]);
+                    }
+
+                    text.AddRange([.. bytes, (byte)'\n']);
+                }
+
+                using var sample = new InputSample([.. text]);
+                var file = InputFile.Open(sample.Path, options);
+                var summary = await file.CheckAsync();
+                Assert.True(summary.Rows + summary.ErrorCount > 0);
+                if (summary.ErrorCount > 0) continue;
+                var rows = 0;
+                await foreach (var row in file.ReadAsync()) rows++;
+                Assert.Equal(summary.Rows, rows);
+            }
+        }
+    }
 }
