@@ -14,6 +14,14 @@ public sealed record InputError(int Line, string? Field, string What)
     internal const string DuplicateId = "duplicate_custom_id";
     internal const string ModelMismatch = "model_mismatch";
 
+    // An error is a line of a terminal or of a log: names from the file are cut and lose their control characters.
+    internal static string Shown(string text)
+    {
+        const int Most = 100;
+        var shown = text.Length <= Most ? text : text[..Most] + "…";
+        return shown.AsSpan().ContainsAnyInRange('\0', '\x1F') ? string.Concat(shown.Select(c => char.IsControl(c) ? '\uFFFD' : c)) : shown;
+    }
+
     /// <summary>The error as one line: <c>FILE:LINE: field: what</c>.</summary>
     /// <param name="file">The file's name as the user gave it.</param>
     public string Format(string file) => Field is null ? $"{file}:{Line}: {What}" : $"{file}:{Line}: {Field}: {What}";

@@ -51,7 +51,7 @@ public sealed class InputFile
         while (await lines.FillAsync(cancellationToken)) lines.Drop();
         stamp = stamp with { Hash = lines.TakeHash() };
         if (lines.Bytes != stamp.Bytes || stamp.Differs(Path)) throw Changed("while it was being checked");
-        var summary = tally.Summary(source, stamp);
+        var summary = tally.Finish(source, stamp);
         if (summary is { Rows: 0, ErrorCount: 0 })
             throw new InputException(source.CsvHeader is null ? $"{Path}: empty, it has only blank lines" : $"{Path}: no rows below the header");
         _checked = summary.ErrorCount == 0 ? stamp : null;

@@ -10,7 +10,7 @@ internal sealed class InputTally
     private readonly Dictionary<string, int> _models = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> _urls = new(StringComparer.Ordinal);
     private readonly List<InputError> _errors = [];
-    private readonly RowIds _ids = new();
+    private RowIds _ids = new();
     private long _errorCount;
     private int _rows;
 
@@ -22,7 +22,14 @@ internal sealed class InputTally
         if (_errors.Count < MaxErrors) _errors.Add(error);
     }
 
-    public InputSummary Summary(RowSource source, InputStamp stamp) => new()
+    /// <summary>What was found. The names are let go: whoever awaits the check goes on above its frame, which would keep them.</summary>
+    public InputSummary Finish(RowSource source, InputStamp stamp)
+    {
+        _ids = new RowIds();
+        return Summary(source, stamp);
+    }
+
+    private InputSummary Summary(RowSource source, InputStamp stamp) => new()
     {
         Kind = source.Kind,
         Rows = _rows,
@@ -51,9 +58,10 @@ internal sealed class InputTally
 
     private static InputError Repeated(InputRow row, int first)
     {
+        var name = InputError.Shown(row.CustomId);
         var what = row.IdField is null
-            ? $"line {first} is named \"{row.CustomId}\", which is the name of this line, as it has none of its own"
-            : $"\"{row.CustomId}\" is the name of line {first} already";
+            ? $"line {first} is named \"{name}\", which is the name of this line, as it has none of its own"
+            : $"\"{name}\" is the name of line {first} already";
         return new(row.Line, row.IdField ?? "custom_id", what) { Code = InputError.DuplicateId };
     }
 }

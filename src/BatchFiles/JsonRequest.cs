@@ -36,28 +36,28 @@ internal sealed class JsonRequest(JsonNames names, InputOptions options)
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             if (!_keys.Add(ref reader)) _fault ??= new(prefix + (JsonText.TryGet(ref reader, out var name) ? name : "?"), "stands there twice");
-            if (reader.ValueTextEquals("messages"u8))
+            if (JsonText.Is(ref reader, "messages"u8))
             {
                 _messages = true;
                 ReadMessages(ref reader, prefix);
             }
-            else if (reader.ValueTextEquals("model"u8))
+            else if (JsonText.Is(ref reader, "model"u8))
             {
                 ReadModel(ref reader, prefix);
             }
-            else if (reader.ValueTextEquals("stream"u8))
+            else if (JsonText.Is(ref reader, "stream"u8))
             {
                 reader.Read();
                 if (reader.TokenType == JsonTokenType.True) _fault ??= new(prefix + "stream", "streamed rows are not supported; leave it out");
                 reader.Skip();
             }
-            else if (reader.ValueTextEquals("input"u8))
+            else if (JsonText.Is(ref reader, "input"u8))
             {
                 reader.Read();
                 _input = reader.TokenType != JsonTokenType.Null;
                 reader.Skip();
             }
-            else if (reader.ValueTextEquals("prompt"u8))
+            else if (JsonText.Is(ref reader, "prompt"u8))
             {
                 reader.Read();
                 _prompt = reader.TokenType != JsonTokenType.Null;
@@ -139,7 +139,7 @@ internal sealed class JsonRequest(JsonNames names, InputOptions options)
         RowFault? fault = new(".role", "missing");
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            var isRole = reader.ValueTextEquals("role"u8);
+            var isRole = JsonText.Is(ref reader, "role"u8);
             reader.Read();
             if (isRole) fault = reader.TokenType == JsonTokenType.String ? null : new(".role", "must be a string");
             reader.Skip();

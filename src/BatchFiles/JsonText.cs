@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 
 namespace LlmPipeline;
@@ -27,13 +28,24 @@ internal static class JsonText
         }
     }
 
+    /// <summary>
+    /// Whether the string or property name that the reader is on is this text, however it is escaped. (The reader's own comparison throws at
+    /// half a surrogate pair.)
+    /// </summary>
+    public static bool Is(ref Utf8JsonReader reader, ReadOnlySpan<byte> text) =>
+        reader.ValueIsEscaped
+            ? TryGet(ref reader, out var value) && text.SequenceEqual(Encoding.UTF8.GetBytes(value))
+            : text.SequenceEqual(reader.ValueSpan);
+
     /// <summary>What a reader found wrong with a line, without the line number of its own that it adds.</summary>
     public static RowFault Fault(JsonException e)
     {
         var place = e.Message.LastIndexOf(" LineNumber:", StringComparison.Ordinal);
-        var what = e.Message.Contains("maximum configured depth", StringComparison.Ordinal) ? $"nested deeper than {Strict.MaxDepth} levels"
-            : e.Message.Contains("There is an open JSON object or array", StringComparison.Ordinal) ? "not valid JSON: the object does not end on this line"
+        var what = Has(e, "maximum configured depth") ? $"nested deeper than {Strict.MaxDepth} levels"
+            : Has(e, "There is an open JSON object or array") || Has(e, "reached end of data") ? "not valid JSON: the object does not end on this line"
             : "not valid JSON: " + (place < 0 ? e.Message : e.Message[..place]).TrimEnd('.');
         return new(null, string.Create(CultureInfo.InvariantCulture, $"{what} (at byte {e.BytePositionInLine + 1} of the line)"), InputError.InvalidJson);
     }
+
+    private static bool Has(JsonException e, string part) => e.Message.Contains(part, StringComparison.Ordinal);
 }

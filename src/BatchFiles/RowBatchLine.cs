@@ -24,20 +24,20 @@ internal sealed class RowBatchLine(InputOptions options) : RowParser(options)
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             if (!_keys.Add(ref reader)) fault ??= new(JsonText.TryGet(ref reader, out var name) ? name : "?", "stands there twice");
-            if (reader.ValueTextEquals("custom_id"u8))
+            if (JsonText.Is(ref reader, "custom_id"u8))
             {
                 reader.Read();
                 fault ??= ReadId(ref reader, out id);
                 reader.Skip();
             }
-            else if (reader.ValueTextEquals("method"u8))
+            else if (JsonText.Is(ref reader, "method"u8))
             {
                 hasMethod = true;
                 reader.Read();
-                if (reader.TokenType != JsonTokenType.String || !reader.ValueTextEquals("POST"u8)) fault ??= new("method", "must be \"POST\"");
+                if (reader.TokenType != JsonTokenType.String || !JsonText.Is(ref reader, "POST"u8)) fault ??= new("method", "must be \"POST\"");
                 reader.Skip();
             }
-            else if (reader.ValueTextEquals("url"u8))
+            else if (JsonText.Is(ref reader, "url"u8))
             {
                 hasUrl = true;
                 reader.Read();
@@ -45,7 +45,7 @@ internal sealed class RowBatchLine(InputOptions options) : RowParser(options)
                 if (url is null) fault ??= new("url", $"must be one of {RowUrl.All}");
                 reader.Skip();
             }
-            else if (reader.ValueTextEquals("body"u8))
+            else if (JsonText.Is(ref reader, "body"u8))
             {
                 hasBody = true;
                 reader.Read();

@@ -67,8 +67,8 @@ internal sealed class RowCsv(InputLines lines, InputOptions options, bool whole)
             // The header is read as a record, which tells how many lines it takes.
             HasHeaders = false,
             Delimiter = RowCsvColumns.DelimiterOf(header.Span),
-            // No comments: a prompt may start with any character, and this one is in no text.
-            Comment = '\uFFFF',
+            // No comments: a prompt may start with any character. This one, the second half of a surrogate pair, starts no text.
+            Comment = '\uDC00',
             MaxBufferSize = Math.Max(options.MaxRowBytes, 64 * 1024) + 16,
             BufferSize = 64 * 1024,
         }, cancellationToken);

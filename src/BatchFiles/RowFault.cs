@@ -5,5 +5,5 @@ internal readonly record struct RowFault(string? Field, string What, string Code
 {
     public static RowFault TooLong(int maxBytes) => new(null, $"longer than {maxBytes} bytes");
 
-    public InputError At(int line) => new(line, Field, What) { Code = Code };
+    public InputError At(int line) => new(line, Field is null ? null : InputError.Shown(Field), What) { Code = Code };
 }

@@ -57,9 +57,9 @@ internal static class RowKind
         reader.Read();
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (reader.ValueTextEquals("custom_id"u8) || reader.ValueTextEquals("method"u8) || reader.ValueTextEquals("url"u8)) fields.Envelope++;
-            if (reader.ValueTextEquals("messages"u8) || reader.ValueTextEquals("input"u8) || reader.ValueTextEquals("prompt"u8)) fields.IsRequest = true;
-            var isBody = reader.ValueTextEquals("body"u8);
+            if (JsonText.Is(ref reader, "custom_id"u8) || JsonText.Is(ref reader, "method"u8) || JsonText.Is(ref reader, "url"u8)) fields.Envelope++;
+            if (JsonText.Is(ref reader, "messages"u8) || JsonText.Is(ref reader, "input"u8) || JsonText.Is(ref reader, "prompt"u8)) fields.IsRequest = true;
+            var isBody = JsonText.Is(ref reader, "body"u8);
             reader.Read();
             fields.HasBody |= isBody;
             fields.BodyIsObject |= isBody && reader.TokenType == JsonTokenType.StartObject;

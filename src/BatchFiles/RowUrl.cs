@@ -14,9 +14,9 @@ internal static class RowUrl
 
     /// <summary>The path that the string which the reader is on names; null for none of them.</summary>
     public static string? Known(ref Utf8JsonReader reader) =>
-        reader.ValueTextEquals("/v1/chat/completions"u8) ? Chat
-        : reader.ValueTextEquals("/v1/embeddings"u8) ? Embeddings
-        : reader.ValueTextEquals("/v1/completions"u8) ? Completions
-        : reader.ValueTextEquals("/v1/responses"u8) ? Responses
+        JsonText.Is(ref reader, "/v1/chat/completions"u8) ? Chat
+        : JsonText.Is(ref reader, "/v1/embeddings"u8) ? Embeddings
+        : JsonText.Is(ref reader, "/v1/completions"u8) ? Completions
+        : JsonText.Is(ref reader, "/v1/responses"u8) ? Responses
         : null;
 }

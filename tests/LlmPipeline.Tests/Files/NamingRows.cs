@@ -1,0 +1,60 @@
+using System.Text;
+using static LlmPipeline.Tests.Files.InputSample;
+
+namespace LlmPipeline.Tests.Files;
+
+public sealed class NamingRows
+{
+    [Fact]
+    public async Task A_repeated_name_is_an_error_that_tells_both_lines()
+    {
+        using var sample = new InputSample(string.Join('\n', BatchLine("a"), "", BatchLine("b"), BatchLine("a"), BatchLine("\u0061")));
+        Assert.Equal(
+            ["F:4: custom_id: \"a\" is the name of line 1 already", "F:5: custom_id: \"a\" is the name of line 1 already"],
+            await sample.ErrorsAsync());
+        Assert.Equal("duplicate_custom_id", (await sample.CheckAsync()).Errors[0].Code);
+    }
+
+    [Fact]
+    public async Task A_name_that_another_row_has_by_its_line_is_an_error()
+    {
+        Assert.Equal(
+            "F:2: custom_id: line 1 is named \"line-2\", which is the name of this line, as it has none of its own",
+            await ErrorOfAsync(BatchLine("line-2") + "\n" + BatchLine(null)));
+        Assert.Equal("F:2: custom_id: \"line-1\" is the name of line 1 already", await ErrorOfAsync(BatchLine(null) + "\n" + BatchLine("line-1")));
+        Assert.Equal(["line-2", "line-1"], (await RowsOfAsync(BatchLine("line-2") + "\n" + BatchLine("line-1"))).Select(row => row.CustomId));
+    }
+
+    [Fact]
+    public async Task Rows_and_csv_are_compared_by_the_field_that_names_them()
+    {
+        Assert.Equal("F:2: id: \"7\" is the name of line 1 already", await ErrorOfAsync("{\"id\":7}\n{\"id\":\"7\"}", Prompt()));
+        Assert.Equal("F:4: id: \"7\" is the name of line 2 already", await ErrorOfAsync("id,q\n7,a\n8,b\n7,c\n", Prompt()));
+    }
+
+    [Fact]
+    public async Task A_long_or_strange_name_keeps_the_error_on_one_short_line()
+    {
+        var name = "a\nb\u001b" + new string('x', 10_000);
+        var shown = "a\uFFFDb\uFFFD" + new string('x', 96) + "…";
+        Assert.Equal($"F:2: custom_id: \"{shown}\" is the name of line 1 already", await ErrorOfAsync(BatchLine(name) + "\n" + BatchLine(name)));
+        var key = System.Text.Json.JsonSerializer.Serialize(name);
+        Assert.Equal($"F:1: {shown}: stands there twice", await ErrorOfAsync($"{{{key}:1,{key}:2}}", Prompt()));
+    }
+
+    [Fact]
+    public async Task Names_differ_by_every_bit() =>
+        Assert.Equal(4, (await RowsOfAsync(string.Join('\n', BatchLine("a"), BatchLine("A"), BatchLine("a "), BatchLine("\u00e9\0")))).Count);
+
+    [Fact]
+    public async Task A_hundred_thousand_names_are_all_compared()
+    {
+        var text = new StringBuilder();
+        for (var n = 1; n <= 100_000; n++) text.Append("{\"id\":").Append(n).Append("}\n");
+        text.Append("{\"id\":1}\n{\"id\":50000}\n{\"id\":100000}\n{\"id\":100001}\n");
+        using var sample = new InputSample(text.ToString());
+        Assert.Equal(
+            ["F:100001: id: \"1\" is the name of line 1 already", "F:100002: id: \"50000\" is the name of line 50000 already", "F:100003: id: \"100000\" is the name of line 100000 already"],
+            await sample.ErrorsAsync(Prompt()));
+    }
+}
