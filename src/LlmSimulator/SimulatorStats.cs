@@ -1,0 +1,41 @@
+namespace LlmPipeline;
+
+/// <summary>What the simulator has counted since its start or the last reset, at one moment.</summary>
+public sealed record SimulatorStats
+{
+    /// <summary>Calls to LLM routes, whatever became of them.</summary>
+    public required long Calls { get; init; }
+
+    /// <summary>Calls answered with a completion or embeddings that were written to the end.</summary>
+    public required long Completed { get; init; }
+
+    /// <summary>Calls whose client went away before it was answered.</summary>
+    public required long Abandoned { get; init; }
+
+    /// <summary>Answers by HTTP status. A call that was reset or hung has none.</summary>
+    public required IReadOnlyDictionary<int, long> Statuses { get; init; }
+
+    /// <summary>Injected faults by kind.</summary>
+    public required IReadOnlyDictionary<FaultKind, long> Faults { get; init; }
+
+    /// <summary>Calls under way.</summary>
+    public required int InFlight { get; init; }
+
+    /// <summary>The most calls that were under way at once.</summary>
+    public required int MaxInFlight { get; init; }
+
+    /// <summary>Prompt tokens of the completed calls.</summary>
+    public required long TokensIn { get; init; }
+
+    /// <summary>Completion tokens of the completed calls.</summary>
+    public required long TokensOut { get; init; }
+
+    /// <summary>Distinct jobs that called; 0 without <see cref="SimulatorOptions.CountJobs"/>.</summary>
+    public required int Jobs { get; init; }
+
+    /// <summary>Completions beyond the first of their job, summed over all jobs.</summary>
+    public required long PaidTwice { get; init; }
+
+    /// <summary>Number of calls → how many jobs made that many.</summary>
+    public required IReadOnlyDictionary<int, int> CallsPerJob { get; init; }
+}
