@@ -1,0 +1,146 @@
+using System.Security.Authentication;
+using System.Text;
+using Azure.Identity;
+using Polly.CircuitBreaker;
+using Polly.Timeout;
+
+namespace LlmPipeline.Tests;
+
+public sealed class ClassifyingAnswers
+{
+    [Theory]
+    // A completion is any whole JSON object, whatever its finish_reason.
+    [InlineData(200, """{"choices":[{"finish_reason":"length"}]}""", "Completion")]
+    [InlineData(200, " {\n \"object\" : \"list\" }\r\n", "Completion")]
+    [InlineData(201, "{}", "Completion")]
+    [InlineData(200, "", "Transient")]
+    [InlineData(200, "[]", "Transient")]
+    [InlineData(200, "\"text\"", "Transient")]
+    [InlineData(200, "<html>busy</html>", "Transient")]
+    [InlineData(200, """{"choices":[""", "Transient")]
+    [InlineData(200, "{} {}", "Transient")]
+    // May go better next time.
+    [InlineData(408, "", "Transient")]
+    [InlineData(409, """{"error":{"message":"conflict"}}""", "Transient")]
+    [InlineData(425, "", "Transient")]
+    [InlineData(500, """{"error":{"message":"The server had an error","type":"server_error","code":null}}""", "Transient")]
+    [InlineData(502, "<html>Bad Gateway</html>", "Transient")]
+    [InlineData(503, """{"error":{"message":"overloaded"}}""", "Transient")]
+    [InlineData(504, "", "Transient")]
+    [InlineData(529, """{"error":{"type":"overloaded_error"}}""", "Transient")]
+    // The provider asks to come later.
+    [InlineData(429, """{"error":{"message":"Rate limit reached","type":"tokens","code":"rate_limit_exceeded"}}""", "Later")]
+    [InlineData(429, """{"error":{"code":"429","message":"Requests to the ChatCompletions_Create Operation have exceeded rate limit"}}""", "Later")]
+    [InlineData(429, "", "Later")]
+    // The row's own fault.
+    [InlineData(400, """{"error":{"message":"too long","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}""", "Permanent")]
+    [InlineData(400, """{"error":{"code":"content_filter","message":"filtered","status":400,"innererror":{"code":"ResponsibleAIPolicyViolation"}}}""", "Permanent")]
+    [InlineData(403, """{"error":{"code":"content_policy_violation","message":"no"}}""", "Permanent")]
+    [InlineData(404, """{"error":{"message":"No response found with id 'resp_1'","type":"invalid_request_error","param":"previous_response_id","code":"previous_response_not_found"}}""", "Permanent")]
+    [InlineData(404, """{"detail":"Not Found"}""", "Permanent")]
+    [InlineData(404, "404 page not found", "Permanent")]
+    [InlineData(404, """{"error":{"code":"404","message":"Resource not found"}}""", "Permanent")]
+    [InlineData(405, "", "Permanent")]
+    [InlineData(413, "<html>", "Permanent")]
+    [InlineData(422, """{"detail":[{"loc":["body","messages"],"msg":"field required"}]}""", "Permanent")]
+    [InlineData(400, """{"error":{"message":"the model in 'my dog does not exist' is odd","code":null}}""", "Permanent")]
+    // The deployment's fault.
+    [InlineData(401, """{"error":{"message":"Incorrect API key provided","type":"invalid_request_error","code":"invalid_api_key"}}""", "DeploymentFault")]
+    [InlineData(401, """{"statusCode":401,"message":"Access denied due to invalid subscription key"}""", "DeploymentFault")]
+    [InlineData(401, "Unauthorized", "DeploymentFault")]
+    [InlineData(402, """{"error":{"message":"Insufficient Balance"}}""", "DeploymentFault")]
+    [InlineData(403, """{"error":{"code":"unsupported_country_region_territory","message":"Country not supported"}}""", "DeploymentFault")]
+    [InlineData(429, """{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}""", "DeploymentFault")]
+    [InlineData(400, """{"error":{"message":"Billing hard limit has been reached","type":"invalid_request_error","code":"billing_hard_limit_reached"}}""", "DeploymentFault")]
+    [InlineData(301, "", "DeploymentFault")]
+    [InlineData(307, "", "DeploymentFault")]
+    // The deployment does not have the model.
+    [InlineData(404, """{"error":{"message":"The model `x` does not exist or you do not have access to it.","type":"invalid_request_error","param":null,"code":"model_not_found"}}""", "ModelFault")]
+    [InlineData(403, """{"error":{"message":"Project does not have access to model x","type":"invalid_request_error","code":"model_not_found"}}""", "ModelFault")]
+    [InlineData(404, """{"error":{"code":"DeploymentNotFound","message":"The API deployment for this resource does not exist."}}""", "ModelFault")]
+    [InlineData(404, """{"object":"error","message":"The model `x` does not exist.","type":"NotFoundError","param":null,"code":404}""", "ModelFault")]
+    [InlineData(404, """{"error":{"message":"The model `x` does not exist.","type":"NotFoundError","param":"model","code":404}}""", "ModelFault")]
+    [InlineData(404, """{"error":{"message":"model \"x\" not found, try pulling it first","type":"api_error","param":null,"code":null}}""", "ModelFault")]
+    [InlineData(404, """{"error":"model 'x' not found, try pulling it first"}""", "ModelFault")]
+    [InlineData(400, """{"object":"error","message":"Invalid model: x","type":"invalid_model","code":"1500"}""", "ModelFault")]
+    public void An_answer_is_a_row_of_the_table(int status, string body, string kind) =>
+        Assert.Equal(kind, Outcomes.Classify(Answer(status, body)).Kind.ToString());
+
+    [Fact]
+    public void A_503_with_Retry_After_means_later_and_without_it_means_down()
+    {
+        var later = Outcomes.Classify(Answer(503, "", TimeSpan.FromSeconds(3)));
+        Assert.Equal((OutcomeKind.Later, TimeSpan.FromSeconds(3)), (later.Kind, later.NotBefore!.Value));
+        Assert.Equal(OutcomeKind.Transient, Outcomes.Classify(Answer(503, "")).Kind);
+    }
+
+    [Fact]
+    public void A_429_without_Retry_After_takes_the_reset_of_what_ran_out()
+    {
+        var answer = Answer(429, "") with { Limits = new RateLimitHeaders { TokensLeft = 0, TokenReset = TimeSpan.FromSeconds(6), RequestsLeft = 3, RequestReset = TimeSpan.FromSeconds(1) } };
+        Assert.Equal(TimeSpan.FromSeconds(6), Outcomes.Classify(answer).NotBefore);
+    }
+
+    [Fact]
+    public void A_500_keeps_the_providers_word_on_when_to_come_again() =>
+        Assert.Equal(TimeSpan.FromSeconds(9), Outcomes.Classify(Answer(500, "", TimeSpan.FromSeconds(9))).NotBefore);
+
+    [Fact]
+    public void A_streamed_answer_is_not_paid_for_again() =>
+        Assert.Equal((OutcomeKind.Permanent, "streamed_answer"), KindAndCode(Outcomes.Classify(Answer(200, "data: {}\n\n") with { MediaType = "text/event-stream" })));
+
+    [Fact]
+    public void A_redirect_says_where_to_without_its_query()
+    {
+        var found = Outcomes.Classify(Answer(301, "") with { Location = new Uri("https://other.example/v1/x?token=secret") });
+        Assert.Contains("https://other.example/v1/x:", found.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", found.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_permanent_errors_message_does_not_repeat_what_may_be_the_prompt() =>
+        Assert.DoesNotContain("my dog", Outcomes.Classify(Answer(400, """{"error":{"message":"cannot take 'my dog'","code":"bad"}}""")).Message, StringComparison.Ordinal);
+
+    [Theory]
+    [MemberData(nameof(Failures))]
+    public void A_call_without_an_answer_is_told_by_what_stood_in_its_way(Exception failure, string kind, string code)
+    {
+        var found = Outcomes.Classify(new HttpAnswer { Failure = failure });
+        Assert.Equal((kind, code), (found.Kind.ToString(), found.Code));
+    }
+
+    public static TheoryData<Exception, string, string> Failures() => new()
+    {
+        { new HttpRequestException(HttpRequestError.ConnectionError, "refused"), "Transient", "connection_error" },
+        { new HttpRequestException(HttpRequestError.NameResolutionError, "no host"), "Transient", "connection_error" },
+        { new HttpRequestException(HttpRequestError.ResponseEnded, "cut"), "Transient", "connection_error" },
+        { new HttpRequestException(HttpRequestError.SecureConnectionError, "tls", new IOException("reset")), "Transient", "connection_error" },
+        { new IOException("cut"), "Transient", "connection_error" },
+        { new TimeoutRejectedException("late", TimeSpan.FromSeconds(2)), "Transient", "request_timeout" },
+        { new HttpRequestException(HttpRequestError.SecureConnectionError, "tls", new AuthenticationException("UntrustedRoot")), "DeploymentFault", "tls_error" },
+        { new AuthenticationFailedException("no credential"), "DeploymentFault", "identity_error" },
+        { new AuthenticationFailedException("away", new Azure.RequestFailedException(0, "no network")), "Transient", "connection_error" },
+        { new QuotaClosedException(TimeSpan.FromSeconds(1)), "NotSent", "quota_closed" },
+        { new BrokenCircuitException(), "NotSent", "circuit_open" },
+    };
+
+    [Fact]
+    public void Usage_is_read_in_all_of_OpenAIs_spellings()
+    {
+        Assert.Equal(new TokenUsage(7, 3, 2), Usage(RawReply.Completion));
+        Assert.Equal(new TokenUsage(5, 4, 6), Usage("""{"output":[{"usage":1}],"usage":{"input_tokens":5,"input_tokens_details":{"cached_tokens":4},"output_tokens":6,"total_tokens":11}}"""));
+        Assert.Equal(new TokenUsage(8, 0, 0), Usage("""{"data":[],"usage":{"prompt_tokens":8,"total_tokens":8}}"""));
+        Assert.Equal(default, Usage("""{"usage":null}"""));
+        Assert.Equal(default, Usage("""{"usage":{"prompt_tokens":"7","completion_tokens":-1,"x":[{}]}}"""));
+    }
+
+    private static TokenUsage Usage(string body) => AnswerBody.Read(Encoding.UTF8.GetBytes(body)).Usage;
+
+    private static (OutcomeKind, string?) KindAndCode(Classified found) => (found.Kind, found.Code);
+
+    private static HttpAnswer Answer(int status, string body, TimeSpan? retryAfter = null)
+    {
+        var bytes = Encoding.UTF8.GetBytes(body);
+        return new HttpAnswer { Status = status, Body = bytes, Parsed = AnswerBody.Read(bytes), Limits = new RateLimitHeaders { RetryAfter = retryAfter } };
+    }
+}
