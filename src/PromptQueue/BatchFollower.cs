@@ -28,7 +28,7 @@ public sealed class BatchFollower
         var ids = new List<string>();
         for (var p = 0; p < _partitions.Count; p++)
         {
-            var (next, progress, read) = await _partitions[p].FollowAsync(_batch, _positions[p], most).ConfigureAwait(false);
+            var (next, progress, read) = await _partitions[p].FollowAsync(_batch, _positions[p], Math.Max(1, most)).ConfigureAwait(false);
             _positions[p] = next;
             _progress[p] = progress;
             ids.AddRange(read);
@@ -44,10 +44,8 @@ public sealed class BatchFollower
     /// <param name="dead">Ids of failed jobs that nobody will redrive.</param>
     public async Task ForgetAsync(IReadOnlyCollection<string> dead)
     {
+        ArgumentNullException.ThrowIfNull(dead);
         for (var p = 0; p < _partitions.Count; p++)
-        {
-            var here = dead.Where(id => Names.PartitionOf(id, _partitions.Count) == p);
-            await _partitions[p].ForgetAsync(_batch, _positions[p], here).ConfigureAwait(false);
-        }
+            await _partitions[p].ForgetAsync(_batch, _positions[p], dead.Where(_partitions[p].Holds)).ConfigureAwait(false);
     }
 }

@@ -40,18 +40,17 @@ public sealed class Batches
     }
 
     /// <summary>Writes down what a batch is. Safe to repeat.</summary>
-    public async Task SaveAsync(BatchInfo batch)
+    public Task SaveAsync(BatchInfo batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        var key = QueueKeys.WholeBatch(_options.KeyPrefix, batch.Id);
-        await _redis.Commands.HashSetAsync(key, [
-            new HashEntry("rows", batch.Rows),
-            new HashEntry("queues", string.Join('\n', batch.Queues)),
-            new HashEntry("endpoint", batch.Endpoint),
-            new HashEntry("created", batch.Created.ToUnixTimeMilliseconds()),
-            new HashEntry("sealed", batch.Sealed ? 1 : 0),
-        ]).ConfigureAwait(false);
-        await _redis.Commands.KeyExpireAsync(key, _options.BatchTtl).ConfigureAwait(false);
+        return QueueScripts.SaveBatch.RunAsync(_redis.Commands, [QueueKeys.WholeBatch(_options.KeyPrefix, batch.Id)], [
+            (long)_options.BatchTtl.TotalSeconds,
+            "rows", batch.Rows,
+            "queues", string.Join('\n', batch.Queues),
+            "endpoint", batch.Endpoint,
+            "created", batch.Created.ToUnixTimeMilliseconds(),
+            "sealed", batch.Sealed ? 1 : 0,
+        ]);
     }
 
     /// <summary>What a batch is; null when there is none of that id, or no longer.</summary>

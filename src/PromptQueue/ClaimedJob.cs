@@ -11,7 +11,11 @@ public sealed record ClaimedJob(Job Job, int Partition, string Token, int Attemp
 /// <summary>What a claim brought.</summary>
 /// <param name="Jobs">The jobs; none when nothing waits.</param>
 /// <param name="NextDue">How long until a delayed job is due; null when none is delayed.</param>
-public sealed record ClaimResult(IReadOnlyList<ClaimedJob> Jobs, TimeSpan? NextDue);
+public sealed record ClaimResult(IReadOnlyList<ClaimedJob> Jobs, TimeSpan? NextDue)
+{
+    /// <summary>Jobs that were claimed with the others but cannot be read: store their errors, then bury them.</summary>
+    public IReadOnlyList<UnreadableJob> Unreadable { get; init; } = [];
+}
 
 /// <summary>What a settle call found.</summary>
 public enum SettleOutcome

@@ -1,3 +1,4 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -14,7 +15,7 @@ internal static class Envelope
     public static byte[] Encode(Job job)
     {
         var body = job.Work is RequestWork request ? request.Body : default;
-        var head = JsonSerializer.SerializeToUtf8Bytes(ToHead(job), EnvelopeJson.Default.EnvelopeHead);
+        var head = JsonSerializer.SerializeToUtf8Bytes(ToHead(job), EnvelopeJson.Compact.EnvelopeHead);
         var length = VarintLength(head.Length);
         var bytes = new byte[2 + length + head.Length + body.Length];
         bytes[0] = (byte)('1' + (int)job.Lane);
@@ -50,22 +51,23 @@ internal static class Envelope
                 break;
         }
 
-        if (length > bytes.Length - at)
+        if (length < 0 || length > bytes.Length - at)
             throw new FormatException($"job {id} of queue {queue} is cut");
-        EnvelopeHead? head;
         try
         {
-            head = JsonSerializer.Deserialize(bytes.Slice(at, length), EnvelopeJson.Default.EnvelopeHead);
+            var head = JsonSerializer.Deserialize(bytes.Slice(at, length), EnvelopeJson.Compact.EnvelopeHead);
+            if (head is null || (head.Path is null && head.Function is null))
+                throw new FormatException($"job {id} of queue {queue} holds neither a request nor a prompt");
+            return ToJob(queue, id, (Lane)(bytes[0] - '1'), head, envelope[(at + length)..]);
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or ArgumentException or OverflowException)
         {
-            throw new FormatException($"job {id} of queue {queue} has a broken head", e);
+            // Broken JSON, or a time out of range. The inner exception could quote the prompt.
+            throw new FormatException($"job {id} of queue {queue} has a broken head");
         }
-
-        return ToJob(queue, id, (Lane)(bytes[0] - '1'), head!, envelope[(at + length)..]);
     }
 
-    private static int VarintLength(int value) => value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : 4;
+    private static int VarintLength(int value) => value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
 
     private static EnvelopeHead ToHead(Job job)
     {
@@ -168,4 +170,12 @@ internal sealed record EnvelopeHead
 
 [JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault)]
 [JsonSerializable(typeof(EnvelopeHead))]
-internal sealed partial class EnvelopeJson : JsonSerializerContext;
+internal sealed partial class EnvelopeJson : JsonSerializerContext
+{
+    /// <summary>Writes text as UTF-8 and not as <c>\u</c> escapes, which would double a Chinese prompt. No browser reads this.</summary>
+    public static readonly EnvelopeJson Compact = new(new JsonSerializerOptions
+    {
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    });
+}

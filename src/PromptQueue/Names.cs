@@ -9,6 +9,11 @@ public static class Names
     /// <summary>The longest name, in bytes of UTF-8.</summary>
     public const int MaxBytes = 256;
 
+    /// <summary>The highest row of a batch: a batch keeps two bits for each.</summary>
+    public const int MaxRow = 100_000_000;
+
+    private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
     /// <summary>The partition of a job: a stable hash of its id, the same in every process and version.</summary>
     /// <param name="jobId">The job.</param>
     /// <param name="partitions">The queue's number of partitions.</param>
@@ -21,7 +26,21 @@ public static class Names
         null or "" => "is empty",
         _ when name.AsSpan().IndexOfAny('{', '}') >= 0 => "holds { or }",
         _ when name.Any(char.IsControl) => "holds a control character",
+        _ when !IsText(name) => "holds half of a surrogate pair",
         _ when Encoding.UTF8.GetByteCount(name) > MaxBytes => $"is longer than {MaxBytes} bytes",
         _ => null,
     };
+
+    // Two names with different halves would become the same bytes.
+    private static bool IsText(string name)
+    {
+        try
+        {
+            return Strict.GetByteCount(name) > 0;
+        }
+        catch (EncoderFallbackException)
+        {
+            return false;
+        }
+    }
 }

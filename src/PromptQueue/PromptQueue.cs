@@ -11,11 +11,9 @@ public sealed class PromptQueue
     /// <summary>The layout of the keys; another version is refused.</summary>
     public const string SchemaVersion = "1";
 
-    private const int JobsPerCall = 500;
-    private const int BytesPerCall = 4 * 1024 * 1024;
     private readonly RedisConnections _redis;
     private readonly PromptQueueOptions _options;
-    private readonly TimeProvider _time;
+    private readonly Enqueuer _enqueuer;
 
     /// <summary>A queue on the Redis of <paramref name="redis"/>.</summary>
     public PromptQueue(RedisConnections redis, PromptQueueOptions options, TimeProvider time)
@@ -24,7 +22,7 @@ public sealed class PromptQueue
         ArgumentNullException.ThrowIfNull(options);
         _redis = redis;
         _options = options;
-        _time = time;
+        _enqueuer = new Enqueuer(redis, options, time);
         Batches = new Batches(redis, options, this);
     }
 
@@ -34,32 +32,22 @@ public sealed class PromptQueue
     /// <summary>How this process uses the queue.</summary>
     public PromptQueueOptions Options => _options;
 
-    /// <summary>Enqueues jobs, up to 500 in one call to Redis. Safe to repeat: a job that is there, or has ended, is left alone.</summary>
+    /// <summary>
+    /// Enqueues jobs, up to 500 in one call to Redis. Safe to repeat: a job that is there, or has ended, is left alone. A call whose answer is lost
+    /// is itself repeated up to 3 times within about 10 s, and a job that such a call had added is answered as already there.
+    /// </summary>
     /// <param name="jobs">The jobs; their queues are created when they do not exist.</param>
     /// <param name="rerunEnded">Runs jobs again that have ended and are gone: for a caller that saw their results expire.</param>
     /// <param name="cancellationToken">Ends it between two calls; jobs before that are enqueued.</param>
     /// <returns>What became of each job, in their order.</returns>
     /// <exception cref="ArgumentException">A name is not allowed, or a job is larger than <see cref="PromptQueueOptions.MaxJobBytes"/>; nothing was enqueued.</exception>
-    /// <exception cref="QueueMismatchException">The queue has another number of partitions or schema version.</exception>
-    public async Task<IReadOnlyList<EnqueueOutcome>> EnqueueAsync(
+    /// <exception cref="QueueMismatchException">The queue has another number of partitions or schema version; none of its jobs was enqueued.</exception>
+    /// <exception cref="RedisConnectionException">Redis is away for longer; some jobs may be enqueued.</exception>
+    public Task<IReadOnlyList<EnqueueOutcome>> EnqueueAsync(
         IReadOnlyList<Job> jobs, bool rerunEnded = false, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(jobs);
-        var envelopes = new byte[jobs.Count][];
-        for (var i = 0; i < jobs.Count; i++)
-            envelopes[i] = Checked(jobs[i]);
-        var outcomes = new EnqueueOutcome[jobs.Count];
-        foreach (var group in Enumerable.Range(0, jobs.Count).GroupBy(i => (jobs[i].Queue, Partition: Names.PartitionOf(jobs[i].Id, _options.Partitions), jobs[i].Batch)))
-        {
-            await RegisterAsync(group.Key.Queue).ConfigureAwait(false);
-            foreach (var part in Slices(group, envelopes))
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-                await EnqueueAsync(group.Key.Queue, group.Key.Partition, group.Key.Batch, part, jobs, envelopes, rerunEnded, outcomes).ConfigureAwait(false);
-            }
-        }
-
-        return outcomes;
+        return _enqueuer.EnqueueAsync(jobs, rerunEnded, cancellationToken);
     }
 
     /// <summary>The queues that exist.</summary>
@@ -110,73 +98,5 @@ public sealed class PromptQueue
             return null;
         var name = entries.FirstOrDefault(e => e.Name.Length() == 0).Value;
         return ((string?)name ?? "", entries.Where(e => e.Name.Length() > 0).ToDictionary(e => (string)e.Name!, e => (ReadOnlyMemory<byte>)(byte[])e.Value!));
-    }
-
-    private byte[] Checked(Job job)
-    {
-        if (Names.Fault(job.Id) is { } fault)
-            throw new ArgumentException($"job id '{job.Id}' {fault}");
-        if (Names.Fault(job.Queue) is { } queueFault)
-            throw new ArgumentException($"queue '{job.Queue}' of job {job.Id} {queueFault}");
-        if (job.Batch is not null && (Names.Fault(job.Batch) is not null || job.Row < 1))
-            throw new ArgumentException($"job {job.Id}: a job of a batch has a row from 1, and its batch a name without {{ }}");
-        var envelope = Envelope.Encode(job.Enqueued == default ? job with { Enqueued = _time.GetUtcNow() } : job);
-        return envelope.Length <= _options.MaxJobBytes
-            ? envelope
-            : throw new ArgumentException($"job {job.Id} has {envelope.Length} bytes, the most is {_options.MaxJobBytes} (MaxJobBytes)");
-    }
-
-    private async Task RegisterAsync(string queue) =>
-        await _redis.Commands.SetAddAsync(QueueKeys.Queues(_options.KeyPrefix), queue).ConfigureAwait(false);
-
-    private static IEnumerable<List<int>> Slices(IEnumerable<int> indexes, byte[][] envelopes)
-    {
-        var slice = new List<int>();
-        var bytes = 0;
-        foreach (var i in indexes)
-        {
-            if (slice.Count == JobsPerCall || (slice.Count > 0 && bytes + envelopes[i].Length > BytesPerCall))
-            {
-                yield return slice;
-                slice = [];
-                bytes = 0;
-            }
-
-            slice.Add(i);
-            bytes += envelopes[i].Length;
-        }
-
-        yield return slice;
-    }
-
-    private async Task EnqueueAsync(
-        string queue, int partition, string? batch, List<int> part, IReadOnlyList<Job> jobs, byte[][] envelopes, bool rerunEnded, EnqueueOutcome[] outcomes)
-    {
-        var keys = new QueueKeys(_options.KeyPrefix, queue, partition);
-        RedisKey[] batchKeys = batch is null ? [] : [keys.Batch(batch), keys.Ended(batch)];
-        var arguments = new List<RedisValue>(6 + (part.Count * 4))
-        {
-            _options.Partitions, SchemaVersion, keys.Wake, QueueScripts.PublishVerb, (long)_options.BatchTtl.TotalSeconds, rerunEnded ? "1" : "0",
-        };
-        foreach (var i in part)
-        {
-            arguments.Add(jobs[i].Id);
-            arguments.Add((long)jobs[i].Delay.TotalMilliseconds);
-            arguments.Add(batch is null ? 0 : jobs[i].Row);
-            arguments.Add(envelopes[i]);
-        }
-
-        var answer = await QueueScripts.RunAsync(
-            QueueScripts.Enqueue, _redis.Commands, queue, _options.Partitions,
-            [keys.Meta, keys.Jobs, .. keys.Waiting, keys.Delayed, .. batchKeys], [.. arguments]).ConfigureAwait(false);
-        for (var n = 0; n < part.Count; n++)
-        {
-            outcomes[part[n]] = (int)answer[n + 1] switch
-            {
-                1 => EnqueueOutcome.Added,
-                0 => EnqueueOutcome.AlreadyThere,
-                _ => EnqueueOutcome.Ended,
-            };
-        }
     }
 }

@@ -5,6 +5,7 @@ namespace LlmPipeline;
 /// <summary>One partition of a queue, as its workers use it. Every verb is one script, and safe to repeat after a lost answer.</summary>
 public sealed class QueuePartition
 {
+    private const int BytesPerClaim = 4 * 1024 * 1024;
     private readonly RedisConnections _redis;
     private readonly PromptQueueOptions _options;
     private readonly QueueKeys _keys;
@@ -29,28 +30,36 @@ public sealed class QueuePartition
     /// <summary>The channel that says "look".</summary>
     internal string Wake => _keys.Wake;
 
+    /// <summary>The keys, for tests that look at them.</summary>
+    internal QueueKeys Keys => _keys;
+
+    /// <summary>Whether a job of this queue lies here.</summary>
+    internal bool Holds(string jobId) => Names.PartitionOf(jobId, _partitions) == Index;
+
     /// <summary>Takes waiting jobs under a lease.</summary>
     /// <param name="most">How many at most, up to 500; fewer when their envelopes pass 4 MiB.</param>
-    /// <param name="token">The fence: 128 random bits, new for each claim, the same when a claim is repeated.</param>
-    /// <param name="worker">This process.</param>
+    /// <param name="token">The fence: 128 random bits as text without <c>|</c>, new for each claim, the same when a claim is repeated.</param>
+    /// <param name="worker">This process; no <c>|</c>.</param>
     /// <param name="lane">The lane to start from.</param>
     /// <param name="repeated">True when the answer to a claim with this token was lost: what it took is answered again.</param>
     /// <exception cref="QueueMismatchException">The queue has other partitions or another schema version.</exception>
     public async Task<ClaimResult> ClaimAsync(int most, string token, string worker, Lane lane = Lane.High, bool repeated = false)
     {
-        var answer = await RunAsync(
-            QueueScripts.Claim, _redis.Commands,
-            [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Delayed, _keys.Inflight, _keys.Leases, _keys.Workers],
-            [Math.Clamp(most, 1, 500), token, (long)_options.Lease.TotalMilliseconds, worker, (int)lane + 1, 4 * 1024 * 1024, repeated ? "1" : "0"]).ConfigureAwait(false);
-        var jobs = new List<ClaimedJob>((answer.Length - 2) / 4);
-        for (var i = 2; i + 3 < answer.Length; i += 4)
+        CheckName(token, nameof(token));
+        CheckName(worker, nameof(worker));
+        var lease = (long)_options.Lease.TotalMilliseconds;
+        if (repeated)
         {
-            var job = Envelope.Decode(Queue, (string)answer[i]!, (byte[])answer[i + 1]!);
-            jobs.Add(new ClaimedJob(job, Index, token, (int)answer[i + 2], (int)answer[i + 3]));
+            var held = ReadClaim(token, await RunAsync(
+                QueueScripts.Held, _redis.Commands, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases], [token, lease]).ConfigureAwait(false));
+            if (held.Jobs.Count + held.Unreadable.Count > 0)
+                return held;
         }
 
-        var due = (long)answer[1];
-        return new ClaimResult(jobs, due < 0 ? null : TimeSpan.FromMilliseconds(due));
+        return ReadClaim(token, await RunAsync(
+            QueueScripts.Claim, _redis.Commands,
+            [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Delayed, _keys.Inflight, _keys.Leases, _keys.Workers],
+            [Math.Clamp(most, 1, 500), token, lease, worker, (int)lane + 1, BytesPerClaim]).ConfigureAwait(false));
     }
 
     /// <summary>Extends leases, and says that <paramref name="worker"/> lives; the latter also without jobs.</summary>
@@ -80,10 +89,22 @@ public sealed class QueuePartition
     public Task<IReadOnlyList<SettleOutcome>> BuryAsync(IReadOnlyList<ClaimedJob> jobs)
     {
         ArgumentNullException.ThrowIfNull(jobs);
-        var batches = new BatchKeys(_keys, jobs.Select(j => j.Job.Batch));
-        return SettleAsync(
-            QueueScripts.Bury, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Dead, .. batches.Keys],
-            [(long)_options.BatchTtl.TotalSeconds, .. jobs.SelectMany(j => new RedisValue[] { j.Job.Id, j.Token, batches.IndexOf(j.Job.Batch), j.Job.Row })]);
+        return BuryAsync([.. jobs.Select(j => (j.Job.Id, j.Token, j.Job.Batch, j.Job.Row))]);
+    }
+
+    /// <summary>Ends claims of jobs that cannot be read, once their errors stand: they become dead letters, and are counted where their ids name a batch.</summary>
+    public async Task<IReadOnlyList<SettleOutcome>> BuryUnreadableAsync(IReadOnlyList<UnreadableJob> jobs)
+    {
+        ArgumentNullException.ThrowIfNull(jobs);
+        var rows = new List<(string Id, string Token, string? Batch, int Row)>(jobs.Count);
+        foreach (var job in jobs)
+        {
+            // A single job may be called "a.1" as well: only a batch that is there is counted.
+            var known = job.FromId() is { } named && await _redis.Commands.KeyExistsAsync(_keys.Batch(named.Batch)).ConfigureAwait(false);
+            rows.Add((job.Id, job.Token, known ? job.FromId()?.Batch : null, known ? job.FromId()?.Row ?? 0 : 0));
+        }
+
+        return await BuryAsync(rows).ConfigureAwait(false);
     }
 
     /// <summary>Ends claims for now: the jobs wait for another try.</summary>
@@ -161,6 +182,43 @@ public sealed class QueuePartition
         var answer = await RunAsync(
             QueueScripts.Stats, _redis.Commands, [_keys.Meta, .. _keys.Waiting, _keys.Delayed, _keys.Inflight, _keys.Dead], []).ConfigureAwait(false);
         return [.. answer.Skip(1).Select(a => (long)a)];
+    }
+
+    private Task<IReadOnlyList<SettleOutcome>> BuryAsync(IReadOnlyList<(string Id, string Token, string? Batch, int Row)> jobs)
+    {
+        var batches = new BatchKeys(_keys, jobs.Select(j => j.Batch));
+        return SettleAsync(
+            QueueScripts.Bury, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Dead, .. batches.Keys],
+            [(long)_options.BatchTtl.TotalSeconds, .. jobs.SelectMany(j => new RedisValue[] { j.Id, j.Token, batches.IndexOf(j.Batch), j.Row })]);
+    }
+
+    private ClaimResult ReadClaim(string token, RedisResult[] answer)
+    {
+        var jobs = new List<ClaimedJob>((answer.Length - 2) / 4);
+        var unreadable = new List<UnreadableJob>();
+        for (var i = 2; i + 3 < answer.Length; i += 4)
+        {
+            var id = (string)answer[i]!;
+            try
+            {
+                var job = Envelope.Decode(Queue, id, (byte[])answer[i + 1]!);
+                jobs.Add(new ClaimedJob(job, Index, token, (int)answer[i + 2], (int)answer[i + 3]));
+            }
+            catch (FormatException e)
+            {
+                unreadable.Add(new UnreadableJob(id, Queue, Index, token, e.Message));
+            }
+        }
+
+        var due = (long)answer[1];
+        return new ClaimResult(jobs, due < 0 ? null : TimeSpan.FromMilliseconds(due)) { Unreadable = unreadable };
+    }
+
+    // The bar separates the parts of a lease; an empty token is what a job has that nobody holds.
+    private static void CheckName(string text, string parameter)
+    {
+        if (string.IsNullOrEmpty(text) || text.Contains('|', StringComparison.Ordinal))
+            throw new ArgumentException("must not be empty or hold |", parameter);
     }
 
     private async Task<IReadOnlyList<SettleOutcome>> SettleAsync(RedisScript script, RedisKey[] keys, RedisValue[] arguments)

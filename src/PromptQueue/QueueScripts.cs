@@ -11,6 +11,7 @@ internal static class QueueScripts
 
     public static readonly RedisScript Enqueue = Load("enqueue");
     public static readonly RedisScript Claim = Load("claim");
+    public static readonly RedisScript Held = Load("held");
     public static readonly RedisScript Renew = Load("renew");
     public static readonly RedisScript Complete = Load("complete");
     public static readonly RedisScript Retry = Load("retry");
@@ -20,6 +21,7 @@ internal static class QueueScripts
     public static readonly RedisScript Reclaim = Load("reclaim");
     public static readonly RedisScript Follow = Load("follow");
     public static readonly RedisScript Forget = Load("forget");
+    public static readonly RedisScript SaveBatch = Load("save-batch");
     public static readonly RedisScript Stats = Load("stats");
 
     /// <summary>Runs a script that begins its answer with <c>OK</c> or <c>MISMATCH</c>.</summary>

@@ -6,6 +6,8 @@ namespace LlmPipeline;
 public sealed class WakeUps : IAsyncDisposable
 {
     private readonly List<ChannelMessageQueue> _subscriptions = [];
+    private readonly CancellationTokenSource _disposed = new();
+    private Task _restored = Task.CompletedTask;
 
     private WakeUps()
     {
@@ -20,11 +22,20 @@ public sealed class WakeUps : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(redis);
         ArgumentNullException.ThrowIfNull(partitions);
         var wakeUps = new WakeUps();
-        foreach (var partition in partitions)
+        wakeUps._restored = wakeUps.PassOnAsync(redis.Restored, redis.Restored.Version);
+        try
         {
-            var subscription = await redis.Subscriber.SubscribeAsync(RedisChannel.Literal(partition.Wake)).ConfigureAwait(false);
-            subscription.OnMessage(_ => wakeUps.Signal.Set());
-            wakeUps._subscriptions.Add(subscription);
+            foreach (var partition in partitions)
+            {
+                var subscription = await redis.Subscriber.SubscribeAsync(RedisChannel.Literal(partition.Wake)).ConfigureAwait(false);
+                subscription.OnMessage(_ => wakeUps.Signal.Set());
+                wakeUps._subscriptions.Add(subscription);
+            }
+        }
+        catch
+        {
+            await wakeUps.DisposeAsync().ConfigureAwait(false);
+            throw;
         }
 
         return wakeUps;
@@ -33,7 +44,21 @@ public sealed class WakeUps : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        await _disposed.CancelAsync().ConfigureAwait(false);
+        await _restored.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _disposed.Dispose();
         foreach (var subscription in _subscriptions)
-            await subscription.UnsubscribeAsync().ConfigureAwait(false);
+            await subscription.UnsubscribeAsync(CommandFlags.FireAndForget).ConfigureAwait(false);
+    }
+
+    // What was published while the connection was away is lost: whoever sleeps has to look.
+    private async Task PassOnAsync(VersionedSignal restored, long seen)
+    {
+        while (true)
+        {
+            await restored.WaitAsync(seen, Timeout.InfiniteTimeSpan, TimeProvider.System, _disposed.Token).ConfigureAwait(false);
+            seen = restored.Version;
+            Signal.Set();
+        }
     }
 }

@@ -15,10 +15,14 @@ public static class RedisAddress
     public static ConfigurationOptions Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
-        var options = text.Contains("://", StringComparison.Ordinal) ? FromUri(text) : FromConfiguration(text);
+        var options = text.Contains("://", StringComparison.Ordinal) ? FromUri(text.Trim()) : FromConfiguration(text.Trim());
         foreach (var endPoint in options.EndPoints)
         {
-            var port = endPoint switch { DnsEndPoint dns => dns.Port, IPEndPoint ip => ip.Port, _ => 1 };
+            var (host, port) = endPoint switch { DnsEndPoint dns => (dns.Host, dns.Port), IPEndPoint ip => ("", ip.Port), _ => ("", 1) };
+            if (host.Contains('@', StringComparison.Ordinal))
+                throw new FormatException("a Redis address with a user and a password begins with redis:// or rediss://");
+            if (endPoint is DnsEndPoint && Uri.CheckHostName(host) == UriHostNameType.Unknown)
+                throw new FormatException($"'{host}' is no host name: give HOST:PORT, redis://host:port/db or a StackExchange.Redis configuration string");
             if (port is < 0 or > 65535)
                 throw new FormatException($"the Redis port {port} is not between 1 and 65535");
         }
@@ -41,9 +45,11 @@ public static class RedisAddress
     private static ConfigurationOptions FromUri(string text)
     {
         if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Scheme is not ("redis" or "rediss") || uri.Host.Length == 0)
-            throw new FormatException("a Redis URL looks like redis://user:password@host:port/db (rediss:// for TLS)");
+            throw new FormatException("a Redis URL looks like redis://user:password@host:port/db (rediss:// for TLS); in a password, @ / : # ? % are written as %40 and so on");
+        if (uri.Query.Length > 0 || uri.Fragment.Length > 0)
+            throw new FormatException("a Redis URL has nothing after the database: give options as a StackExchange.Redis configuration string");
         var options = new ConfigurationOptions { Ssl = uri.Scheme == "rediss" };
-        options.EndPoints.Add(uri.Host, uri.Port > 0 ? uri.Port : 6379);
+        options.EndPoints.Add(uri.DnsSafeHost, uri.Port > 0 ? uri.Port : 6379);
         if (uri.UserInfo.Length > 0)
         {
             var parts = uri.UserInfo.Split(':', 2);
@@ -73,9 +79,11 @@ public static class RedisAddress
         {
             options = ConfigurationOptions.Parse(text);
         }
-        catch (ArgumentException e)
+        catch (Exception e) when (e is ArgumentException or FormatException or OverflowException)
         {
-            throw new FormatException($"not a Redis address: {e.Message.Split('\n')[0]}", e);
+            // A password with a comma looks like an option, and the reason would quote it.
+            var reason = text.Contains("password", StringComparison.OrdinalIgnoreCase) ? "an option of it is not understood" : e.Message.Split('\n')[0];
+            throw new FormatException($"not a Redis address: {reason}");
         }
 
         if (options.EndPoints.Count == 0)

@@ -55,18 +55,22 @@ public sealed partial class RedisConnections : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(options);
         var name = RedisAddress.Describe(options);
         var shaped = Shape(options);
-        ConnectionMultiplexer? commands = null;
+        var commands = ConnectionMultiplexer.ConnectAsync(shaped);
+        var leases = ConnectionMultiplexer.ConnectAsync(shaped);
         try
         {
-            commands = await ConnectionMultiplexer.ConnectAsync(shaped).WaitAsync(cancellationToken).ConfigureAwait(false);
-            var leases = await ConnectionMultiplexer.ConnectAsync(shaped).WaitAsync(cancellationToken).ConfigureAwait(false);
-            return new RedisConnections(commands, leases, name, time, (ILogger?)logger ?? NullLogger.Instance);
+            await Task.WhenAll(commands, leases).WaitAsync(cancellationToken).ConfigureAwait(false);
+            return new RedisConnections(await commands.ConfigureAwait(false), await leases.ConfigureAwait(false), name, time, (ILogger?)logger ?? NullLogger.Instance);
         }
         catch (RedisConnectionException e)
         {
-            if (commands is not null)
-                await commands.DisposeAsync().ConfigureAwait(false);
+            await CloseAsync(commands, leases).ConfigureAwait(false);
             throw new RedisUnreachableException(name, Reason(e), e);
+        }
+        catch (OperationCanceledException)
+        {
+            await CloseAsync(commands, leases).ConfigureAwait(false);
+            throw;
         }
     }
 
@@ -93,6 +97,16 @@ public sealed partial class RedisConnections : IAsyncDisposable
         return shaped;
     }
 
+    private static async Task CloseAsync(params Task<ConnectionMultiplexer>[] opening)
+    {
+        foreach (var connection in opening)
+        {
+            await ((Task)connection).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (connection.IsCompletedSuccessfully)
+                await (await connection.ConfigureAwait(false)).DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
     private static string Reason(RedisConnectionException e) => e.FailureType switch
     {
         ConnectionFailureType.AuthenticationFailure => "it refuses the user or the password",
@@ -103,11 +117,19 @@ public sealed partial class RedisConnections : IAsyncDisposable
     private void OnRestored(object? sender, ConnectionFailedEventArgs e)
     {
         Volatile.Write(ref _restoredAt, _time.GetTimestamp());
-        LogRestored(Name);
+        if (IsCommands(sender, e))
+            LogRestored(Name);
         Restored.Set();
     }
 
-    private void OnFailed(object? sender, ConnectionFailedEventArgs e) => LogLost(Name, e.FailureType);
+    private void OnFailed(object? sender, ConnectionFailedEventArgs e)
+    {
+        if (IsCommands(sender, e))
+            LogLost(Name, e.FailureType);
+    }
+
+    // Four connections are lost together (two of each kind); people are told once.
+    private bool IsCommands(object? sender, ConnectionFailedEventArgs e) => ReferenceEquals(sender, _commands) && e.ConnectionType == ConnectionType.Interactive;
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The connection to Redis at {Name} is lost ({Failure}); trying again until it is back")]
     private partial void LogLost(string name, ConnectionFailureType failure);

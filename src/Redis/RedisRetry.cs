@@ -51,6 +51,34 @@ public static partial class RedisRetry
         }
     }
 
+    /// <summary>As <see cref="UntilAnsweredAsync"/>, but only where no answer came at all, and not for ever.</summary>
+    /// <param name="call">The call; it must be safe to repeat.</param>
+    /// <param name="repeats">How often it is made again at most.</param>
+    /// <param name="patience">Nor is it made again when the first was made so long ago.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="cancellationToken">Ends it at once, also in the middle of a call, which may then still take effect.</param>
+    /// <returns>What the call returned.</returns>
+    /// <exception cref="RedisException">What the last call ended with: a <see cref="RedisConnectionException"/>, or what Redis answered.</exception>
+    /// <exception cref="RedisTimeoutException">The last call got no answer in time.</exception>
+    public static async Task<T> SeveralTimesAsync<T>(
+        Func<Task<T>> call, int repeats, TimeSpan patience, TimeProvider time, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(call);
+        ArgumentNullException.ThrowIfNull(time);
+        var started = time.GetTimestamp();
+        for (var failures = 0; ; failures++)
+        {
+            try
+            {
+                return await call().WaitAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is RedisConnectionException or RedisTimeoutException && failures < repeats && time.GetElapsedTime(started) < patience)
+            {
+                await Task.Delay(Pause(failures + 2, Random.Shared.NextDouble()), time, cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+
     /// <summary>Whether the same call may be answered later: no connection, no answer in time, or a server that says "not now".</summary>
     public static bool MayPass(Exception exception) => exception switch
     {

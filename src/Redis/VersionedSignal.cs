@@ -49,7 +49,7 @@ public sealed class VersionedSignal
         var first = await Task.WhenAny(next, timer).ConfigureAwait(false);
         await ended.CancelAsync().ConfigureAwait(false);
         cancellationToken.ThrowIfCancellationRequested();
-        return first == next;
+        return first == next || Version != seen;
     }
 
     private static TaskCompletionSource Create() => new(TaskCreationOptions.RunContinuationsAsynchronously);

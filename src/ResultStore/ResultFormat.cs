@@ -31,12 +31,24 @@ internal static class ResultFormat
     public static byte[] Encode(ResultMeta meta) => JsonSerializer.SerializeToUtf8Bytes(meta, ResultJson.Default.ResultMeta);
 
     /// <summary>Reads the values of <see cref="Fields"/>; null when there is no result.</summary>
+    /// <exception cref="FormatException">They are no result.</exception>
     public static JobResult? Decode(string jobId, RedisValue[] values)
     {
         if (values[0].IsNull)
             return null;
-        var meta = values[2].IsNull ? null : JsonSerializer.Deserialize((byte[])values[2]!, ResultJson.Default.ResultMeta);
-        return new JobResult { JobId = jobId, Status = Status(values[0]), Response = (byte[]?)values[1] ?? [], Meta = meta ?? new ResultMeta() };
+        return new JobResult { JobId = jobId, Status = Status(values[0]), Response = (byte[]?)values[1] ?? [], Meta = Meta(jobId, (byte[]?)values[2]) };
+    }
+
+    private static ResultMeta Meta(string jobId, byte[]? json)
+    {
+        try
+        {
+            return (json is null ? null : JsonSerializer.Deserialize(json, ResultJson.Default.ResultMeta)) ?? new ResultMeta();
+        }
+        catch (JsonException e)
+        {
+            throw new FormatException($"the result of job {jobId} has broken meta data", e);
+        }
     }
 }
 

@@ -55,27 +55,31 @@ public sealed class ResultStore
         return [.. values.Select(v => v.IsNull ? (ResultStatus?)null : ResultFormat.Status(v))];
     }
 
-    /// <summary>Waits for the result of a job. Woken by a message; looks by itself after a second and then ever more seldom, up to each 5 s.</summary>
+    /// <summary>
+    /// Waits for the result of a job. Woken by a message; looks by itself after a second and then ever more seldom, up to each 5 s.
+    /// A Redis that goes away in between is waited for.
+    /// </summary>
     /// <param name="jobId">The job.</param>
     /// <param name="cancellationToken">Ends the wait with an exception.</param>
     public async Task<JobResult> WaitAsync(string jobId, CancellationToken cancellationToken = default)
     {
         var signal = new VersionedSignal();
-        var subscription = await _redis.Subscriber.SubscribeAsync(RedisChannel.Literal((string)Key(jobId)!)).ConfigureAwait(false);
+        var channel = RedisChannel.Literal((string)Key(jobId)!);
+        var subscription = await RedisRetry.UntilAnsweredAsync(() => _redis.Subscriber.SubscribeAsync(channel), _time, null, cancellationToken).ConfigureAwait(false);
         subscription.OnMessage(_ => signal.Set());
         try
         {
             for (var patience = TimeSpan.FromSeconds(1); ; patience = patience < TimeSpan.FromSeconds(4) ? patience * 1.5 : TimeSpan.FromSeconds(5))
             {
                 var seen = signal.Version;
-                if (await GetAsync(jobId).ConfigureAwait(false) is { } result)
+                if (await RedisRetry.UntilAnsweredAsync(() => GetAsync(jobId), _time, null, cancellationToken).ConfigureAwait(false) is { } result)
                     return result;
                 await signal.WaitAsync(seen, patience, _time, cancellationToken).ConfigureAwait(false);
             }
         }
         finally
         {
-            await subscription.UnsubscribeAsync().ConfigureAwait(false);
+            await subscription.UnsubscribeAsync(CommandFlags.FireAndForget).ConfigureAwait(false);
         }
     }
 

@@ -5,7 +5,7 @@
 -- Idempotent because the claim is gone after the first time, and a row that has ended is not counted again.
 redis.call('ZREM', KEYS[3], '')
 local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version')
-if meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2] then return {'MISMATCH', meta[1] or '', meta[2] or ''} end
+if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH', meta[1], meta[2] or ''} end
 
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))

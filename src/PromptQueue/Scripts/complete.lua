@@ -6,7 +6,7 @@
 -- Idempotent because an id settles once, and a row's two bits say whether it is counted and as what.
 redis.call('ZREM', KEYS[3], '')
 local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version')
-if meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2] then return {'MISMATCH', meta[1] or '', meta[2] or ''} end
+if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH', meta[1], meta[2] or ''} end
 
 local names = {'completed', 'failed', 'cancelled'}
 local function count(id, state, batch, row)

@@ -6,8 +6,7 @@
 -- Idempotent because a lease that was returned is no longer in inflight.
 redis.call('ZREM', KEYS[6], '')
 local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version')
-if not meta[1] then return {'OK', 0, -1} end
-if meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2] then return {'MISMATCH', meta[1], meta[2]} end
+if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH', meta[1], meta[2] or ''} end
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -18,7 +17,7 @@ local function giveBack(id, lease)
   local envelope = redis.call('HGET', KEYS[2], id)
   if not envelope then redis.call('HDEL', KEYS[7], id) return end
   redis.call('HSET', KEYS[7], id, table.concat({'', attempt, string.format('%.0f', lost + 1), ''}, '|'))
-  redis.call('LPUSH', KEYS[2 + tonumber(string.sub(envelope, 1, 1))], id)
+  redis.call('LPUSH', KEYS[2 + tonumber(string.match(envelope, '^[123]') or 2)], id)
   returned = returned + 1
 end
 
@@ -34,9 +33,8 @@ if any then
     local lease = redis.call('HGET', KEYS[7], id)
     if gone[string.match(lease or '', '([^|]*)$')] then giveBack(id, lease) else kept = kept + 1 end
   end
-  if #ids == most then nextRank = from + kept end
-  -- By ten times that, each of its leases was looked at many times.
-  redis.call('ZREMRANGEBYSCORE', KEYS[8], '-inf', string.format('%.0f', now - 10 * tonumber(ARGV[6])))
+  -- At the end of a pass, a process that is gone for ten times that has had each of its leases looked at many times.
+  if #ids == most then nextRank = from + kept else redis.call('ZREMRANGEBYSCORE', KEYS[8], '-inf', string.format('%.0f', now - 10 * tonumber(ARGV[6]))) end
 end
 if returned > 0 then redis.call(ARGV[4], ARGV[3], '1') end
 return {'OK', returned, nextRank}

@@ -5,8 +5,7 @@
 -- Idempotent because an id leaves the dead letters once.
 redis.call('ZREM', KEYS[7], '')
 local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version')
-if not meta[1] then return {'OK'} end
-if meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2] then return {'MISMATCH', meta[1], meta[2]} end
+if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH', meta[1], meta[2] or ''} end
 
 local names = {'completed', 'failed', 'cancelled'}
 local out, wake = {'OK'}, false
@@ -19,7 +18,7 @@ for i = 5, #ARGV, 2 do
       local before = redis.call('BITFIELD', KEYS[9], 'SET', 'u2', '#' .. row, 0)[1]
       if before ~= 0 then redis.call('HINCRBY', KEYS[8], names[before], -1) end
     end
-    redis.call('RPUSH', KEYS[2 + tonumber(string.sub(envelope, 1, 1))], id)
+    redis.call('RPUSH', KEYS[2 + tonumber(string.match(envelope, '^[123]') or 2)], id)
     answer, wake = 1, true
   end
   out[#out + 1] = answer

@@ -5,7 +5,7 @@
 -- Idempotent because it writes the same again. A lease that has expired but was not reclaimed is extended: nobody else has it.
 redis.call('ZREM', KEYS[2], '')
 local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version')
-if meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2] then return {'MISMATCH', meta[1] or '', meta[2] or ''} end
+if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH', meta[1], meta[2] or ''} end
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

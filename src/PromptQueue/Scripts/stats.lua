@@ -4,6 +4,6 @@
 -- Returns {'OK', waiting high, normal, low, delayed, inflight, dead} or {'MISMATCH', partitions, version}
 -- Idempotent because it writes nothing.
 local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version')
-if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH', meta[1], meta[2]} end
+if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH', meta[1], meta[2] or ''} end
 return {'OK', redis.call('LLEN', KEYS[2]), redis.call('LLEN', KEYS[3]), redis.call('LLEN', KEYS[4]),
   redis.call('ZCARD', KEYS[5]), redis.call('ZCARD', KEYS[6]), redis.call('ZCARD', KEYS[7])}

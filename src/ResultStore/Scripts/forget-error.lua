@@ -3,5 +3,6 @@
 -- Returns 1 when it was removed, else 0
 -- Idempotent because there is nothing left to remove.
 local stands = redis.call('HGET', KEYS[1], 'status')
-if stands and stands ~= 'completed' then return redis.call('DEL', KEYS[1]) end
-return 0
+if not stands or stands == 'completed' then return 0 end
+redis.call('DEL', KEYS[1])
+return 1

@@ -2,7 +2,7 @@
 -- KEYS 1 result
 -- ARGV 1 status  2 response  3 meta  4 TTL, s  5 channel to wake waiters on  6 publish verb
 -- Returns the status that stands now
--- Idempotent because the same result again changes nothing but its TTL.
+-- Idempotent because the same result again changes nothing.
 redis.call('HDEL', KEYS[1], '')
 local stands = redis.call('HGET', KEYS[1], 'status')
 if not stands or (ARGV[1] == 'completed' and stands ~= 'completed') then

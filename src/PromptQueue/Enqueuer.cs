@@ -1,0 +1,104 @@
+using System.Collections.Concurrent;
+using StackExchange.Redis;
+
+namespace LlmPipeline;
+
+/// <summary>Checks jobs and puts them on their queues.</summary>
+internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions options, TimeProvider time)
+{
+    private const int JobsPerCall = 500;
+    private const int BytesPerCall = 4 * 1024 * 1024;
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private readonly ConcurrentDictionary<string, long> _created = new();
+
+    public async Task<IReadOnlyList<EnqueueOutcome>> EnqueueAsync(IReadOnlyList<Job> jobs, bool rerunEnded, CancellationToken cancellationToken)
+    {
+        var envelopes = new byte[jobs.Count][];
+        for (var i = 0; i < jobs.Count; i++)
+            envelopes[i] = Checked(jobs[i]);
+        var outcomes = new EnqueueOutcome[jobs.Count];
+        foreach (var group in Enumerable.Range(0, jobs.Count).GroupBy(i => (jobs[i].Queue, Partition: Names.PartitionOf(jobs[i].Id, options.Partitions), jobs[i].Batch)))
+        {
+            await CreateAsync(group.Key.Queue, cancellationToken).ConfigureAwait(false);
+            foreach (var part in Slices(group, envelopes))
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                var answer = await RunAsync(group.Key.Queue, group.Key.Partition, group.Key.Batch, rerunEnded, [.. part.Select(i => (jobs[i], envelopes[i]))], cancellationToken)
+                    .ConfigureAwait(false);
+                for (var n = 0; n < part.Count; n++)
+                    outcomes[part[n]] = (int)answer[n + 1] switch { 1 => EnqueueOutcome.Added, 0 => EnqueueOutcome.AlreadyThere, _ => EnqueueOutcome.Ended };
+            }
+        }
+
+        return outcomes;
+    }
+
+    private byte[] Checked(Job job)
+    {
+        if (Names.Fault(job.Id) is { } fault)
+            throw new ArgumentException($"job id '{job.Id}' {fault}");
+        if (Names.Fault(job.Queue) is { } queueFault)
+            throw new ArgumentException($"queue '{job.Queue}' of job {job.Id} {queueFault}");
+        if (job.Batch is not null && Names.Fault(job.Batch) is { } batchFault)
+            throw new ArgumentException($"batch '{job.Batch}' of job {job.Id} {batchFault}");
+        if (job.Batch is not null && job.Row is < 1 or > Names.MaxRow)
+            throw new ArgumentException($"job {job.Id} of batch {job.Batch} has row {job.Row}; rows are 1 to {Names.MaxRow}");
+        if (!Enum.IsDefined(job.Lane))
+            throw new ArgumentException($"job {job.Id} has the unknown lane {job.Lane}");
+        var envelope = Envelope.Encode(job.Enqueued == default ? job with { Enqueued = time.GetUtcNow() } : job);
+        return envelope.Length <= options.MaxJobBytes
+            ? envelope
+            : throw new ArgumentException($"job {job.Id} has {envelope.Length} bytes, the most is {options.MaxJobBytes} (MaxJobBytes)");
+    }
+
+    // Before the first job, and again when Redis was away: workers find a queue by its name, and its partitions by the meta data of the first.
+    private async Task CreateAsync(string queue, CancellationToken cancellationToken)
+    {
+        var version = redis.Restored.Version;
+        if (_created.TryGetValue(queue, out var created) && created == version)
+            return;
+        await RunAsync(queue, 0, null, false, [], cancellationToken).ConfigureAwait(false);
+        await RepeatedAsync(() => redis.Commands.SetAddAsync(QueueKeys.Queues(options.KeyPrefix), queue), cancellationToken).ConfigureAwait(false);
+        _created[queue] = version;
+    }
+
+    private Task<RedisResult[]> RunAsync(
+        string queue, int partition, string? batch, bool rerunEnded, IReadOnlyList<(Job Job, byte[] Envelope)> jobs, CancellationToken cancellationToken)
+    {
+        var keys = new QueueKeys(options.KeyPrefix, queue, partition);
+        RedisKey[] batchKeys = batch is null ? [] : [keys.Batch(batch), keys.Ended(batch)];
+        RedisValue[] arguments =
+        [
+            options.Partitions, PromptQueue.SchemaVersion, keys.Wake, QueueScripts.PublishVerb, (long)options.BatchTtl.TotalSeconds, rerunEnded ? "1" : "0",
+            batch is null ? 0 : jobs.Max(j => j.Job.Row),
+            .. jobs.SelectMany(j => new RedisValue[] { j.Job.Id, (long)Math.Ceiling(j.Job.Delay.TotalMilliseconds), batch is null ? 0 : j.Job.Row, j.Envelope }),
+        ];
+        return RepeatedAsync(
+            () => QueueScripts.RunAsync(
+                QueueScripts.Enqueue, redis.Commands, queue, options.Partitions,
+                [keys.Meta, keys.Jobs, .. keys.Waiting, keys.Delayed, keys.Dead, .. batchKeys], arguments), cancellationToken);
+    }
+
+    private Task<T> RepeatedAsync<T>(Func<Task<T>> call, CancellationToken cancellationToken) =>
+        RedisRetry.SeveralTimesAsync(call, 3, Patience, time, cancellationToken);
+
+    private static IEnumerable<List<int>> Slices(IEnumerable<int> indexes, byte[][] envelopes)
+    {
+        var slice = new List<int>();
+        var bytes = 0;
+        foreach (var i in indexes)
+        {
+            if (slice.Count == JobsPerCall || (slice.Count > 0 && bytes + envelopes[i].Length > BytesPerCall))
+            {
+                yield return slice;
+                slice = [];
+                bytes = 0;
+            }
+
+            slice.Add(i);
+            bytes += envelopes[i].Length;
+        }
+
+        yield return slice;
+    }
+}

@@ -1,0 +1,26 @@
+-- Answers what a claim has taken whose answer was lost, its leases made new.
+-- KEYS 1 meta  2 jobs  3 inflight  4 leases
+-- ARGV 1 partitions  2 schema version  3 token  4 lease, ms
+-- Returns {'OK', -1, per job: id, envelope, attempts charged, times lost} or {'MISMATCH', partitions, version}
+-- Idempotent because it only writes a later deadline.
+redis.call('ZREM', KEYS[3], '')
+local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version')
+if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH', meta[1], meta[2] or ''} end
+
+local time = redis.call('TIME')
+local deadline = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[4]))
+local out, held = {'OK', -1}, redis.call('ZRANGE', KEYS[3], 0, -1)
+for from = 1, #held, 500 do
+  local leases = redis.call('HMGET', KEYS[4], unpack(held, from, math.min(from + 499, #held)))
+  for i, lease in ipairs(leases) do
+    local id = held[from + i - 1]
+    local token, attempt, lost = string.match(lease or '', '^([^|]*)|(%d+)|(%d+)|')
+    local envelope = token == ARGV[3] and redis.call('HGET', KEYS[2], id)
+    if envelope then
+      redis.call('ZADD', KEYS[3], deadline, id)
+      local n = #out
+      out[n + 1], out[n + 2], out[n + 3], out[n + 4] = id, envelope, attempt, lost
+    end
+  end
+end
+return out

@@ -1,0 +1,8 @@
+-- Writes down what a batch is.
+-- KEYS 1 batch as a whole
+-- ARGV 1 TTL, s  then field, value ...
+-- Returns 1
+-- Idempotent because it writes the same again.
+redis.call('HDEL', KEYS[1], '')
+redis.call('HSET', KEYS[1], unpack(ARGV, 2))
+return redis.call('EXPIRE', KEYS[1], ARGV[1])
