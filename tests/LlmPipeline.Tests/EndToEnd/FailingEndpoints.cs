@@ -1,0 +1,106 @@
+using System.Text.Json.Nodes;
+
+namespace LlmPipeline;
+
+public sealed class FailingEndpoints : IDisposable
+{
+    private readonly Llmpipe _llmpipe = new();
+
+    public static TheoryData<bool> Redis => [false, true];
+
+    public void Dispose() => _llmpipe.Dispose();
+
+    [Theory]
+    [MemberData(nameof(Redis))]
+    public async Task Every_row_completes_while_a_fifth_of_the_calls_fail(bool onRedis)
+    {
+        await using var endpoint = await LlmSimulator.StartAsync(new SimulatorOptions { FailShare = 0.2, CountTokens = false });
+        _llmpipe.Environment["OPENAI_BASE_URL"] = endpoint.BaseUrl.ToString();
+        _llmpipe.Write("in.jsonl", Rows.Questions(400));
+
+        var (exitCode, _, error) = await RunAsync(onRedis, "run", "in.jsonl", "--prompt", "solve-math", "-o", "out.jsonl", "--attempt-timeout", "2", "--max-attempts", "20", "--concurrency", "64");
+
+        Assert.True(exitCode == 0, error);
+        Assert.Equal(Rows.LineNames(400), Rows.CustomIds(_llmpipe.Lines("out.jsonl")));
+        Assert.False(_llmpipe.Exists("out.errors.jsonl"));
+        Assert.True(endpoint.Stats.Faults.Values.Sum() > 40);
+        Assert.Equal(0, endpoint.Stats.PaidTwice);
+    }
+
+    [Theory]
+    [MemberData(nameof(Redis))]
+    public async Task A_refused_row_fails_with_the_endpoints_own_body(bool onRedis)
+    {
+        await using var endpoint = await LlmSimulator.StartAsync(new SimulatorOptions { AlwaysStatus = 400, CountTokens = false });
+        _llmpipe.Environment["OPENAI_BASE_URL"] = endpoint.BaseUrl.ToString();
+        _llmpipe.Write("in.jsonl", Rows.BatchLines(60));
+
+        var (exitCode, _, error) = await RunAsync(onRedis, "run", "in.jsonl");
+
+        Assert.True(exitCode == 3, error);
+        Assert.False(_llmpipe.Exists("in.results.jsonl"));
+        var lines = _llmpipe.Lines("in.errors.jsonl").Select(line => JsonNode.Parse(line)!).ToList();
+        Assert.Equal(60, lines.Count);
+        Assert.All(lines, line => Assert.Equal(400, (int?)line["response"]!["status_code"]));
+        Assert.All(lines, line => Assert.NotNull((string?)line["response"]!["body"]!["error"]!["message"]));
+        Assert.All(lines, line => Assert.Null(line["error"]));
+        Assert.Equal(60, endpoint.Stats.Calls);
+    }
+
+    [Theory]
+    [MemberData(nameof(Redis))]
+    public async Task Failed_rows_run_again_when_asked_and_only_those(bool onRedis)
+    {
+        await using var endpoint = await LlmSimulator.StartAsync(new SimulatorOptions { AlwaysStatus = 400, CountTokens = false });
+        _llmpipe.Write("in.jsonl", Rows.BatchLines(20));
+        _llmpipe.Write("llmpipe.json", Rows.Json(new { Deployments = new[] { new { Name = "one", Endpoint = endpoint.BaseUrl.ToString() } } }));
+        await using var redis = onRedis ? await RedisServer.StartAsync() : null;
+        string[] arguments = redis is null ? ["run", "in.jsonl"] : ["run", "in.jsonl", "--redis", redis.Address];
+        var failed = await _llmpipe.RunAsync(arguments);
+
+        var plain = await _llmpipe.RunAsync(arguments);
+        var callsAfterPlain = endpoint.Stats.Calls;
+        var retried = await _llmpipe.RunAsync([.. arguments, "--retry-failed"]);
+
+        Assert.Equal(3, failed.ExitCode);
+        Assert.Equal(3, plain.ExitCode);
+        Assert.Equal(20, callsAfterPlain);
+        Assert.True(retried.ExitCode == 3, retried.Error);
+        Assert.Equal(40, endpoint.Stats.Calls);
+        Assert.Equal(20, _llmpipe.Lines("in.errors.jsonl").Length);
+    }
+
+    [Theory]
+    [MemberData(nameof(Redis))]
+    public async Task A_wrong_key_burns_no_row_and_the_run_goes_on_with_the_right_one(bool onRedis)
+    {
+        await using var endpoint = await LlmSimulator.StartAsync(new SimulatorOptions { ApiKey = "right", CountTokens = false });
+        _llmpipe.Environment["OPENAI_BASE_URL"] = endpoint.BaseUrl.ToString();
+        _llmpipe.Environment["OPENAI_API_KEY"] = "wrong";
+        _llmpipe.Write("in.jsonl", Rows.BatchLines(200));
+        await using var redis = onRedis ? await RedisServer.StartAsync() : null;
+        string[] arguments = redis is null ? ["run", "in.jsonl"] : ["run", "in.jsonl", "--redis", redis.Address];
+
+        var refused = await _llmpipe.RunAsync(arguments);
+        var written = Directory.GetFiles(_llmpipe.Folder, "*.errors.jsonl").Length;
+        _llmpipe.Environment["OPENAI_API_KEY"] = "right";
+        var resumed = await _llmpipe.RunAsync(arguments);
+
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("401", refused.Error);
+        Assert.Contains("API key", refused.Error);
+        Assert.DoesNotContain("wrong", refused.Error.Replace("wrong key", ""));
+        Assert.Equal(0, written);
+        Assert.True(resumed.ExitCode == 0, resumed.Error);
+        Assert.Equal(200, _llmpipe.Lines("in.results.jsonl").Length);
+        Assert.Equal(200, endpoint.Stats.Completed);
+    }
+
+    private async Task<(int ExitCode, string Out, string Error)> RunAsync(bool onRedis, params string[] arguments)
+    {
+        if (!onRedis)
+            return await _llmpipe.RunAsync(arguments);
+        await using var redis = await RedisServer.StartAsync();
+        return await _llmpipe.RunAsync([.. arguments, "--redis", redis.Address]);
+    }
+}
