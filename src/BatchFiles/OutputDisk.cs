@@ -6,6 +6,14 @@ namespace LlmPipeline;
 /// <summary>The steps by which an output changes on the disk. Tests derive from it to let a step fail.</summary>
 internal class OutputDisk
 {
+    /// <summary>Opens or creates a file and locks it until it is closed; throws when another process, or this one, has it locked.</summary>
+    public virtual SafeFileHandle OpenLocked(string path)
+    {
+        // On Windows a locked file can be deleted before it is closed only if that is shared; on Unix any sharing would make the lock a shared one.
+        FileShare share = OperatingSystem.IsWindows() ? FileShare.Delete : FileShare.None;
+        return File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, share);
+    }
+
     /// <summary>Writes all of it, or throws.</summary>
     public virtual void Write(SafeFileHandle file, ReadOnlySpan<byte> bytes, long offset) => RandomAccess.Write(file, bytes, offset);
 

@@ -17,6 +17,7 @@ public sealed class OutputFile : IAsyncDisposable
     private readonly bool _retryFailed;
     private readonly string _jobPrefix;
     private bool _isFinished;
+    private bool _isDisposed;
 
     private OutputFile(OutputPaths paths, OutputDisk disk, PartialFile partial, OutputCheckpoint found, bool retryFailed)
     {
@@ -96,8 +97,6 @@ public sealed class OutputFile : IAsyncDisposable
         lock (_gate)
         {
             ThrowIfFinished();
-            if (!line.IsCompletion && _found.Index[row] is { Source: not OutputSource.None, IsCompletion: true })
-                return;
             (long offset, int length) = _partial.Append(line);
             _found.Index.PutNewer(row, new OutputEntry(offset, length, OutputSource.Partial, line.IsCompletion, IsEarlier: false));
         }
@@ -133,6 +132,9 @@ public sealed class OutputFile : IAsyncDisposable
     /// <exception cref="OutputException">The disk is full or broken.</exception>
     public async ValueTask DisposeAsync()
     {
+        if (_isDisposed)
+            return;
+        _isDisposed = true;
         try
         {
             await FlushAsync(CancellationToken.None);

@@ -44,14 +44,12 @@ internal sealed class PartialFile : IDisposable
     /// <exception cref="OutputException">Another run holds it, or it cannot be opened.</exception>
     public static PartialFile Lock(string path, OutputDisk disk)
     {
-        // On Windows a locked file is deleted before it is closed only if that is shared; on Unix any sharing would make the lock a shared one.
-        FileShare share = OperatingSystem.IsWindows() ? FileShare.Delete : FileShare.None;
         while (true)
         {
             SafeFileHandle handle;
             try
             {
-                handle = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, share);
+                handle = disk.OpenLocked(path);
             }
             catch (IOException e) when (IsHeld(e))
             {

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.Win32.SafeHandles;
 using static LlmPipeline.Tests.OutputFolder;
 
 namespace LlmPipeline.Tests;
@@ -59,20 +60,33 @@ public sealed class OwningAnOutput : IDisposable
     }
 
     [Fact]
-    public async Task A_checkpoint_deleted_between_opening_and_locking_is_noticed()
+    public void A_checkpoint_deleted_between_opening_and_locking_is_noticed()
     {
         string path = _folder.At("out.jsonl.partial");
-        using var handle = File.OpenHandle(path, FileMode.Create, FileAccess.ReadWrite, FileShare.None);
-        Assert.True(OutputIdentity.IsAt(handle, path));
 
-        File.Delete(path);
-        Assert.False(OutputIdentity.IsAt(handle, path));
+        using PartialFile partial = PartialFile.Lock(path, new DeletingDisk(replace: false));
 
-        File.WriteAllText(path, "");
-        Assert.False(OutputIdentity.IsAt(handle, path));
-        using PartialFile other = PartialFile.Lock(path, new OutputDisk());
-        Assert.True(OutputIdentity.IsAt(other.Handle, path));
-        await Task.CompletedTask;
+        Assert.True(OutputIdentity.IsAt(partial.Handle, path));
+        Assert.Throws<OutputException>(() => PartialFile.Lock(path, new OutputDisk()));
+    }
+
+    [Fact]
+    public void A_checkpoint_replaced_between_opening_and_locking_is_noticed()
+    {
+        string path = _folder.At("out.jsonl.partial");
+
+        using PartialFile partial = PartialFile.Lock(path, new DeletingDisk(replace: true));
+
+        Assert.True(OutputIdentity.IsAt(partial.Handle, path));
+        Assert.Equal(3, partial.Length);
+    }
+
+    [Fact]
+    public async Task Closing_twice_is_closing_once()
+    {
+        OutputFile output = await _folder.OpenAsync();
+        await output.DisposeAsync();
+        await output.DisposeAsync();
     }
 
     [Fact]
@@ -103,5 +117,23 @@ public sealed class OwningAnOutput : IDisposable
 
         Assert.True(held > 0);
         Assert.Empty(_folder.Names());
+    }
+
+    /// <summary>A former owner deletes the file, the first time that it is opened, before it can be locked.</summary>
+    private sealed class DeletingDisk(bool replace) : OutputDisk
+    {
+        private bool _isDone;
+
+        public override SafeFileHandle OpenLocked(string path)
+        {
+            SafeFileHandle handle = base.OpenLocked(path);
+            if (_isDone)
+                return handle;
+            _isDone = true;
+            File.Delete(path);
+            if (replace)
+                File.WriteAllText(path, "new");
+            return handle;
+        }
     }
 }
