@@ -57,7 +57,7 @@ public sealed class SimulatorOptions
     public double FailShare { get; set; }
 
     /// <summary>The faults that <see cref="FailShare"/> draws from, each as likely as the others; 500, 429, reset, hang, cut and not JSON by default.</summary>
-    [Required, MinLength(1)]
+    [Required]
     public IReadOnlyList<FaultKind> Faults { get; set; } =
         [FaultKind.ServerError, FaultKind.TooManyRequests, FaultKind.Reset, FaultKind.Hang, FaultKind.Cut, FaultKind.NotJson];
 
@@ -98,6 +98,8 @@ public sealed class SimulatorOptions
         var found = new List<ValidationResult>();
         if (!Validator.TryValidateObject(this, new ValidationContext(this), found, validateAllProperties: true))
             throw new ArgumentException(string.Join(" ", found.Select(f => f.ErrorMessage)));
+        if (Faults.Count == 0)
+            throw new ArgumentException($"{nameof(Faults)} must not be empty.");
         if (!double.IsFinite(FailShare) || !double.IsFinite(LatencySigma))
             throw new ArgumentException($"{nameof(FailShare)} and {nameof(LatencySigma)} must be numbers.");
     }

@@ -134,7 +134,8 @@ internal sealed class CallExchange
         var response = _context.Response.BodyWriter;
         while (bytes.Length > 0)
         {
-            var room = response.GetSpan();
+            // At least a byte: before its headers are out, Kestrel answers a wish for none with none.
+            var room = response.GetSpan(1);
             var now = Math.Min(room.Length, bytes.Length);
             bytes.Span[..now].CopyTo(room);
             response.Advance(now);

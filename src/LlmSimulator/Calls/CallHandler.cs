@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.IO.Hashing;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 
@@ -35,7 +36,7 @@ internal sealed class CallHandler(SimulatorOptions options, TimeProvider time, C
         {
             await RefuseAsync(exchange, route, new(e.StatusCode, e.Message));
         }
-        catch (Exception e) when (e is IOException || context.RequestAborted.IsCancellationRequested)
+        catch (Exception e) when (e is ConnectionResetException || context.RequestAborted.IsCancellationRequested)
         {
             // The client is gone, and with it everybody who could be told.
             exchange.End(abandoned: true);
