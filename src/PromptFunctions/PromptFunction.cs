@@ -131,9 +131,9 @@ public sealed class PromptFunction
             {
                 history.AddMessage(role, await template.RenderAsync(kernel, arguments, cancellationToken));
             }
-            catch (KernelException e) when (!cancellationToken.IsCancellationRequested)
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested)
             {
-                // The engine's message may hold what a called function was given, so it is not repeated.
+                // Only a called function can fail here, with whatever it likes. Its message may hold what it was given, so it is not repeated.
                 throw new PromptFunctionException($"{Name}: {TemplateFile}: a function that the template calls is unknown or failed", e);
             }
         }

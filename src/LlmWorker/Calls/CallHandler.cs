@@ -81,15 +81,17 @@ internal sealed class CallHandler : DelegatingHandler
             Telemetry.Called(_deployment, context.Model, request.RequestUri?.AbsolutePath, answer, _time.GetElapsedTime(since));
             return response;
         }
-        catch (Exception e) when (e is BrokenCircuitException or HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError })
+        catch (BrokenCircuitException)
         {
             lease.GiveBack();
-            if (e is HttpRequestException)
-                Telemetry.Called(_deployment, context.Model, request.RequestUri?.AbsolutePath, new HttpAnswer { Failure = e }, _time.GetElapsedTime(since));
             throw;
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
+            // Of a call that broke off later nobody knows what it has cost, and its estimate stands.
+            if (e is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError }
+                or OperationCanceledException { InnerException: TimeoutException })
+                lease.GiveBack();
             Telemetry.Called(_deployment, context.Model, request.RequestUri?.AbsolutePath, new HttpAnswer { Failure = e }, _time.GetElapsedTime(since));
             throw;
         }

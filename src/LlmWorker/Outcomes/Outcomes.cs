@@ -81,6 +81,8 @@ internal static class Outcomes
         _ when Find<AuthenticationFailedException>(failure) is { } identity => new Classified(OutcomeKind.DeploymentFault, "identity_error", OneLine(identity.Message)),
         HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError } => new Classified(OutcomeKind.Transient, "connection_error", "the endpoint's host name was not found"),
         HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } => new Classified(OutcomeKind.Transient, "connection_error", "the endpoint cannot be reached"),
+        // The handler's connect timeout comes as a cancellation that nobody asked for.
+        OperationCanceledException => new Classified(OutcomeKind.Transient, "connection_error", "the endpoint could not be connected to in time"),
         HttpRequestException or IOException => new Classified(OutcomeKind.Transient, "connection_error", "the connection broke before the answer was whole"),
         _ => new Classified(OutcomeKind.Transient, "invalid_response", "the answer could not be read"),
     };

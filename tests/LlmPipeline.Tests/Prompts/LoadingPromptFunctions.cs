@@ -36,6 +36,9 @@ public sealed class LoadingPromptFunctions : IDisposable
     [InlineData("""{"execution_settings":{"default":{"temperature":"hot"}}}""", "config.json: execution_settings.temperature: does not fit")]
     [InlineData("""{"execution_settings":{"default":{"max_tokens":1.5}}}""", "config.json: execution_settings.max_tokens: does not fit")]
     [InlineData("""{"execution_settings":{"default":{"response_format":1}}}""", "config.json: execution_settings.response_format: must be")]
+    [InlineData("""{"execution_settings":{"default":{"stop":[1]}}}""", "config.json: execution_settings.stop: does not fit")]
+    [InlineData("""{"execution_settings":{"default":{"tools":[]}}}""", "config.json: execution_settings.tools: cannot be set")]
+    [InlineData("""{"execution_settings":{"default":{"extra_body":{"messages":[]}}}}""", "config.json: execution_settings.messages: cannot be set")]
     [InlineData("""{"execution_settings":{"default":{"extra_body":1}}}""", "config.json: execution_settings.extra_body: must be")]
     public void A_broken_config_is_refused_with_file_and_field(string config, string message) => Refused(message, "{{$x}}", config);
 

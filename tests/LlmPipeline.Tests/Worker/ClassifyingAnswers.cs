@@ -115,6 +115,7 @@ public sealed class ClassifyingAnswers
         { new HttpRequestException(HttpRequestError.NameResolutionError, "no host"), "Transient", "connection_error" },
         { new HttpRequestException(HttpRequestError.ResponseEnded, "cut"), "Transient", "connection_error" },
         { new HttpRequestException(HttpRequestError.SecureConnectionError, "tls", new IOException("reset")), "Transient", "connection_error" },
+        { new TaskCanceledException("connect", new TimeoutException()), "Transient", "connection_error" },
         { new IOException("cut"), "Transient", "connection_error" },
         { new TimeoutRejectedException("late", TimeSpan.FromSeconds(2)), "Transient", "request_timeout" },
         { new HttpRequestException(HttpRequestError.SecureConnectionError, "tls", new AuthenticationException("UntrustedRoot")), "DeploymentFault", "tls_error" },
