@@ -140,7 +140,7 @@ run_tests() {
     --logger "console;verbosity=minimal" --logger "trx;LogFileName=report.trx" --results-directory .build/tests \
     --blame-hang-timeout 10m --blame-hang-dump-type none
   code=$?
-  if [ ! -f .build/tests/report.trx ]; then
+  if ! [ -f .build/tests/report.trx ] || [ -z "$(counter passed)" ]; then
     fail "the tests ended without a report (exit code $code)"
     return
   fi
