@@ -51,7 +51,7 @@ internal sealed class RunConsole(RunOptions options)
         if (stop.Reason is not null)
             Say($"llmpipe: stopped, no deployment is left: {stop.Reason}");
         Tell(report);
-        Say($"{Text(report.CompletedRows + report.FailedRows)} of {Text(report.Rows)} rows are safe in {partial}. The same command again goes on from there.");
+        Say($"{Text(report.CompletedRows + report.FailedRows)} of {Text(report.Rows)} rows are safe in {partial}. The same command again{(options.Again ? ", without --again," : "")} goes on from there.");
     }
 
     public async Task<int> CheckedAsync(RunPlan plan)

@@ -19,10 +19,10 @@ internal static class RunLine
     {
         var meta = result.Meta;
         var isCompletion = result.Status == ResultStatus.Completed;
-        var answered = meta.StatusCode is { } code && (isCompletion || (result.Status == ResultStatus.Failed && code is < 200 or >= 300));
+        var isAnswer = isCompletion || (result.Status == ResultStatus.Failed && meta.StatusCode is not (null or >= 200 and < 300));
         var customId = meta.CustomId ?? result.JobId;
-        return answered
-            ? new OutputLine { JobId = result.JobId, CustomId = customId, StatusCode = meta.StatusCode, RequestId = meta.RequestId, Body = result.Response }
+        return isAnswer
+            ? new OutputLine { JobId = result.JobId, CustomId = customId, StatusCode = meta.StatusCode ?? 200, RequestId = meta.RequestId, Body = result.Response }
             : new OutputLine
             {
                 JobId = result.JobId,

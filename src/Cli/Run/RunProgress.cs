@@ -28,6 +28,7 @@ internal sealed class RunProgress : IAsyncDisposable
         _caller = caller;
         _rows = rows;
         _ended = ended;
+        _recent.Enqueue((Stopwatch.GetTimestamp(), 0));
         _terminal = Console.IsErrorRedirected ? null : AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
         _loop = LoopAsync();
     }
