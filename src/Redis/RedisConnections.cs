@@ -69,7 +69,8 @@ public sealed partial class RedisConnections : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            await CloseAsync(commands, leases).ConfigureAwait(false);
+            // Not awaited: a server that says nothing keeps an opening connection for seconds. It closes itself when it knows.
+            _ = CloseAsync(commands, leases);
             throw;
         }
     }

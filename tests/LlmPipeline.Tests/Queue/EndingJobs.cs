@@ -1,0 +1,151 @@
+namespace LlmPipeline;
+
+public sealed class EndingJobs
+{
+    [Theory, ClassData(typeof(Stores))]
+    public async Task A_completed_job_is_counted_once_and_leaves_nothing_behind(Store store)
+    {
+        var queue = await TestQueue.CreateAsync(store);
+        await queue.EnqueueRowsAsync(1, 1);
+        var job = await queue.ClaimOneAsync();
+        Assert.Equal(SettleOutcome.Settled, await queue.CompleteAsync(job));
+        Assert.Equal(SettleOutcome.AlreadyEnded, await queue.CompleteAsync(job));
+        Assert.Equal(SettleOutcome.AlreadyEnded, await queue.CompleteAsync(job, EndState.Cancelled));
+        Assert.Equal(SettleOutcome.AlreadyEnded, await queue.BuryAsync(job));
+        Assert.Equal(SettleOutcome.AlreadyEnded, await queue.RetryAsync(job, 1, TimeSpan.Zero));
+        Assert.Equal(SettleOutcome.AlreadyEnded, await queue.ReleaseAsync(job));
+        Assert.Equal(new BatchProgress(1, 1, 0, 0), await queue.ProgressAsync());
+        Assert.Equal(new QueueStats(0, 0, 0, 0), await queue.StatsAsync());
+        Assert.False(await queue.Database.KeyExistsAsync(queue.Keys.Jobs));
+        Assert.False(await queue.Database.KeyExistsAsync(queue.Keys.Leases));
+        await OnePlace.AssertAsync(queue);
+    }
+
+    [Theory, ClassData(typeof(Stores))]
+    public async Task Each_way_to_end_has_its_count(Store store)
+    {
+        var queue = await TestQueue.CreateAsync(store);
+        await queue.EnqueueRowsAsync(1, 4);
+        var jobs = await queue.ClaimAsync();
+        var outcomes = await queue.Partition.CompleteAsync([(jobs[0], EndState.Completed), (jobs[1], EndState.Expired), (jobs[2], EndState.Cancelled)]);
+        Assert.All(outcomes, o => Assert.Equal(SettleOutcome.Settled, o));
+        await queue.BuryAsync(jobs[3]);
+        var progress = await queue.ProgressAsync();
+        Assert.Equal(new BatchProgress(4, 1, 2, 1), progress);
+        Assert.Equal(4, progress.Ended);
+    }
+
+    [Theory, ClassData(typeof(Stores))]
+    public async Task One_call_settles_jobs_of_many_batches_and_of_none(Store store)
+    {
+        var queue = await TestQueue.CreateAsync(store);
+        string[] batches = [queue.Batch + "a", queue.Batch + "b", queue.Batch + "c"];
+        await queue.EnqueueAsync([.. batches.SelectMany(b => Enumerable.Range(1, 5).Select(r => queue.Single($"{b}.{r}") with { Batch = b, Row = r })), queue.Single("single")]);
+        var jobs = await queue.ClaimAsync();
+        Assert.All(await queue.Partition.CompleteAsync([.. jobs.Reverse().Select(j => (j, EndState.Completed))]), o => Assert.Equal(SettleOutcome.Settled, o));
+        foreach (var batch in batches)
+        {
+            var follower = await queue.Queue.Batches.FollowAsync(batch, [queue.Name]);
+            Assert.Equal(5, (await follower.ReadAsync()).Count);
+            Assert.Equal(new BatchProgress(5, 5, 0, 0), follower.Progress);
+        }
+
+        await OnePlace.AssertAsync(queue);
+    }
+
+    [Theory, ClassData(typeof(Stores))]
+    public async Task A_worker_that_lost_its_lease_settles_nothing(Store store)
+    {
+        var queue = await TestQueue.CreateAsync(store);
+        await queue.EnqueueRowsAsync(1, 1);
+        var stale = await queue.ClaimOneAsync();
+        await queue.ExpireAsync(stale);
+        await queue.ReclaimAsync();
+        await NothingSettlesAsync(queue, stale);
+        var theirs = await queue.ClaimOneAsync("worker-2");
+        await NothingSettlesAsync(queue, stale);
+        Assert.Equal(SettleOutcome.Settled, await queue.RetryAsync(theirs, 1, TimeSpan.FromHours(1)));
+        await NothingSettlesAsync(queue, stale);
+        await NothingSettlesAsync(queue, theirs);
+        Assert.Equal(new BatchProgress(1, 0, 0, 0), await queue.ProgressAsync());
+        await OnePlace.AssertAsync(queue);
+    }
+
+    [Theory, ClassData(typeof(Stores))]
+    public async Task A_late_completion_of_a_buried_job_moves_the_count_over_and_clears_the_dead_letter(Store store)
+    {
+        var queue = await TestQueue.CreateAsync(store);
+        await queue.EnqueueRowsAsync(1, 1);
+        var stale = await queue.ClaimOneAsync();
+        await queue.ExpireAsync(stale);
+        await queue.ReclaimAsync();
+        await queue.BuryAsync(await queue.ClaimOneAsync("worker-2"));
+        Assert.Equal(new BatchProgress(1, 0, 1, 0), await queue.ProgressAsync());
+        Assert.Equal(SettleOutcome.AlreadyEnded, await queue.CompleteAsync(stale, EndState.Expired));
+        Assert.Equal(new QueueStats(0, 0, 0, 1), await queue.StatsAsync());
+        Assert.Equal(SettleOutcome.AlreadyEnded, await queue.CompleteAsync(stale));
+        Assert.Equal(SettleOutcome.AlreadyEnded, await queue.CompleteAsync(stale));
+        Assert.Equal(new BatchProgress(1, 1, 0, 0), await queue.ProgressAsync());
+        Assert.Equal(new QueueStats(0, 0, 0, 0), await queue.StatsAsync());
+        await OnePlace.AssertAsync(queue);
+    }
+
+    [Theory, ClassData(typeof(Stores))]
+    public async Task A_late_completion_of_a_cancelled_or_expired_job_moves_the_count_over(Store store)
+    {
+        foreach (var state in (EndState[])[EndState.Cancelled, EndState.Expired])
+        {
+            var queue = await TestQueue.CreateAsync(store);
+            await queue.EnqueueRowsAsync(1, 1);
+            var stale = await queue.ClaimOneAsync();
+            await queue.ExpireAsync(stale);
+            await queue.ReclaimAsync();
+            await queue.CompleteAsync(await queue.ClaimOneAsync("worker-2"), state);
+            Assert.Equal(SettleOutcome.AlreadyEnded, await queue.CompleteAsync(stale));
+            Assert.Equal(new BatchProgress(1, 1, 0, 0), await queue.ProgressAsync());
+            Assert.Equal(SettleOutcome.AlreadyEnded, await queue.CompleteAsync(stale, EndState.Cancelled));
+            Assert.Equal(new BatchProgress(1, 1, 0, 0), await queue.ProgressAsync());
+        }
+    }
+
+    [Theory, ClassData(typeof(Stores))]
+    public async Task A_late_completion_of_a_job_that_was_redriven_waits_for_the_next_claim_to_find_the_result(Store store)
+    {
+        var queue = await TestQueue.CreateAsync(store);
+        await queue.EnqueueRowsAsync(1, 1);
+        var stale = await queue.ClaimOneAsync();
+        await queue.ExpireAsync(stale);
+        await queue.ReclaimAsync();
+        var second = await queue.ClaimOneAsync("worker-2");
+        await queue.BuryAsync(second);
+        Assert.True(await queue.RedriveAsync(second.Job));
+        await NothingSettlesAsync(queue, stale);
+        await NothingSettlesAsync(queue, second);
+        Assert.Equal(SettleOutcome.Settled, await queue.CompleteAsync(await queue.ClaimOneAsync("worker-3")));
+        Assert.Equal(new BatchProgress(1, 1, 0, 0), await queue.ProgressAsync());
+        await OnePlace.AssertAsync(queue);
+    }
+
+    [Theory, ClassData(typeof(Stores))]
+    public async Task Settling_when_the_store_has_lost_everything_is_no_error(Store store)
+    {
+        var queue = await TestQueue.CreateAsync(store);
+        await queue.EnqueueRowsAsync(1, 1);
+        var job = await queue.ClaimOneAsync();
+        await queue.Database.KeyDeleteAsync([queue.Keys.Meta, queue.Keys.Jobs, queue.Keys.Inflight, queue.Keys.Leases]);
+        Assert.False(await queue.RenewAsync(job));
+        Assert.Equal(SettleOutcome.AlreadyEnded, await queue.RetryAsync(job, 1, TimeSpan.Zero));
+        Assert.Equal(SettleOutcome.AlreadyEnded, await queue.CompleteAsync(job));
+    }
+
+    private static async Task NothingSettlesAsync(TestQueue queue, ClaimedJob stale)
+    {
+        Assert.Equal(SettleOutcome.SomeoneElses, await queue.CompleteAsync(stale));
+        Assert.Equal(SettleOutcome.SomeoneElses, await queue.CompleteAsync(stale, EndState.Expired));
+        Assert.Equal(SettleOutcome.SomeoneElses, await queue.BuryAsync(stale));
+        Assert.Equal(SettleOutcome.SomeoneElses, await queue.RetryAsync(stale, 1, TimeSpan.Zero));
+        Assert.Equal(SettleOutcome.SomeoneElses, await queue.ReleaseAsync(stale));
+        Assert.False(await queue.RenewAsync(stale));
+        await OnePlace.AssertAsync(queue);
+    }
+}

@@ -1,0 +1,82 @@
+namespace LlmPipeline;
+
+public sealed class TryingAgain
+{
+    [Theory, ClassData(typeof(Stores))]
+    public async Task A_retried_job_waits_for_its_delay_and_keeps_its_attempts(Store store)
+    {
+        var queue = await TestQueue.CreateAsync(store);
+        await queue.EnqueueRowsAsync(1, 1);
+        var job = await queue.ClaimOneAsync();
+        for (var attempts = 1; attempts <= 3; attempts++)
+        {
+            Assert.Equal(SettleOutcome.Settled, await queue.RetryAsync(job, attempts, TimeSpan.FromMinutes(1)));
+            Assert.Equal(SettleOutcome.SomeoneElses, await queue.RetryAsync(job, attempts + 1, TimeSpan.FromMinutes(1)));
+            Assert.Equal(new QueueStats(0, 1, 0, 0), await queue.StatsAsync());
+            Assert.InRange((await queue.ClaimAllAsync()).NextDue!.Value, TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(1));
+            await OnePlace.AssertAsync(queue);
+            await queue.MakeDueAsync(job.Job.Id);
+            job = await queue.ClaimOneAsync();
+            Assert.Equal(attempts, job.Attempts);
+        }
+
+        Assert.Equal(new BatchProgress(1, 0, 0, 0), await queue.ProgressAsync());
+    }
+
+    [Theory, ClassData(typeof(Stores))]
+    public async Task A_delay_passes_by_itself(Store store)
+    {
+        var queue = await TestQueue.CreateAsync(store);
+        await queue.EnqueueRowsAsync(1, 1);
+        await queue.RetryAsync(await queue.ClaimOneAsync(), 1, TimeSpan.FromMilliseconds(0.2));
+        await Eventually.HoldsAsync(async () => (await queue.ClaimAsync()).Count == 1, "the job is due");
+    }
+
+    [Theory, ClassData(typeof(Stores))]
+    public async Task A_retry_without_delay_is_next_in_its_lane(Store store)
+    {
+        var queue = await TestQueue.CreateAsync(store);
+        await queue.EnqueueRowsAsync(1, 3, Lane.Low);
+        await queue.RetryAsync(await queue.ClaimOneAsync(), 2, TimeSpan.Zero);
+        Assert.Equal(3, await queue.Database.ListLengthAsync(queue.Keys.Waiting[2]));
+        var again = await queue.ClaimOneAsync();
+        Assert.Equal((1, 2), (again.Job.Row, again.Attempts));
+    }
+
+    [Theory, ClassData(typeof(Stores))]
+    public async Task Released_jobs_are_next_in_the_order_given_and_nothing_is_charged(Store store)
+    {
+        var queue = await TestQueue.CreateAsync(store);
+        await queue.EnqueueRowsAsync(1, 6);
+        var jobs = await queue.ClaimAsync(4);
+        await queue.RetryAsync(jobs[0], 3, TimeSpan.Zero);
+        jobs = [await queue.ClaimOneAsync(), .. jobs.Skip(1)];
+        await queue.CompleteAsync(jobs[2]);
+        Assert.Equal(
+            [SettleOutcome.Settled, SettleOutcome.Settled, SettleOutcome.AlreadyEnded, SettleOutcome.Settled], await queue.Partition.ReleaseAsync(jobs));
+        Assert.Equal(SettleOutcome.SomeoneElses, await queue.ReleaseAsync(jobs[0]));
+        await OnePlace.AssertAsync(queue);
+        var again = await queue.ClaimAsync();
+        Assert.Equal([1, 2, 4, 5, 6], again.Select(j => j.Job.Row));
+        Assert.Equal([3, 0, 0, 0, 0], again.Select(j => j.Attempts));
+        Assert.All(again, j => Assert.Equal(0, j.Lost));
+    }
+
+    [Theory, ClassData(typeof(Stores))]
+    public async Task Lost_leases_and_attempts_are_counted_apart_and_survive_each_other(Store store)
+    {
+        var queue = await TestQueue.CreateAsync(store);
+        await queue.EnqueueRowsAsync(1, 1);
+        var job = await queue.ClaimOneAsync();
+        await queue.RetryAsync(job, 2, TimeSpan.Zero);
+        job = await queue.ClaimOneAsync();
+        await queue.ExpireAsync(job);
+        await queue.ReclaimAsync();
+        job = await queue.ClaimOneAsync();
+        await queue.ReleaseAsync(job);
+        job = await queue.ClaimOneAsync();
+        await queue.RetryAsync(job, 3, TimeSpan.Zero);
+        job = await queue.ClaimOneAsync();
+        Assert.Equal((3, 1), (job.Attempts, job.Lost));
+    }
+}

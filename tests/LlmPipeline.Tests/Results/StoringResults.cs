@@ -1,0 +1,137 @@
+using System.Text;
+using StackExchange.Redis;
+
+namespace LlmPipeline;
+
+public sealed class StoringResults
+{
+    [Theory, ClassData(typeof(Stores))]
+    public async Task A_result_comes_back_as_it_was_stored(Store store)
+    {
+        var results = await OpenAsync(store);
+        var id = Stores.NewName("job");
+        Assert.Null(await results.GetAsync(id));
+        var result = new JobResult
+        {
+            JobId = id, Status = ResultStatus.Completed, Response = Encoding.UTF8.GetBytes("{\n  \"a\" : \"😀\"\r\n}\0"),
+            Meta = new ResultMeta
+            {
+                CustomId = "own \"id\"", RequestId = "req-1", StatusCode = 200, Error = new ResultError("code", "message"), Model = "m", Deployment = "d", InputTokens = 1, CachedTokens = 2,
+                OutputTokens = 3, Cost = 0.000123m, Attempts = 4, Enqueued = 5, Started = 6, Finished = 7,
+            },
+        };
+        Assert.Equal(ResultStatus.Completed, await results.PutAsync(result));
+        var back = await results.GetAsync(id);
+        Assert.Equal(result.Response.ToArray(), back!.Response.ToArray());
+        Assert.Equal(result with { Response = back.Response }, back);
+    }
+
+    [Theory, ClassData(typeof(Stores))]
+    public async Task Ten_mebibytes_of_any_bytes_come_back(Store store)
+    {
+        var results = await OpenAsync(store);
+        var body = new byte[10 * 1024 * 1024];
+        new Random(1).NextBytes(body);
+        var result = Result(Stores.NewName("job"), ResultStatus.Completed) with { Response = body };
+        await results.PutAsync(result);
+        Assert.Equal(body, (await results.GetAsync(result.JobId))!.Response.ToArray());
+        await results.DeleteAsync([result.JobId]);
+    }
+
+    [Theory, ClassData(typeof(Stores))]
+    public async Task A_completion_replaces_an_error_and_nothing_replaces_a_completion(Store store)
+    {
+        foreach (var error in (ResultStatus[])[ResultStatus.Failed, ResultStatus.Cancelled, ResultStatus.Expired])
+        {
+            var results = await OpenAsync(store);
+            var id = Stores.NewName("job");
+            Assert.Equal(error, await results.PutAsync(Result(id, error, "first")));
+            Assert.Equal(error, await results.PutAsync(Result(id, ResultStatus.Failed, "second")));
+            Assert.Equal("first", await TextAsync(results, id));
+            Assert.Equal(ResultStatus.Completed, await results.PutAsync(Result(id, ResultStatus.Completed, "paid")));
+            Assert.Equal(ResultStatus.Completed, await results.PutAsync(Result(id, error, "late")));
+            Assert.Equal(ResultStatus.Completed, await results.PutAsync(Result(id, ResultStatus.Completed, "paid twice")));
+            Assert.Equal("paid", await TextAsync(results, id));
+        }
+    }
+
+    [Theory, ClassData(typeof(Stores))]
+    public async Task Errors_are_forgotten_and_completions_are_not(Store store)
+    {
+        var results = await OpenAsync(store);
+        var id = Stores.NewName("job");
+        ResultStatus[] statuses = [ResultStatus.Completed, ResultStatus.Failed, ResultStatus.Cancelled, ResultStatus.Expired];
+        foreach (var status in statuses)
+            await results.PutAsync(Result($"{id}.{status}", status));
+        string[] ids = [.. statuses.Select(s => $"{id}.{s}"), id + ".none"];
+        Assert.Equal([.. statuses, null], await results.StatusesAsync(ids));
+        Assert.Equal(3, await results.ForgetErrorsAsync(ids));
+        Assert.Equal(0, await results.ForgetErrorsAsync(ids));
+        Assert.Equal([ResultStatus.Completed, null, null, null, null], await results.StatusesAsync(ids));
+        Assert.Equal([true, false, false, false, false], (await results.GetAsync(ids)).Select(r => r is not null));
+        await results.DeleteAsync(ids);
+        Assert.Null(await results.GetAsync(ids[0]));
+    }
+
+    [Theory, ClassData(typeof(Stores))]
+    public async Task A_result_goes_when_its_time_is_over(Store store)
+    {
+        var redis = await Stores.ConnectAsync(store);
+        var results = new ResultStore(redis, new ResultStoreOptions { Ttl = TimeSpan.FromHours(1), KeyPrefix = "test:" }, TimeProvider.System);
+        var id = Stores.NewName("job");
+        await results.PutAsync(Result(id, ResultStatus.Failed));
+        Assert.InRange((await redis.Commands.KeyTimeToLiveAsync($"test:result:{id}"))!.Value, TimeSpan.FromMinutes(59), TimeSpan.FromHours(1));
+        await redis.Commands.KeyExpireAsync($"test:result:{id}", TimeSpan.FromSeconds(5));
+        await results.PutAsync(Result(id, ResultStatus.Completed));
+        Assert.InRange((await redis.Commands.KeyTimeToLiveAsync($"test:result:{id}"))!.Value, TimeSpan.FromMinutes(59), TimeSpan.FromHours(1));
+    }
+
+    [Fact]
+    public async Task A_stored_result_that_makes_no_sense_is_an_error_and_no_answer()
+    {
+        var redis = await Stores.ConnectAsync(Store.RedisServer);
+        var results = await OpenAsync(Store.RedisServer);
+        var id = Stores.NewName("job");
+        await redis.Commands.HashSetAsync($"result:{id}", "status", "sideways");
+        await Assert.ThrowsAsync<FormatException>(() => results.GetAsync(id));
+        await redis.Commands.HashSetAsync($"result:{id}", [new("status", "completed"), new("response", "{}"), new("meta", "{broken")]);
+        await Assert.ThrowsAsync<FormatException>(() => results.GetAsync(id));
+    }
+
+    [Fact]
+    public async Task A_full_server_still_lets_results_in_and_jobs_finish()
+    {
+        await using var server = await RedisServer.StartAsync("--maxmemory", "6mb", "--maxmemory-policy", "noeviction");
+        await using var redis = await Stores.ConnectAsync(server.Address);
+        var queue = await TestQueue.CreateAsync(redis);
+        var results = new ResultStore(redis, new ResultStoreOptions(), TimeProvider.System);
+        await queue.EnqueueRowsAsync(1, 8);
+        var jobs = await queue.ClaimAsync(6);
+        foreach (var size in (int[])[100_000, 1_000, 10])
+        {
+            RedisServerException? full = null;
+            for (var n = 0; full is null; n++)
+                full = await Record.ExceptionAsync(() => redis.Commands.StringSetAsync($"filler-{size}-{n}", new byte[size])) as RedisServerException;
+            Assert.True(RedisRetry.MayPass(full), full.Message);
+        }
+
+        Assert.True(RedisRetry.MayPass(await Assert.ThrowsAsync<RedisServerException>(() => queue.EnqueueRowsAsync(9, 9))));
+
+        Assert.Equal(ResultStatus.Completed, await results.PutAsync(Result(jobs[0].Job.Id, ResultStatus.Completed)));
+        Assert.Equal(SettleOutcome.Settled, await queue.CompleteAsync(jobs[0]));
+        Assert.Equal(SettleOutcome.Settled, await queue.BuryAsync(jobs[1]));
+        Assert.Equal(SettleOutcome.Settled, await queue.RetryAsync(jobs[2], 1, TimeSpan.FromHours(1)));
+        Assert.Equal(SettleOutcome.Settled, await queue.ReleaseAsync(jobs[3]));
+        Assert.True(await queue.RenewAsync(jobs[4]));
+        Assert.Equal(3, (await queue.ClaimAsync()).Count);
+        Assert.True(await queue.RedriveAsync(jobs[1].Job));
+        await OnePlace.AssertAsync(queue);
+    }
+
+    private static async Task<ResultStore> OpenAsync(Store store) => new(await Stores.ConnectAsync(store), new ResultStoreOptions(), TimeProvider.System);
+
+    private static JobResult Result(string id, ResultStatus status, string text = "{}") =>
+        new() { JobId = id, Status = status, Response = Encoding.UTF8.GetBytes(text), Meta = new ResultMeta { StatusCode = 200 } };
+
+    private static async Task<string> TextAsync(ResultStore results, string id) => Encoding.UTF8.GetString((await results.GetAsync(id))!.Response.Span);
+}
