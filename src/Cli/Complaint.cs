@@ -6,12 +6,11 @@ namespace LlmPipeline;
 internal static class Complaint
 {
     /// <summary>The command line could not be understood.</summary>
-    public static int Of(ParseResult parsed)
+    public static int Of(ParseResult line, IReadOnlyList<string> faults)
     {
-        foreach (var error in parsed.Errors)
-            Console.Error.WriteLine($"llmpipe: {error.Message}");
-        var command = parsed.CommandResult.Command is RootCommand ? "" : parsed.CommandResult.Command.Name + " ";
-        Console.Error.WriteLine($"llmpipe: see llmpipe {command}--help");
+        foreach (var fault in faults.Take(2))
+            Console.Error.WriteLine($"llmpipe: {fault}");
+        Console.Error.WriteLine($"llmpipe: see {UsageErrors.Path(line.CommandResult.Command)} --help");
         return ExitCodes.Usage;
     }
 

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Invocation;
 using LlmPipeline;
 
 var root = new RootCommand(
@@ -16,8 +15,8 @@ var root = new RootCommand(
 };
 
 var parsed = root.Parse(args);
-if (parsed.Errors.Count > 0 && parsed.Action is ParseErrorAction)
-    return Complaint.Of(parsed);
+if (UsageErrors.Of(parsed) is { Count: > 0 } faults)
+    return Complaint.Of(parsed, faults);
 try
 {
     // Ctrl+C is each command's own matter: run finishes what it has paid for.

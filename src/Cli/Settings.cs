@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Microsoft.Extensions.Configuration;
 
@@ -44,9 +45,17 @@ internal sealed class Settings
 
         builder.AddEnvironmentVariables(EnvironmentPrefix);
         var settings = new Settings();
+        var configuration = builder.Build();
+        // A time span of "600" would be 600 days; everywhere else a plain number of time is seconds.
+        foreach (var (key, value) in configuration.AsEnumerable().Where(s => s.Key.EndsWith("Timeout", StringComparison.OrdinalIgnoreCase)).ToList())
+        {
+            if (double.TryParse(value, CultureInfo.InvariantCulture, out var seconds) && Math.Abs(seconds) < 1e9)
+                configuration[key] = TimeSpan.FromSeconds(seconds).ToString("c", CultureInfo.InvariantCulture);
+        }
+
         try
         {
-            builder.Build().Bind(settings, o => o.ErrorOnUnknownConfiguration = true);
+            configuration.Bind(settings, o => o.ErrorOnUnknownConfiguration = true);
         }
         catch (InvalidOperationException e)
         {
