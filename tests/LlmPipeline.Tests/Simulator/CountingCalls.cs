@@ -41,7 +41,8 @@ public sealed class CountingCalls
     {
         await using var simulator = await LlmSimulator.StartAsync(new() { CountTokens = false, Record = true });
         using var probe = new SimulatorProbe(simulator);
-        await probe.TextAsync(SimulatorProbe.Ask("a"));
+        using var counted = await probe.PostAsync(SimulatorProbe.Chat, SimulatorProbe.Ask("a"), (JobHeader, "b.1"));
+        Assert.Equal((1, 1, 1), (simulator.Stats.Completed, simulator.Stats.Jobs, simulator.Requests.Count));
         var after = await probe.AnswerAsync("stats/reset", "");
         Assert.Equal(0, after.GetProperty("calls").GetInt32());
         Assert.Equal((0, 0, 0), (simulator.Stats.Completed, simulator.Stats.Jobs, simulator.Stats.MaxInFlight));
