@@ -5,6 +5,7 @@ namespace LlmPipeline;
 /// <summary>One partition of a queue, as its workers use it. Every verb is one script, and safe to repeat after a lost answer.</summary>
 public sealed class QueuePartition
 {
+    private const int JobsPerCall = 500;
     private const int BytesPerClaim = 4 * 1024 * 1024;
     private readonly RedisConnections _redis;
     private readonly PromptQueueOptions _options;
@@ -59,30 +60,36 @@ public sealed class QueuePartition
         return ReadClaim(token, await RunAsync(
             QueueScripts.Claim, _redis.Commands,
             [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Delayed, _keys.Inflight, _keys.Leases, _keys.Workers],
-            [Math.Clamp(most, 1, 500), token, lease, worker, (int)lane + 1, BytesPerClaim]).ConfigureAwait(false));
+            [Math.Clamp(most, 1, JobsPerCall), token, lease, worker, (int)lane + 1, BytesPerClaim]).ConfigureAwait(false));
     }
 
     /// <summary>Extends leases, and says that <paramref name="worker"/> lives; the latter also without jobs.</summary>
     /// <param name="worker">This process.</param>
-    /// <param name="jobs">The claims to extend, up to 500.</param>
+    /// <param name="jobs">The claims to extend.</param>
     /// <returns>For each job whether it is still held.</returns>
-    public async Task<IReadOnlyList<bool>> RenewAsync(string worker, IReadOnlyList<ClaimedJob> jobs)
+    public Task<IReadOnlyList<bool>> RenewAsync(string worker, IReadOnlyList<ClaimedJob> jobs)
     {
         ArgumentNullException.ThrowIfNull(jobs);
-        var answer = await RunAsync(
-            QueueScripts.Renew, _redis.Leases, [_keys.Meta, _keys.Inflight, _keys.Leases, _keys.Workers],
-            [(long)_options.Lease.TotalMilliseconds, worker, .. jobs.SelectMany(j => new RedisValue[] { j.Job.Id, j.Token })]).ConfigureAwait(false);
-        return [.. answer.Skip(1).Select(a => (int)a == 1)];
+        return InStepsAsync<ClaimedJob, bool>(jobs, async step =>
+        {
+            var answer = await RunAsync(
+                QueueScripts.Renew, _redis.Leases, [_keys.Meta, _keys.Inflight, _keys.Leases, _keys.Workers],
+                [(long)_options.Lease.TotalMilliseconds, worker, .. step.SelectMany(j => new RedisValue[] { j.Job.Id, j.Token })]).ConfigureAwait(false);
+            return [.. answer.Skip(1).Select(a => (int)a == 1)];
+        });
     }
 
     /// <summary>Ends claims whose result stands.</summary>
     public Task<IReadOnlyList<SettleOutcome>> CompleteAsync(IReadOnlyList<(ClaimedJob Job, EndState State)> ended)
     {
         ArgumentNullException.ThrowIfNull(ended);
-        var batches = new BatchKeys(_keys, ended.Select(e => e.Job.Job.Batch));
-        return SettleAsync(
-            QueueScripts.Complete, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Dead, .. batches.Keys],
-            [(long)_options.BatchTtl.TotalSeconds, .. ended.SelectMany(e => new RedisValue[] { e.Job.Job.Id, e.Job.Token, (int)e.State, batches.IndexOf(e.Job.Job.Batch), e.Job.Job.Row })]);
+        return InStepsAsync(ended, step =>
+        {
+            var batches = new BatchKeys(_keys, step.Select(e => e.Job.Job.Batch));
+            return SettleAsync(
+                QueueScripts.Complete, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Dead, .. batches.Keys],
+                [(long)_options.BatchTtl.TotalSeconds, .. step.SelectMany(e => new RedisValue[] { e.Job.Job.Id, e.Job.Token, (int)e.State, batches.IndexOf(e.Job.Job.Batch), e.Job.Job.Row })]);
+        });
     }
 
     /// <summary>Ends claims whose error stands: the jobs become dead letters.</summary>
@@ -112,20 +119,20 @@ public sealed class QueuePartition
     public Task<IReadOnlyList<SettleOutcome>> RetryAsync(IReadOnlyList<(ClaimedJob Job, int Attempts, TimeSpan Delay)> jobs)
     {
         ArgumentNullException.ThrowIfNull(jobs);
-        return SettleAsync(
+        return InStepsAsync(jobs, step => SettleAsync(
             QueueScripts.Retry,
             [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Delayed, _keys.Inflight, _keys.Leases, _keys.Dead],
-            [_keys.Wake, QueueScripts.PublishVerb, .. jobs.SelectMany(j => new RedisValue[]
-                { j.Job.Job.Id, j.Job.Token, j.Attempts, (long)Math.Ceiling(j.Delay.TotalMilliseconds), (int)j.Job.Job.Lane + 1 })]);
+            [_keys.Wake, QueueScripts.PublishVerb, .. step.SelectMany(j => new RedisValue[]
+                { j.Job.Job.Id, j.Job.Token, j.Attempts, (long)Math.Ceiling(j.Delay.TotalMilliseconds), (int)j.Job.Job.Lane + 1 })]));
     }
 
     /// <summary>Gives claimed jobs back as they were, no attempt charged.</summary>
     public Task<IReadOnlyList<SettleOutcome>> ReleaseAsync(IReadOnlyList<ClaimedJob> jobs)
     {
         ArgumentNullException.ThrowIfNull(jobs);
-        return SettleAsync(
+        return InStepsAsync(jobs, step => SettleAsync(
             QueueScripts.Release, [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Inflight, _keys.Leases, _keys.Dead],
-            [_keys.Wake, QueueScripts.PublishVerb, .. jobs.SelectMany(j => new RedisValue[] { j.Job.Id, j.Token, (int)j.Job.Lane + 1 })]);
+            [_keys.Wake, QueueScripts.PublishVerb, .. step.SelectMany(j => new RedisValue[] { j.Job.Id, j.Token, (int)j.Job.Lane + 1 })]));
     }
 
     /// <summary>Returns expired leases, and those of processes that are gone, to the lists, in bounded steps.</summary>
@@ -184,12 +191,24 @@ public sealed class QueuePartition
         return [.. answer.Skip(1).Select(a => (long)a)];
     }
 
-    private Task<IReadOnlyList<SettleOutcome>> BuryAsync(IReadOnlyList<(string Id, string Token, string? Batch, int Row)> jobs)
+    private Task<IReadOnlyList<SettleOutcome>> BuryAsync(IReadOnlyList<(string Id, string Token, string? Batch, int Row)> jobs) =>
+        InStepsAsync(jobs, step =>
+        {
+            var batches = new BatchKeys(_keys, step.Select(j => j.Batch));
+            return SettleAsync(
+                QueueScripts.Bury, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Dead, .. batches.Keys],
+                [(long)_options.BatchTtl.TotalSeconds, .. step.SelectMany(j => new RedisValue[] { j.Id, j.Token, batches.IndexOf(j.Batch), j.Row })]);
+        });
+
+    // A script runs alone on its server, so one call takes a bounded number of jobs. An empty call is made too: a renewal says that the worker lives.
+    private static async Task<IReadOnlyList<TAnswer>> InStepsAsync<TJob, TAnswer>(IReadOnlyList<TJob> jobs, Func<IReadOnlyList<TJob>, Task<IReadOnlyList<TAnswer>>> call)
     {
-        var batches = new BatchKeys(_keys, jobs.Select(j => j.Batch));
-        return SettleAsync(
-            QueueScripts.Bury, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Dead, .. batches.Keys],
-            [(long)_options.BatchTtl.TotalSeconds, .. jobs.SelectMany(j => new RedisValue[] { j.Id, j.Token, batches.IndexOf(j.Batch), j.Row })]);
+        if (jobs.Count <= JobsPerCall)
+            return await call(jobs).ConfigureAwait(false);
+        var answers = new List<TAnswer>(jobs.Count);
+        foreach (var step in jobs.Chunk(JobsPerCall))
+            answers.AddRange(await call(step).ConfigureAwait(false));
+        return answers;
     }
 
     private ClaimResult ReadClaim(string token, RedisResult[] answer)

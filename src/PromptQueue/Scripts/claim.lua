@@ -26,8 +26,10 @@ for step = 0, 2 do
     -- Few at first, then as many as their mean size promises to fit: envelopes that don't fit were read for nothing.
     local width = spent == 0 and 8 or math.max(1, math.min(100, math.floor((budget - spent) * count / spent)))
     width = math.min(width, most - count)
-    local ids = redis.call('LRANGE', lane, 0, width - 1)
-    if #ids == 0 then break end
+    local ids = redis.call('LPOP', lane, width)
+    if not ids then break end
+    -- Garnet answers one popped element as a string.
+    if type(ids) == 'string' then ids = {ids} end
     local envelopes, leases = redis.call('HMGET', KEYS[2], unpack(ids)), redis.call('HMGET', KEYS[8], unpack(ids))
     local scores, fences, holes, taken = {}, {}, {}, #ids
     for i, id in ipairs(ids) do
@@ -43,7 +45,7 @@ for step = 0, 2 do
         out[n + 1], out[n + 2], out[n + 3], out[n + 4] = id, envelope, attempt, lost
       end
     end
-    redis.call('LTRIM', lane, taken, -1)
+    for i = #ids, taken + 1, -1 do redis.call('LPUSH', lane, ids[i]) end
     if #holes > 0 then redis.call('HDEL', KEYS[8], unpack(holes)) end
     if #scores > 0 then redis.call('ZADD', KEYS[7], unpack(scores)) redis.call('HSET', KEYS[8], unpack(fences)) end
     looked = looked + taken

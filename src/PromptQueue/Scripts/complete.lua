@@ -1,46 +1,49 @@
 -- Ends claims whose result stands: completed, cancelled or expired.
 -- KEYS 1 meta  2 jobs  3 inflight  4 leases  5 dead  then per batch: batch, ended, finished
 -- ARGV 1 partitions  2 schema version  3 batch TTL, s
---      then per job: id, token, state (1 completed, 2 expired: counted as failed, 3 cancelled), batch (1, 2 ...; 0 for none), row
+--      then per job (<= 500): id, token, state (1 completed, 2 expired: counted as failed, 3 cancelled), batch (1, 2 ...; 0 for none), row
 -- Returns {'OK', per job: 1 settled | 0 had ended already | -1 someone else's} or {'MISMATCH', partitions, version}
 -- Idempotent because an id settles once, and a row's two bits say whether it is counted and as what.
 redis.call('ZREM', KEYS[3], '')
 local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version')
 if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH', meta[1], meta[2] or ''} end
 
-local names = {'completed', 'failed', 'cancelled'}
+local names, counts, finished, ids = {'completed', 'failed', 'cancelled'}, {}, {}, {}
+for i = 4, #ARGV, 5 do ids[#ids + 1] = ARGV[i] end
+if #ids == 0 then return {'OK'} end
+local leases = redis.call('HMGET', KEYS[4], unpack(ids))
 local function count(id, state, batch, row)
-  if batch == 0 then return end
-  local at = 3 + batch * 3
-  local before = redis.call('BITFIELD', KEYS[at + 1], 'GET', 'u2', '#' .. row)[1]
-  if before == state or (before ~= 0 and state ~= 1) then return end
-  redis.call('BITFIELD', KEYS[at + 1], 'SET', 'u2', '#' .. row, state)
-  if before ~= 0 then redis.call('HINCRBY', KEYS[at], names[before], -1) end
-  redis.call('HINCRBY', KEYS[at], names[state], 1)
-  redis.call('RPUSH', KEYS[at + 2], id)
+  local bits = KEYS[4 + batch * 3]
+  local before = redis.call('BITFIELD', bits, 'SET', 'u2', row, state)[1]
+  if before == state then return end
+  if before ~= 0 and state ~= 1 then redis.call('BITFIELD', bits, 'SET', 'u2', row, before) return end
+  if not counts[batch] then counts[batch], finished[batch] = {0, 0, 0}, {} end
+  if before ~= 0 then counts[batch][before] = counts[batch][before] - 1 end
+  counts[batch][state] = counts[batch][state] + 1
+  table.insert(finished[batch], id)
 end
 
-local out = {'OK'}
-for i = 4, #ARGV, 5 do
-  local id, state, batch, row = ARGV[i], tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3]), ARGV[i + 4]
-  local lease = redis.call('HGET', KEYS[4], id)
-  local answer = -1
-  if lease and string.match(lease, '^[^|]*') == ARGV[i + 1] then
-    redis.call('ZREM', KEYS[3], id)
-    answer = 1
-  elseif redis.call('HEXISTS', KEYS[2], id) == 0 then
-    answer = 0
-  elseif state == 1 and redis.call('ZREM', KEYS[5], id) == 1 then
-    answer = 0
-  end
+local out, settled = {'OK'}, {}
+for n, id in ipairs(ids) do
+  local i = 5 * n - 1
+  local state, batch, answer = tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3]), -1
+  if leases[n] and string.match(leases[n], '^[^|]*') == ARGV[i + 1] then answer = 1
+  elseif redis.call('HEXISTS', KEYS[2], id) == 0 or redis.call('ZSCORE', KEYS[5], id) then answer = 0 end
   if answer == 1 or (answer == 0 and state == 1) then
-    redis.call('HDEL', KEYS[2], id)
-    redis.call('HDEL', KEYS[4], id)
-    count(id, state, batch, row)
-  elseif redis.call('ZSCORE', KEYS[5], id) then
-    answer = 0
+    settled[#settled + 1] = id
+    if batch > 0 then count(id, state, batch, '#' .. ARGV[i + 4]) end
   end
-  out[#out + 1] = answer
+  out[n + 1] = answer
+end
+if #settled > 0 then
+  redis.call('ZREM', KEYS[3], unpack(settled))
+  redis.call('ZREM', KEYS[5], unpack(settled))
+  redis.call('HDEL', KEYS[2], unpack(settled))
+  redis.call('HDEL', KEYS[4], unpack(settled))
+end
+for batch, sums in pairs(counts) do
+  for state = 1, 3 do if sums[state] ~= 0 then redis.call('HINCRBY', KEYS[3 + batch * 3], names[state], sums[state]) end end
+  redis.call('RPUSH', KEYS[5 + batch * 3], unpack(finished[batch]))
 end
 for i = 6, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[3]) end
 return out

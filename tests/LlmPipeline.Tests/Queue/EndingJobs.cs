@@ -138,6 +138,26 @@ public sealed class EndingJobs
         Assert.Equal(SettleOutcome.AlreadyEnded, await queue.CompleteAsync(job));
     }
 
+    [Theory, ClassData(typeof(Stores))]
+    public async Task No_job_one_job_twice_and_thousands_settle_in_one_call(Store store)
+    {
+        var queue = await TestQueue.CreateAsync(store);
+        await queue.EnqueueRowsAsync(1, 1201);
+        List<ClaimedJob> jobs = [.. await queue.ClaimAsync(), .. await queue.ClaimAsync(), .. await queue.ClaimAsync()];
+        Assert.Empty(await queue.Partition.CompleteAsync([]));
+        Assert.Empty(await queue.Partition.BuryAsync([]));
+        Assert.Empty(await queue.Partition.RetryAsync([]));
+        Assert.Empty(await queue.Partition.ReleaseAsync([]));
+        Assert.Equal(1201, (await queue.Partition.RenewAsync(TestQueue.Worker, jobs)).Count(held => held));
+        await queue.Partition.CompleteAsync([(jobs[0], EndState.Completed), (jobs[0], EndState.Completed)]);
+        Assert.Equal(new BatchProgress(1201, 1, 0, 0), await queue.ProgressAsync());
+        Assert.Equal(1, (await queue.Partition.ReleaseAsync(jobs)).Count(o => o == SettleOutcome.AlreadyEnded));
+        jobs = [.. await queue.ClaimAsync(), .. await queue.ClaimAsync(), .. await queue.ClaimAsync()];
+        Assert.All(await queue.Partition.CompleteAsync([.. jobs.Select(j => (j, EndState.Completed))]), o => Assert.Equal(SettleOutcome.Settled, o));
+        Assert.Equal(new BatchProgress(1201, 1201, 0, 0), await queue.ProgressAsync());
+        await OnePlace.AssertAsync(queue);
+    }
+
     private static async Task NothingSettlesAsync(TestQueue queue, ClaimedJob stale)
     {
         Assert.Equal(SettleOutcome.SomeoneElses, await queue.CompleteAsync(stale));
