@@ -34,6 +34,11 @@ internal sealed partial class JobRunner(
         {
             outcome = Broken(held.Claim, "prompt_function", e.Message);
         }
+        catch (Exception e) when (RedisRetry.MayPass(e))
+        {
+            // The prompt function could not be fetched: no verdict on the job.
+            outcome = new CallOutcome { Verdict = CallVerdict.Retry, Attempts = held.Claim.Attempts, Delay = TimeSpan.FromSeconds(1) };
+        }
         catch (Exception e)
         {
             LogUnexpected(e, job.Id);

@@ -80,6 +80,8 @@ internal sealed partial class Worker : BackgroundService
                 due = claimed.NextDue < due || due is null ? claimed.NextDue : due;
                 free -= claimed.Jobs.Count;
                 Start(partition, claimed.Jobs);
+                if (claimed.Unreadable.Count > 0)
+                    _parts.Track(EndAsync(partition, claimed.Unreadable));
             }
         }
         finally
@@ -158,6 +160,31 @@ internal sealed partial class Worker : BackgroundService
         }
     }
 
+    /// <summary>What cannot be read has no other end than an error.</summary>
+    private async Task EndAsync(QueuePartition partition, IReadOnlyList<UnreadableJob> jobs)
+    {
+        try
+        {
+            foreach (var job in jobs)
+            {
+                LogUnreadable(job.Id, job.Reason);
+                var result = new JobResult
+                {
+                    JobId = job.Id,
+                    Status = ResultStatus.Failed,
+                    Meta = new ResultMeta { Error = new ResultError("unreadable", job.Reason), Model = _queue, Finished = _parts.Time.GetUtcNow().ToUnixTimeMilliseconds() },
+                };
+                await RedisRetry.UntilAnsweredAsync(() => _parts.Results.PutAsync(result), _parts.Time, _logger, _parts.GiveUp).ConfigureAwait(false);
+            }
+
+            await RedisRetry.UntilAnsweredAsync(() => partition.BuryUnreadableAsync(jobs), _parts.Time, _logger, _parts.GiveUp).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (_parts.GiveUp.IsCancellationRequested)
+        {
+            // The leases run out, and another worker ends them.
+        }
+    }
+
     private void End(HeldJob held)
     {
         _parts.Leases.Remove(held);
@@ -173,6 +200,9 @@ internal sealed partial class Worker : BackgroundService
 
     [LoggerMessage(Level = LogLevel.Error, Message = "No deployment of {Queue} is left: {Reason}")]
     private partial void LogClosed(string queue, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Job {JobId} cannot be read and ends as failed: {Reason}")]
+    private partial void LogUnreadable(string jobId, string reason);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Job {JobId} could not be settled; its lease will run out and it will run again")]
     private partial void LogUnsettled(Exception e, string jobId);

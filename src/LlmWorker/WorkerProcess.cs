@@ -10,14 +10,15 @@ public sealed class WorkerProcess : IAsyncDisposable
     private readonly PromptQueue _queue;
     private readonly RedisConnections _redis;
     private readonly ILoggerFactory _loggers;
+    private readonly ILogger _logger;
     private readonly WorkerParts _parts;
     private readonly LeaseKeeper _leases;
     private readonly Settler _settler;
-    private readonly List<Worker> _workers = [];
+    private readonly Dictionary<string, Worker> _workers = [];
     private readonly CancellationTokenSource _stop = new();
     private readonly CancellationTokenSource _giveUp = new();
     private readonly TaskCompletionSource<string> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private Task _reclaimer = Task.CompletedTask;
+    private Task _serving = Task.CompletedTask;
     private bool _stopped;
 
     /// <summary>Workers on the Redis of <paramref name="redis"/>, which call the LLM through <paramref name="caller"/>.</summary>
@@ -29,6 +30,7 @@ public sealed class WorkerProcess : IAsyncDisposable
         _redis = redis;
         _queue = queue;
         _loggers = loggers;
+        _logger = loggers.CreateLogger<WorkerProcess>();
         _leases = new LeaseKeeper(queue.Options, options, time, loggers.CreateLogger<LeaseKeeper>());
         _settler = new Settler(time, loggers.CreateLogger<Settler>());
         _parts = new WorkerParts
@@ -58,26 +60,20 @@ public sealed class WorkerProcess : IAsyncDisposable
     /// <summary>Ends, with the reason, when a queue of this process has no deployment left; fails when its worker cannot go on.</summary>
     public Task<string> Closed => _closed.Task;
 
-    /// <summary>Starts the workers of <paramref name="queues"/>.</summary>
+    /// <summary>Starts workers of the given queues.</summary>
     public async Task StartAsync(IEnumerable<string> queues, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(queues);
-        var partitions = new List<QueuePartition>();
-        foreach (var queue in queues)
-        {
-            var own = await _queue.PartitionsAsync(queue).ConfigureAwait(false);
-            partitions.AddRange(own);
-            var worker = new Worker(queue, own, _parts, _loggers.CreateLogger<Worker>());
-            _workers.Add(worker);
-        }
-
         _leases.Start();
-        _reclaimer = new Reclaimer(_redis, partitions, _queue.Options, _parts.Options, _parts.Time, _loggers.CreateLogger<Reclaimer>()).RunAsync(_stop.Token);
-        foreach (var worker in _workers)
-        {
-            await worker.StartAsync(cancellationToken).ConfigureAwait(false);
-            _parts.Track(WatchAsync(worker));
-        }
+        foreach (var queue in queues)
+            await StartAsync(queue, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Starts a worker of every queue that a deployment serves, and of each new one within a second. Returns at once; failures end <see cref="Closed"/>.</summary>
+    public void ServeAll()
+    {
+        _leases.Start();
+        _serving = WatchAsync(ServeAllAsync);
     }
 
     /// <summary>
@@ -90,9 +86,9 @@ public sealed class WorkerProcess : IAsyncDisposable
             return;
         _stopped = true;
         await _stop.CancelAsync().ConfigureAwait(false);
-        foreach (var worker in _workers)
+        await _serving.ConfigureAwait(false);
+        foreach (var worker in _workers.Values)
             await worker.StopAsync(CancellationToken.None).ConfigureAwait(false);
-        await _reclaimer.ConfigureAwait(false);
         var idle = _parts.IdleAsync();
         if (!await EndsAsync(idle, _parts.Options.DrainTimeout, atOnce).ConfigureAwait(false))
         {
@@ -115,19 +111,57 @@ public sealed class WorkerProcess : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await StopAsync(new CancellationToken(canceled: true)).ConfigureAwait(false);
-        foreach (var worker in _workers)
+        foreach (var worker in _workers.Values)
             worker.Dispose();
         _stop.Dispose();
         _giveUp.Dispose();
     }
 
-    private async Task WatchAsync(Worker worker)
+    private async Task StartAsync(string queue, CancellationToken cancellationToken)
     {
-        try
+        var partitions = await RedisRetry.UntilAnsweredAsync(() => _queue.PartitionsAsync(queue), _parts.Time, _logger, cancellationToken).ConfigureAwait(false);
+        var worker = new Worker(queue, partitions, _parts, _loggers.CreateLogger<Worker>());
+        _workers.Add(queue, worker);
+        await worker.StartAsync(cancellationToken).ConfigureAwait(false);
+        _parts.Track(WatchAsync(async () =>
         {
             await worker.ExecuteTask!.ConfigureAwait(false);
             if (worker.ClosedReason is { } reason)
                 _closed.TrySetResult(reason);
+        }));
+        var reclaimer = new Reclaimer(_redis, partitions, _queue.Options, _parts.Options, _parts.Time, _loggers.CreateLogger<Reclaimer>());
+        _parts.Track(WatchAsync(() => reclaimer.RunAsync(_stop.Token)));
+    }
+
+    private async Task ServeAllAsync()
+    {
+        try
+        {
+            await using var created = await WakeUps.ListenForQueuesAsync(_redis, _queue.Options).ConfigureAwait(false);
+            while (true)
+            {
+                var seen = created.Signal.Version;
+                foreach (var queue in await RedisRetry.UntilAnsweredAsync(_queue.QueuesAsync, _parts.Time, _logger, _stop.Token).ConfigureAwait(false))
+                {
+                    if (!_workers.ContainsKey(queue) && _parts.Caller.Serves(queue))
+                        await StartAsync(queue, _stop.Token).ConfigureAwait(false);
+                }
+
+                await created.Signal.WaitAsync(seen, TimeSpan.FromSeconds(1), _parts.Time, _stop.Token).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            // The process ends.
+        }
+    }
+
+    /// <summary>Lets whoever waits for <see cref="Closed"/> know of work that failed.</summary>
+    private async Task WatchAsync(Func<Task> work)
+    {
+        try
+        {
+            await work().ConfigureAwait(false);
         }
         catch (Exception e)
         {

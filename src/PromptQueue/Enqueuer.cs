@@ -59,6 +59,7 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
             return;
         await RunAsync(queue, 0, null, false, [], cancellationToken).ConfigureAwait(false);
         await RepeatedAsync(() => redis.Commands.SetAddAsync(QueueKeys.Queues(options.KeyPrefix), queue), cancellationToken).ConfigureAwait(false);
+        await RepeatedAsync(() => redis.Commands.PublishAsync(RedisChannel.Literal(QueueKeys.QueuesChannel(options.KeyPrefix)), "1"), cancellationToken).ConfigureAwait(false);
         _created[queue] = version;
     }
 

@@ -60,6 +60,9 @@ internal sealed class QueueKeys
     /// <summary>SET: the queues that exist.</summary>
     public static RedisKey Queues(string prefix) => prefix + "pq:queues";
 
+    /// <summary>Channel: says that a queue was created.</summary>
+    public static string QueuesChannel(string prefix) => prefix + "pq:queues";
+
     /// <summary>HASH: a batch as a whole.</summary>
     public static RedisKey WholeBatch(string prefix, string batch) => $"{prefix}pq:batch:{batch}";
 

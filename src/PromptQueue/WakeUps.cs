@@ -17,17 +17,29 @@ public sealed class WakeUps : IAsyncDisposable
     public VersionedSignal Signal { get; } = new();
 
     /// <summary>Listens for <paramref name="partitions"/>.</summary>
-    public static async Task<WakeUps> ListenAsync(RedisConnections redis, IEnumerable<QueuePartition> partitions)
+    public static Task<WakeUps> ListenAsync(RedisConnections redis, IEnumerable<QueuePartition> partitions)
+    {
+        ArgumentNullException.ThrowIfNull(partitions);
+        return ListenAsync(redis, partitions.Select(partition => partition.Wake));
+    }
+
+    /// <summary>Listens for queues that are created.</summary>
+    public static Task<WakeUps> ListenForQueuesAsync(RedisConnections redis, PromptQueueOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return ListenAsync(redis, [QueueKeys.QueuesChannel(options.KeyPrefix)]);
+    }
+
+    private static async Task<WakeUps> ListenAsync(RedisConnections redis, IEnumerable<string> channels)
     {
         ArgumentNullException.ThrowIfNull(redis);
-        ArgumentNullException.ThrowIfNull(partitions);
         var wakeUps = new WakeUps();
         wakeUps._restored = wakeUps.PassOnAsync(redis.Restored, redis.Restored.Version);
         try
         {
-            foreach (var partition in partitions)
+            foreach (var channel in channels)
             {
-                var subscription = await redis.Subscriber.SubscribeAsync(RedisChannel.Literal(partition.Wake)).ConfigureAwait(false);
+                var subscription = await redis.Subscriber.SubscribeAsync(RedisChannel.Literal(channel)).ConfigureAwait(false);
                 subscription.OnMessage(_ => wakeUps.Signal.Set());
                 wakeUps._subscriptions.Add(subscription);
             }

@@ -62,7 +62,7 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunConsole console
 
     private async Task<LlmSimulator> SimulateAsync(CancellationToken cancellationToken)
     {
-        var simulator = await LlmSimulator.StartAsync(new SimulatorOptions(), cancellationToken).ConfigureAwait(false);
+        var simulator = await LlmSimulator.StartAsync(new SimulatorOptions { CountJobs = false }, cancellationToken).ConfigureAwait(false);
         plan.Llm.Deployments[0].Endpoint = new Uri(simulator.Address, "v1").ToString();
         return simulator;
     }

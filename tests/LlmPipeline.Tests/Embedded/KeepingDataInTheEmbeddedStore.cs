@@ -1,6 +1,6 @@
 using StackExchange.Redis;
 
-namespace LlmPipeline.Tests.Embedded;
+namespace LlmPipeline;
 
 /// <summary>What the queue's scripts rely on and what Garnet, started otherwise, does not do.</summary>
 public sealed class KeepingDataInTheEmbeddedStore(KeepingDataInTheEmbeddedStore.Store store) : IClassFixture<KeepingDataInTheEmbeddedStore.Store>

@@ -3,7 +3,7 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
 
-namespace LlmPipeline.Tests.Embedded;
+namespace LlmPipeline;
 
 public sealed class StartingTheEmbeddedStore
 {

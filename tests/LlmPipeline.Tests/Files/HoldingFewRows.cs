@@ -1,7 +1,7 @@
 using System.Text;
-using static LlmPipeline.Tests.Files.InputSample;
+using static LlmPipeline.InputSample;
 
-namespace LlmPipeline.Tests.Files;
+namespace LlmPipeline;
 
 /// <summary>What the whole process allocates is measured here, so nothing else may run.</summary>
 [CollectionDefinition(nameof(HoldingFewRows), DisableParallelization = true)]

@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
 
-namespace LlmPipeline.Tests.Files;
+namespace LlmPipeline;
 
 /// <summary>An input file of a test's own, read as the command would read it.</summary>
 internal sealed class InputSample : IDisposable

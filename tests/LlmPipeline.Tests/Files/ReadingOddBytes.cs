@@ -1,7 +1,7 @@
 using System.Text;
-using static LlmPipeline.Tests.Files.InputSample;
+using static LlmPipeline.InputSample;
 
-namespace LlmPipeline.Tests.Files;
+namespace LlmPipeline;
 
 public sealed class ReadingOddBytes
 {

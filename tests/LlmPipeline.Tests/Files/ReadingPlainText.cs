@@ -1,8 +1,8 @@
 using System.Text;
 using System.Text.Json;
-using static LlmPipeline.Tests.Files.InputSample;
+using static LlmPipeline.InputSample;
 
-namespace LlmPipeline.Tests.Files;
+namespace LlmPipeline;
 
 public sealed class ReadingPlainText
 {

@@ -1,6 +1,6 @@
-using static LlmPipeline.Tests.Files.InputSample;
+using static LlmPipeline.InputSample;
 
-namespace LlmPipeline.Tests.Files;
+namespace LlmPipeline;
 
 public sealed class ReadingRequestBodies
 {

@@ -1,4 +1,4 @@
-namespace LlmPipeline.Tests.Infra;
+namespace LlmPipeline;
 
 /// <summary>What test.sh makes of its checks; <c>dotnet</c> is a stand-in.</summary>
 public sealed class CheckingEverything

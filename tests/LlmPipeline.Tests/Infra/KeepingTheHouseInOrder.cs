@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 
-namespace LlmPipeline.Tests.Infra;
+namespace LlmPipeline;
 
 public sealed partial class KeepingTheHouseInOrder
 {

@@ -1,4 +1,4 @@
-namespace LlmPipeline.Tests.Infra;
+namespace LlmPipeline;
 
 /// <summary>The checked-out repository that the tests were built from.</summary>
 internal static class Repository

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace LlmPipeline.Tests.Infra;
+namespace LlmPipeline;
 
 /// <summary>Runs a script or program to its end.</summary>
 internal static class Shell

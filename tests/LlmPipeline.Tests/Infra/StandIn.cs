@@ -1,4 +1,4 @@
-namespace LlmPipeline.Tests.Infra;
+namespace LlmPipeline;
 
 /// <summary>A throw-away copy of the repository's scripts with a <c>dotnet</c> of its own, which notes how it was called and does as it is told.</summary>
 internal sealed class StandIn : IDisposable

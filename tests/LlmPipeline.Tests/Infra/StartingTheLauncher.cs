@@ -1,4 +1,4 @@
-namespace LlmPipeline.Tests.Infra;
+namespace LlmPipeline;
 
 public sealed class StartingTheLauncher
 {
