@@ -11,6 +11,7 @@ var root = new RootCommand(
     """)
 {
     RunCommand.Create(),
+    WorkCommand.Create(),
     SimulateCommand.Create(),
 };
 

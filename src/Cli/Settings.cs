@@ -25,8 +25,26 @@ internal sealed class Settings
     /// <summary>How long one call may take.</summary>
     public TimeSpan? AttemptTimeout { get; set; }
 
+    /// <summary>How long a claim is valid without a renewal.</summary>
+    public TimeSpan? Lease { get; set; }
+
+    /// <summary>A worker process that was not seen for so long is gone.</summary>
+    public TimeSpan? WorkerTimeout { get; set; }
+
+    /// <summary>How long running calls may go on when a worker is stopped.</summary>
+    public TimeSpan? DrainTimeout { get; set; }
+
     /// <summary>The LLM endpoints.</summary>
     public IList<DeploymentOptions> Deployments { get; set; } = [];
+
+    /// <summary>How this process uses the queue.</summary>
+    public PromptQueueOptions Queue()
+    {
+        var options = new PromptQueueOptions();
+        options.Lease = Lease ?? options.Lease;
+        options.WorkerTimeout = WorkerTimeout ?? options.WorkerTimeout;
+        return options;
+    }
 
     /// <summary>Reads the settings.</summary>
     /// <param name="file">The file that the user named; null for <c>llmpipe.json</c> in the working directory, if it is there.</param>
@@ -47,7 +65,7 @@ internal sealed class Settings
         var settings = new Settings();
         var configuration = builder.Build();
         // A time span of "600" would be 600 days; everywhere else a plain number of time is seconds.
-        foreach (var (key, value) in configuration.AsEnumerable().Where(s => s.Key.EndsWith("Timeout", StringComparison.OrdinalIgnoreCase)).ToList())
+        foreach (var (key, value) in configuration.AsEnumerable().Where(s => s.Key.EndsWith("Timeout", StringComparison.OrdinalIgnoreCase) || s.Key.Equals(nameof(Lease), StringComparison.OrdinalIgnoreCase)).ToList())
         {
             if (double.TryParse(value, CultureInfo.InvariantCulture, out var seconds) && Math.Abs(seconds) < 1e9)
                 configuration[key] = TimeSpan.FromSeconds(seconds).ToString("c", CultureInfo.InvariantCulture);
@@ -62,9 +80,19 @@ internal sealed class Settings
             throw CliException.Usage($"{path ?? "the environment"}: {Reason(e)}");
         }
 
-        if (settings.Concurrency is < 1 or > 100_000)
-            throw CliException.Usage($"{path ?? "the environment"}: Concurrency: {settings.Concurrency} is not from 1 to 100000");
+        settings.Check(path ?? "the environment");
         return settings;
+    }
+
+    private void Check(string where)
+    {
+        if (Concurrency is < 1 or > 100_000)
+            throw CliException.Usage($"{where}: Concurrency: {Concurrency} is not from 1 to 100000");
+        foreach (var (name, value) in new[] { (nameof(Lease), Lease), (nameof(WorkerTimeout), WorkerTimeout), (nameof(DrainTimeout), DrainTimeout) })
+        {
+            if (value is { } span && (span > TimeSpan.FromDays(1) || span < (name == nameof(DrainTimeout) ? TimeSpan.Zero : TimeSpan.FromSeconds(0.5))))
+                throw CliException.Usage($"{where}: {name}: {span} is not from half a second to a day");
+        }
     }
 
     private static void CheckJson(string path)

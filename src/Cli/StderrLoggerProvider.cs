@@ -2,21 +2,21 @@ using Microsoft.Extensions.Logging;
 
 namespace LlmPipeline;
 
-/// <summary>Warnings and errors as plain lines on standard error.</summary>
-internal sealed class StderrLoggerProvider(Action<string> write) : ILoggerProvider
+/// <summary>Messages of a level and above as plain lines on standard error.</summary>
+internal sealed class StderrLoggerProvider(Action<string> write, LogLevel least = LogLevel.Warning) : ILoggerProvider
 {
-    public ILogger CreateLogger(string categoryName) => new StderrLogger(write);
+    public ILogger CreateLogger(string categoryName) => new StderrLogger(write, least);
 
     public void Dispose()
     {
     }
 
-    private sealed class StderrLogger(Action<string> write) : ILogger
+    private sealed class StderrLogger(Action<string> write, LogLevel least) : ILogger
     {
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
 
-        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= least;
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {

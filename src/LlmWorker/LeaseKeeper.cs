@@ -52,7 +52,7 @@ internal sealed partial class LeaseKeeper(PromptQueueOptions queue, WorkerOption
     private async Task LoopAsync(CancellationToken cancellationToken)
     {
         var renewEvery = queue.Lease / 3;
-        var beat = options.BeatInterval < renewEvery ? options.BeatInterval : renewEvery;
+        var beat = new[] { options.BeatInterval, renewEvery, queue.WorkerTimeout / 3 }.Min();
         var renewed = time.GetTimestamp();
         using var timer = new PeriodicTimer(beat, time);
         try

@@ -22,7 +22,7 @@ public sealed class WorkerOptions
     [Range(typeof(TimeSpan), "00:00:00.05", "01:00:00")]
     public TimeSpan ReclaimInterval { get; set; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>How often this process says that it lives, where it holds leases; default 1.5 s. Less than a third of the queue's WorkerTimeout.</summary>
+    /// <summary>How often this process says that it lives, where it holds leases; default 1.5 s, and never more than a third of the queue's WorkerTimeout.</summary>
     [Range(typeof(TimeSpan), "00:00:00.05", "01:00:00")]
     public TimeSpan BeatInterval { get; set; } = TimeSpan.FromSeconds(1.5);
 

@@ -18,6 +18,7 @@ public sealed class WorkerProcess : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly CancellationTokenSource _giveUp = new();
     private readonly TaskCompletionSource<string> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _serving = Task.CompletedTask;
     private bool _stopped;
 
@@ -57,8 +58,11 @@ public sealed class WorkerProcess : IAsyncDisposable
     /// <summary>Jobs that run now.</summary>
     public int InFlight => _parts.Leases.Count;
 
-    /// <summary>Ends, with the reason, when a queue of this process has no deployment left; fails when its worker cannot go on.</summary>
+    /// <summary>Ends, with the reason, when a queue of this process has no deployment left; fails as <see cref="Failed"/> does.</summary>
     public Task<string> Closed => _closed.Task;
+
+    /// <summary>Ends, with the exception, when this process cannot go on: a queue of another schema version, say.</summary>
+    public Task Failed => _failed.Task;
 
     /// <summary>Starts workers of the given queues.</summary>
     public async Task StartAsync(IEnumerable<string> queues, CancellationToken cancellationToken = default)
@@ -156,7 +160,7 @@ public sealed class WorkerProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Lets whoever waits for <see cref="Closed"/> know of work that failed.</summary>
+    /// <summary>Lets whoever waits for it know of work that failed.</summary>
     private async Task WatchAsync(Func<Task> work)
     {
         try
@@ -165,6 +169,7 @@ public sealed class WorkerProcess : IAsyncDisposable
         }
         catch (Exception e)
         {
+            _failed.TrySetException(e);
             _closed.TrySetException(e);
         }
     }

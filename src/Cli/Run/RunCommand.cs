@@ -106,7 +106,8 @@ internal static class RunCommand
         }
     }
 
-    private static Option<int?> Number(string name, string description, string helpName, int from, int to)
+    /// <summary>An option for a whole number within bounds.</summary>
+    internal static Option<int?> Number(string name, string description, string helpName, int from, int to)
     {
         var option = new Option<int?>(name) { Description = description, HelpName = helpName };
         option.Validators.Add(result =>

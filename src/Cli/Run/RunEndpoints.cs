@@ -5,19 +5,28 @@ internal static class RunEndpoints
 {
     public const string SimulatorName = "simulator";
 
-    /// <exception cref="CliException">A setting can't work, or a model has no deployment.</exception>
-    public static (LlmOptions Llm, bool IsSimulated) Choose(RunOptions options, Settings settings, IReadOnlyList<string> models)
+    /// <summary>What settings and environment say; possibly without any deployment.</summary>
+    public static LlmOptions Known(Settings settings)
     {
         var llm = new LlmOptions();
         foreach (var deployment in settings.Deployments)
             llm.Deployments.Add(deployment);
         foreach (var deployment in EnvironmentDeployments.Read(Environment.GetEnvironmentVariable))
             llm.Deployments.Add(deployment);
+        llm.MaxAttempts = settings.MaxAttempts ?? llm.MaxAttempts;
+        llm.AttemptTimeout = settings.AttemptTimeout ?? llm.AttemptTimeout;
+        return llm;
+    }
+
+    /// <exception cref="CliException">A setting can't work, or a model has no deployment.</exception>
+    public static (LlmOptions Llm, bool IsSimulated) Choose(RunOptions options, Settings settings, IReadOnlyList<string> models)
+    {
+        var llm = Known(settings);
         var isSimulated = llm.Deployments.Count == 0;
         if (isSimulated)
             llm.Deployments.Add(new DeploymentOptions { Name = SimulatorName, Endpoint = "http://127.0.0.1/v1" });
-        llm.MaxAttempts = options.MaxAttempts ?? settings.MaxAttempts ?? llm.MaxAttempts;
-        llm.AttemptTimeout = options.AttemptTimeout ?? settings.AttemptTimeout ?? llm.AttemptTimeout;
+        llm.MaxAttempts = options.MaxAttempts ?? llm.MaxAttempts;
+        llm.AttemptTimeout = options.AttemptTimeout ?? llm.AttemptTimeout;
         foreach (var deployment in llm.Deployments)
         {
             deployment.RequestsPerMinute = options.RequestsPerMinute ?? deployment.RequestsPerMinute;

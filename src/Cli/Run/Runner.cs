@@ -33,7 +33,7 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunConsole console
         if (missing > 0)
         {
             await using var redis = await RunRedis.OpenAsync(options.Redis, _time, loggers, interrupted).ConfigureAwait(false);
-            var queue = new PromptQueue(redis.Connections, new PromptQueueOptions(), _time);
+            var queue = new PromptQueue(redis.Connections, settings.Queue(), _time);
             functions = new PromptFunctionSource(queue);
             if (plan.Function is not null)
                 functions.Add(plan.Function);
