@@ -1,8 +1,9 @@
 namespace LlmPipeline;
 
 /// <summary>A claimed job while this process works on it.</summary>
-internal sealed class HeldJob(ClaimedJob claim, QueuePartition partition) : IDisposable
+internal sealed class HeldJob(ClaimedJob claim, QueuePartition partition)
 {
+    // Never disposed: it holds no timer, and whoever stops the job must not have to know whether it has just ended.
     private readonly CancellationTokenSource _stop = new();
     private int _lost;
 
@@ -27,6 +28,4 @@ internal sealed class HeldJob(ClaimedJob claim, QueuePartition partition) : IDis
         Volatile.Write(ref _lost, 1);
         _stop.Cancel();
     }
-
-    public void Dispose() => _stop.Dispose();
 }

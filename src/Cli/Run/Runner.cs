@@ -88,12 +88,13 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunConsole console
         var feeding = FeedAsync(feeder, collector, stopping.Token);
         var collecting = collector.RunAsync(stopping.Token);
         var first = await Task.WhenAny(Task.WhenAll(feeding, collecting), Failed(feeding), Failed(collecting), worker.Closed, Cancelled(interrupted)).ConfigureAwait(false);
-        if (first != worker.Closed && !interrupted.IsCancellationRequested && collecting.IsCompletedSuccessfully && feeding.IsCompletedSuccessfully)
-            return null;
-
+        var isDone = first != worker.Closed && !interrupted.IsCancellationRequested && collecting.IsCompletedSuccessfully && feeding.IsCompletedSuccessfully;
         if (interrupted.IsCancellationRequested)
             progress.Say($"stopping: {worker.InFlight} running calls have up to 10 s to finish (Ctrl+C again ends at once)");
+        // On a shared Redis this worker may hold rows of others; they get the same time to finish.
         await worker.StopAsync(CancellationToken.None).ConfigureAwait(false);
+        if (isDone)
+            return null;
         await stopping.CancelAsync().ConfigureAwait(false);
         await EndedAsync(feeding).ConfigureAwait(false);
         await EndedAsync(collecting).ConfigureAwait(false);
