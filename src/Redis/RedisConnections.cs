@@ -75,6 +75,26 @@ public sealed partial class RedisConnections : IAsyncDisposable
         }
     }
 
+    /// <summary>The same without a task, for a place that cannot await: the factory of a service.</summary>
+    /// <exception cref="RedisUnreachableException">It doesn't answer.</exception>
+    public static RedisConnections Connect(ConfigurationOptions options, TimeProvider time, ILogger<RedisConnections>? logger = null)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var name = RedisAddress.Describe(options);
+        var shaped = Shape(options);
+        ConnectionMultiplexer? commands = null;
+        try
+        {
+            commands = ConnectionMultiplexer.Connect(shaped);
+            return new RedisConnections(commands, ConnectionMultiplexer.Connect(shaped), name, time, (ILogger?)logger ?? NullLogger.Instance);
+        }
+        catch (RedisConnectionException e)
+        {
+            commands?.Dispose();
+            throw new RedisUnreachableException(name, Reason(e), e);
+        }
+    }
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
