@@ -57,16 +57,14 @@ public sealed class PromptQueue
     /// <summary>The partitions of a queue: as many as it was created with, or as <see cref="PromptQueueOptions.Partitions"/> says when it does not exist yet.</summary>
     public async Task<IReadOnlyList<QueuePartition>> PartitionsAsync(string queue)
     {
-        var meta = new QueueKeys(_options.KeyPrefix, queue, 0).Meta;
-        var found = await _redis.Commands.HashGetAsync(meta, "partitions").ConfigureAwait(false);
-        var count = found.IsNull ? _options.Partitions : (int)found;
+        var count = await Enqueuer.FindPartitionsAsync(_redis, _options, queue).ConfigureAwait(false);
         return [.. Enumerable.Range(0, count).Select(p => new QueuePartition(_redis, _options, queue, p, count))];
     }
 
     /// <summary>Where the jobs of a queue are.</summary>
     public async Task<QueueStats> StatsAsync(string queue)
     {
-        var sums = new long[6];
+        var sums = new long[7];
         foreach (var partition in await PartitionsAsync(queue).ConfigureAwait(false))
         {
             var counts = await partition.CountAsync().ConfigureAwait(false);
@@ -74,7 +72,7 @@ public sealed class PromptQueue
                 sums[i] += counts[i];
         }
 
-        return new QueueStats(sums[0] + sums[1] + sums[2], sums[3], sums[4], sums[5]);
+        return new QueueStats(sums[0] + sums[1] + sums[2], sums[3], sums[4], sums[5]) { Paused = sums[6] > 0 };
     }
 
     /// <summary>Keeps a prompt function's files, so that every worker renders the same ones.</summary>

@@ -52,30 +52,36 @@ public sealed class QueuePartition
         if (repeated)
         {
             var held = ReadClaim(token, await RunAsync(
-                QueueScripts.Held, _redis.Commands, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases], [token, lease]).ConfigureAwait(false));
+                QueueScripts.Held, _redis.Commands, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Cancel, _keys.Stopped], [token, lease]).ConfigureAwait(false));
             if (held.Jobs.Count + held.Unreadable.Count > 0)
                 return held;
         }
 
         return ReadClaim(token, await RunAsync(
             QueueScripts.Claim, _redis.Commands,
-            [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Delayed, _keys.Inflight, _keys.Leases, _keys.Workers],
+            [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Delayed, _keys.Inflight, _keys.Leases, _keys.Workers, _keys.Cancel, _keys.Stopped],
             [Math.Clamp(most, 1, JobsPerCall), token, lease, worker, (int)lane + 1, BytesPerClaim]).ConfigureAwait(false));
     }
 
     /// <summary>Extends leases, and says that <paramref name="worker"/> lives; the latter also without jobs.</summary>
     /// <param name="worker">This process.</param>
     /// <param name="jobs">The claims to extend.</param>
-    /// <returns>For each job whether it is still held.</returns>
-    public Task<IReadOnlyList<bool>> RenewAsync(string worker, IReadOnlyList<ClaimedJob> jobs)
+    /// <returns>For each job whether it is still held, and whether it was asked to stop.</returns>
+    public Task<IReadOnlyList<LeaseState>> RenewAsync(string worker, IReadOnlyList<ClaimedJob> jobs)
     {
         ArgumentNullException.ThrowIfNull(jobs);
-        return InStepsAsync<ClaimedJob, bool>(jobs, async step =>
+        return InStepsAsync<ClaimedJob, LeaseState>(jobs, async step =>
         {
             var answer = await RunAsync(
-                QueueScripts.Renew, _redis.Leases, [_keys.Meta, _keys.Inflight, _keys.Leases, _keys.Workers],
+                QueueScripts.Renew, _redis.Leases, [_keys.Meta, _keys.Inflight, _keys.Leases, _keys.Workers, _keys.Cancel, _keys.Stopped],
                 [(long)_options.Lease.TotalMilliseconds, worker, .. step.SelectMany(j => new RedisValue[] { j.Job.Id, j.Token })]).ConfigureAwait(false);
-            return [.. answer.Skip(1).Select(a => (int)a == 1)];
+            var stopped = answer.Skip(1 + step.Count).Select(a => (string)a!).ToHashSet();
+            return [.. step.Select((job, n) => (int)answer[n + 1] switch
+            {
+                0 => LeaseState.Lost,
+                1 when job.Job.Batch is null || !stopped.Contains(job.Job.Batch) => LeaseState.Held,
+                _ => LeaseState.CancelAsked,
+            })];
         });
     }
 
@@ -87,7 +93,7 @@ public sealed class QueuePartition
         {
             var batches = new BatchKeys(_keys, step.Select(e => e.Job.Job.Batch));
             return SettleAsync(
-                QueueScripts.Complete, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Dead, .. batches.Keys],
+                QueueScripts.Complete, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Dead, _keys.Cancel, _keys.Stopped, .. batches.Keys],
                 [(long)_options.BatchTtl.TotalSeconds, .. step.SelectMany(e => new RedisValue[] { e.Job.Job.Id, e.Job.Token, (int)e.State, batches.IndexOf(e.Job.Job.Batch), e.Job.Job.Row })]);
         });
     }
@@ -121,9 +127,9 @@ public sealed class QueuePartition
         ArgumentNullException.ThrowIfNull(jobs);
         return InStepsAsync(jobs, step => SettleAsync(
             QueueScripts.Retry,
-            [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Delayed, _keys.Inflight, _keys.Leases, _keys.Dead],
-            [_keys.Wake, QueueScripts.PublishVerb, .. step.SelectMany(j => new RedisValue[]
-                { j.Job.Job.Id, j.Job.Token, j.Attempts, (long)Math.Ceiling(j.Delay.TotalMilliseconds), (int)j.Job.Job.Lane + 1 })]));
+            [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Delayed, _keys.Inflight, _keys.Leases, _keys.Dead, _keys.Cancel, _keys.Stopped],
+            [_keys.Wake, _redis.PublishVerb, .. step.SelectMany(j => new RedisValue[]
+                { j.Job.Job.Id, j.Job.Token, j.Attempts, (long)Math.Ceiling(j.Delay.TotalMilliseconds), (int)j.Job.Job.Lane + 1, j.Job.Job.Batch ?? "" })]));
     }
 
     /// <summary>Gives claimed jobs back as they were, no attempt charged.</summary>
@@ -132,7 +138,7 @@ public sealed class QueuePartition
         ArgumentNullException.ThrowIfNull(jobs);
         return InStepsAsync(jobs, step => SettleAsync(
             QueueScripts.Release, [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Inflight, _keys.Leases, _keys.Dead],
-            [_keys.Wake, QueueScripts.PublishVerb, .. step.SelectMany(j => new RedisValue[] { j.Job.Id, j.Token, (int)j.Job.Lane + 1 })]));
+            [_keys.Wake, _redis.PublishVerb, .. step.SelectMany(j => new RedisValue[] { j.Job.Id, j.Token, (int)j.Job.Lane + 1 })]));
     }
 
     /// <summary>Returns expired leases, and those of processes that are gone, to the lists, in bounded steps.</summary>
@@ -147,7 +153,7 @@ public sealed class QueuePartition
             cancellationToken.ThrowIfCancellationRequested();
             var answer = await RunAsync(
                 QueueScripts.Reclaim, _redis.Commands, [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Inflight, _keys.Leases, _keys.Workers],
-                [_keys.Wake, QueueScripts.PublishVerb, Step, (long)_options.WorkerTimeout.TotalMilliseconds, rank]).ConfigureAwait(false);
+                [_keys.Wake, _redis.PublishVerb, Step, (long)_options.WorkerTimeout.TotalMilliseconds, rank]).ConfigureAwait(false);
             var step = (int)answer[1];
             returned += step;
             rank = (long)answer[2];
@@ -166,8 +172,8 @@ public sealed class QueuePartition
     {
         RedisKey[] batchKeys = batch is null ? [] : [_keys.Batch(batch), _keys.Ended(batch)];
         var answer = await RunAsync(
-            QueueScripts.Redrive, _redis.Commands, [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Leases, _keys.Dead, .. batchKeys],
-            [_keys.Wake, QueueScripts.PublishVerb, .. jobs.SelectMany(j => new RedisValue[] { j.Id, batch is null ? 0 : j.Row })]).ConfigureAwait(false);
+            QueueScripts.Redrive, _redis.Commands, [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Leases, _keys.Dead, _keys.Stopped, .. batchKeys],
+            [_keys.Wake, _redis.PublishVerb, .. jobs.SelectMany(j => new RedisValue[] { j.Id, batch is null ? 0 : j.Row })]).ConfigureAwait(false);
         return [.. jobs.Select((_, n) => n + 1 < answer.Length && (int)answer[n + 1] == 1)];
     }
 
@@ -183,7 +189,7 @@ public sealed class QueuePartition
         QueueScripts.Forget.RunAsync(
             _redis.Commands, [_keys.Jobs, _keys.Leases, _keys.Dead, _keys.Batch(batch), _keys.Finished(batch)], [upTo, .. dead.Select(id => (RedisValue)id)]);
 
-    /// <summary>Waiting high, normal, low, delayed, in flight, dead.</summary>
+    /// <summary>Waiting high, normal, low, delayed, in flight, dead; 1 when paused.</summary>
     internal async Task<long[]> CountAsync()
     {
         var answer = await RunAsync(
@@ -196,8 +202,11 @@ public sealed class QueuePartition
         {
             var batches = new BatchKeys(_keys, step.Select(j => j.Batch));
             return SettleAsync(
-                QueueScripts.Bury, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Dead, .. batches.Keys],
-                [(long)_options.BatchTtl.TotalSeconds, .. step.SelectMany(j => new RedisValue[] { j.Id, j.Token, batches.IndexOf(j.Batch), j.Row })]);
+                QueueScripts.Bury, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Dead, _keys.Cancel, .. batches.Keys],
+                [
+                    (long)_options.BatchTtl.TotalSeconds, Math.Max(1, _options.MaxDead / _partitions), (long)_options.MaxDeadAge.TotalMilliseconds,
+                    .. step.SelectMany(j => new RedisValue[] { j.Id, j.Token, batches.IndexOf(j.Batch), j.Row }),
+                ]);
         });
 
     // A script runs alone on its server, so one call takes a bounded number of jobs. An empty call is made too: a renewal says that the worker lives.
@@ -213,15 +222,18 @@ public sealed class QueuePartition
 
     private ClaimResult ReadClaim(string token, RedisResult[] answer)
     {
-        var jobs = new List<ClaimedJob>((answer.Length - 2) / 4);
+        var first = 4 + (int)answer[3];
+        var stopped = answer[4..first].Select(batch => (string)batch!).ToHashSet();
+        var jobs = new List<ClaimedJob>((answer.Length - first) / 5);
         var unreadable = new List<UnreadableJob>();
-        for (var i = 2; i + 3 < answer.Length; i += 4)
+        for (var i = first; i + 4 < answer.Length; i += 5)
         {
             var id = (string)answer[i]!;
             try
             {
                 var job = Envelope.Decode(Queue, id, (byte[])answer[i + 1]!);
-                jobs.Add(new ClaimedJob(job, Index, token, (int)answer[i + 2], (int)answer[i + 3]));
+                jobs.Add(new ClaimedJob(
+                    job, Index, token, (int)answer[i + 2], (int)answer[i + 3], (int)answer[i + 4] == 1 || (job.Batch is not null && stopped.Contains(job.Batch))));
             }
             catch (FormatException e)
             {
@@ -230,7 +242,7 @@ public sealed class QueuePartition
         }
 
         var due = (long)answer[1];
-        return new ClaimResult(jobs, due < 0 ? null : TimeSpan.FromMilliseconds(due)) { Unreadable = unreadable };
+        return new ClaimResult(jobs, due < 0 ? null : TimeSpan.FromMilliseconds(due)) { Unreadable = unreadable, Paused = (int)answer[2] == 1 };
     }
 
     // The bar separates the parts of a lease; an empty token is what a job has that nobody holds.
