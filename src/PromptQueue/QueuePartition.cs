@@ -51,13 +51,13 @@ public sealed class QueuePartition
         var lease = (long)_options.Lease.TotalMilliseconds;
         if (repeated)
         {
-            var held = ReadClaim(token, await RunAsync(
+            var held = ClaimAnswer.Read(Queue, Index, token, await RunAsync(
                 QueueScripts.Held, _redis.Commands, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Cancel, _keys.Stopped], [token, lease]).ConfigureAwait(false));
             if (held.Jobs.Count + held.Unreadable.Count > 0)
                 return held;
         }
 
-        return ReadClaim(token, await RunAsync(
+        return ClaimAnswer.Read(Queue, Index, token, await RunAsync(
             QueueScripts.Claim, _redis.Commands,
             [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Delayed, _keys.Inflight, _keys.Leases, _keys.Workers, _keys.Cancel, _keys.Stopped],
             [Math.Clamp(most, 1, JobsPerCall), token, lease, worker, (int)lane + 1, BytesPerClaim]).ConfigureAwait(false));
@@ -177,6 +177,49 @@ public sealed class QueuePartition
         return [.. jobs.Select((_, n) => n + 1 < answer.Length && (int)answer[n + 1] == 1)];
     }
 
+    /// <summary>Asks jobs to stop.</summary>
+    /// <returns>For each job whether it was there and had not ended.</returns>
+    internal Task<IReadOnlyList<bool>> CancelAsync(IReadOnlyList<string> ids) => InStepsAsync<string, bool>(ids, async step =>
+    {
+        var answer = await RunAsync(
+            QueueScripts.Cancel, _redis.Commands, [_keys.Meta, _keys.Jobs, _keys.Delayed, _keys.Dead, _keys.Cancel],
+            [_keys.Wake, _redis.PublishVerb, .. step.Select(id => (RedisValue)id)]).ConfigureAwait(false);
+        return [.. answer.Skip(1).Select(a => (int)a == 1)];
+    });
+
+    /// <summary>Asks the rows of a batch to stop, and makes those of them due that are delayed, in bounded steps.</summary>
+    internal async Task StopAsync(string batch)
+    {
+        for (var passed = 0L; passed >= 0;)
+        {
+            var answer = await RunAsync(
+                QueueScripts.Stop, _redis.Commands, [_keys.Meta, _keys.Delayed, _keys.Batch(batch), _keys.Stopped],
+                [_keys.Wake, _redis.PublishVerb, (long)_options.BatchTtl.TotalSeconds, JobsPerCall, passed]).ConfigureAwait(false);
+            passed = (long)answer[1];
+        }
+    }
+
+    /// <summary>Pauses or resumes.</summary>
+    internal Task PauseAsync(bool paused) =>
+        RunAsync(QueueScripts.Pause, _redis.Commands, [_keys.Meta], [_keys.Wake, _redis.PublishVerb, paused ? 1 : 0]);
+
+    /// <summary>Drops dead letters of at least that age: <paramref name="ids"/>, or when there are none, up to <paramref name="most"/> of all.</summary>
+    internal async Task<long> PurgeAsync(long ageMilliseconds, int most, IReadOnlyList<string> ids)
+    {
+        var answer = await RunAsync(
+            QueueScripts.Purge, _redis.Commands, [_keys.Meta, _keys.Jobs, _keys.Leases, _keys.Dead, _keys.Cancel],
+            [ageMilliseconds, most, .. ids.Select(id => (RedisValue)id)]).ConfigureAwait(false);
+        return (long)answer[1];
+    }
+
+    /// <summary>How far a batch is here.</summary>
+    internal async Task<BatchProgress> ProgressAsync(string batch)
+    {
+        var counts = await _redis.Commands.HashGetAsync(_keys.Batch(batch), ["expected", "completed", "failed", "cancelled"]).ConfigureAwait(false);
+        return new BatchProgress(Count(0), Count(1), Count(2), Count(3));
+        long Count(int field) => counts[field].IsNull ? 0 : (long)counts[field];
+    }
+
     /// <summary>Reads on in the finished list of a batch.</summary>
     internal async Task<(long Next, BatchProgress Progress, IReadOnlyList<string> Ids)> FollowAsync(string batch, long from, int most)
     {
@@ -218,31 +261,6 @@ public sealed class QueuePartition
         foreach (var step in jobs.Chunk(JobsPerCall))
             answers.AddRange(await call(step).ConfigureAwait(false));
         return answers;
-    }
-
-    private ClaimResult ReadClaim(string token, RedisResult[] answer)
-    {
-        var first = 4 + (int)answer[3];
-        var stopped = answer[4..first].Select(batch => (string)batch!).ToHashSet();
-        var jobs = new List<ClaimedJob>((answer.Length - first) / 5);
-        var unreadable = new List<UnreadableJob>();
-        for (var i = first; i + 4 < answer.Length; i += 5)
-        {
-            var id = (string)answer[i]!;
-            try
-            {
-                var job = Envelope.Decode(Queue, id, (byte[])answer[i + 1]!);
-                jobs.Add(new ClaimedJob(
-                    job, Index, token, (int)answer[i + 2], (int)answer[i + 3], (int)answer[i + 4] == 1 || (job.Batch is not null && stopped.Contains(job.Batch))));
-            }
-            catch (FormatException e)
-            {
-                unreadable.Add(new UnreadableJob(id, Queue, Index, token, e.Message));
-            }
-        }
-
-        var due = (long)answer[1];
-        return new ClaimResult(jobs, due < 0 ? null : TimeSpan.FromMilliseconds(due)) { Unreadable = unreadable, Paused = (int)answer[2] == 1 };
     }
 
     // The bar separates the parts of a lease; an empty token is what a job has that nobody holds.
