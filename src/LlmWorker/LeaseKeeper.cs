@@ -37,9 +37,10 @@ internal sealed partial class LeaseKeeper(PromptQueueOptions queue, WorkerOption
         if (job.Lost)
             return false;
         var held = await RedisRetry.UntilAnsweredAsync(() => job.Partition.RenewAsync(options.Name, [job.Claim]), time, logger, cancellationToken).ConfigureAwait(false);
-        if (!held[0])
-            Lose(job);
-        return held[0];
+        if (held[0] != LeaseState.Lost)
+            return true;
+        Lose(job);
+        return false;
     }
 
     public async ValueTask DisposeAsync()
@@ -87,10 +88,10 @@ internal sealed partial class LeaseKeeper(PromptQueueOptions queue, WorkerOption
             foreach (var part in jobs.Chunk(JobsPerCall))
             {
                 var held = await partition.RenewAsync(options.Name, [.. part.Select(j => j.Claim)]).ConfigureAwait(false);
-                foreach (var (job, stillHeld) in part.Zip(held))
+                foreach (var (job, state) in part.Zip(held))
                 {
                     // A job that was settled while the call was on its way is no loss.
-                    if (!stillHeld && _held.TryGetValue(partition, out var now) && now.TryGetValue(job.Claim.Job.Id, out var current) && ReferenceEquals(current, job))
+                    if (state == LeaseState.Lost && _held.TryGetValue(partition, out var now) && now.TryGetValue(job.Claim.Job.Id, out var current) && ReferenceEquals(current, job))
                         Lose(job);
                 }
             }

@@ -23,6 +23,9 @@ public sealed record BatchInfo
 
     /// <summary>True when all its rows are enqueued.</summary>
     public bool Sealed { get; init; }
+
+    /// <summary>True when it was asked to stop. Read only: <see cref="Batches.CancelAsync"/> sets it, and saving leaves it as it is.</summary>
+    public bool Cancelled { get; init; }
 }
 
 /// <summary>Jobs that were submitted together: their progress, and their ids as they end.</summary>
@@ -31,26 +34,31 @@ public sealed class Batches
     private readonly RedisConnections _redis;
     private readonly PromptQueueOptions _options;
     private readonly PromptQueue _queue;
+    private readonly TimeProvider _time;
 
-    internal Batches(RedisConnections redis, PromptQueueOptions options, PromptQueue queue)
+    internal Batches(RedisConnections redis, PromptQueueOptions options, PromptQueue queue, TimeProvider time)
     {
+        _time = time;
         _redis = redis;
         _options = options;
         _queue = queue;
     }
 
     /// <summary>Writes down what a batch is. Safe to repeat.</summary>
-    public Task SaveAsync(BatchInfo batch)
+    public async Task SaveAsync(BatchInfo batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        return QueueScripts.SaveBatch.RunAsync(_redis.Commands, [QueueKeys.WholeBatch(_options.KeyPrefix, batch.Id)], [
+        await QueueScripts.SaveBatch.RunAsync(_redis.Commands, [QueueKeys.WholeBatch(_options.KeyPrefix, batch.Id)], [
             (long)_options.BatchTtl.TotalSeconds,
             "rows", batch.Rows,
             "queues", string.Join('\n', batch.Queues),
             "endpoint", batch.Endpoint,
             "created", batch.Created.ToUnixTimeMilliseconds(),
             "sealed", batch.Sealed ? 1 : 0,
-        ]);
+        ]).ConfigureAwait(false);
+        var all = QueueKeys.AllBatches(_options.KeyPrefix);
+        await _redis.Commands.SortedSetAddAsync(all, batch.Id, batch.Created.ToUnixTimeMilliseconds()).ConfigureAwait(false);
+        await _redis.Commands.SortedSetRemoveRangeByScoreAsync(all, double.NegativeInfinity, (_time.GetUtcNow() - _options.BatchTtl).ToUnixTimeMilliseconds()).ConfigureAwait(false);
     }
 
     /// <summary>What a batch is; null when there is none of that id, or no longer.</summary>
@@ -67,7 +75,42 @@ public sealed class Batches
             Endpoint = fields["endpoint"],
             Created = DateTimeOffset.FromUnixTimeMilliseconds(long.Parse(fields["created"], CultureInfo.InvariantCulture)),
             Sealed = fields["sealed"] == "1",
+            Cancelled = fields.ContainsKey("cancelled"),
         };
+    }
+
+    /// <summary>The ids of the batches, the newest first. One may be gone by the time that it is looked for.</summary>
+    public async Task<IReadOnlyList<string>> ListAsync() =>
+        [.. (await _redis.Commands.SortedSetRangeByRankAsync(QueueKeys.AllBatches(_options.KeyPrefix), order: Order.Descending).ConfigureAwait(false)).Select(id => (string)id!)];
+
+    /// <summary>How far a batch is, over its queues and their partitions; all 0 when there is none of that id.</summary>
+    public async Task<BatchProgress> ProgressAsync(string batch)
+    {
+        var parts = await Task.WhenAll((await PartitionsOfAsync(batch).ConfigureAwait(false)).Select(p => p.ProgressAsync(batch))).ConfigureAwait(false);
+        return new BatchProgress(parts.Sum(p => p.Expected), parts.Sum(p => p.Completed), parts.Sum(p => p.Failed), parts.Sum(p => p.Cancelled));
+    }
+
+    /// <summary>
+    /// Asks the rows of a batch to stop, those too that are enqueued after this. Workers end them as cancelled, many with a claim and without a call; running
+    /// calls stop with the next renewal of their lease. Running rows again takes the request back. Safe to repeat.
+    /// </summary>
+    public async Task CancelAsync(string batch)
+    {
+        if (await FindAsync(batch).ConfigureAwait(false) is null)
+            return;
+        await QueueScripts.SaveBatch.RunAsync(
+            _redis.Commands, [QueueKeys.WholeBatch(_options.KeyPrefix, batch)], [(long)_options.BatchTtl.TotalSeconds, "cancelled", 1]).ConfigureAwait(false);
+        foreach (var partition in await PartitionsOfAsync(batch).ConfigureAwait(false))
+            await partition.StopAsync(batch).ConfigureAwait(false);
+    }
+
+    /// <summary>The rows of a batch that have ended with an error or past their deadline, in the order of their numbers.</summary>
+    public async Task<IReadOnlyList<(string Id, int Row)>> FailedAsync(string batch)
+    {
+        var rows = new List<int>();
+        foreach (var partition in await PartitionsOfAsync(batch).ConfigureAwait(false))
+            rows.AddRange(await EndedRows.ReadAsync(_redis.Commands, partition.Keys.Ended(batch), EndState.Expired).ConfigureAwait(false));
+        return [.. rows.Distinct().Order().Select(row => ($"{batch}.{row}", row))];
     }
 
     /// <summary>Follows the ends of a batch's jobs, in every partition of <paramref name="queues"/>, from the first on.</summary>
@@ -78,6 +121,14 @@ public sealed class Batches
         foreach (var queue in queues)
             partitions.AddRange(await _queue.PartitionsAsync(queue).ConfigureAwait(false));
         return new BatchFollower(batch, partitions);
+    }
+
+    private async Task<IReadOnlyList<QueuePartition>> PartitionsOfAsync(string batch)
+    {
+        var partitions = new List<QueuePartition>();
+        foreach (var queue in (await FindAsync(batch).ConfigureAwait(false))?.Queues ?? [])
+            partitions.AddRange(await _queue.PartitionsAsync(queue).ConfigureAwait(false));
+        return partitions;
     }
 
     /// <summary>Runs failed jobs of a batch again; their error results are for the caller to remove first, so that waiting works.</summary>

@@ -6,7 +6,8 @@ namespace LlmPipeline;
 /// <param name="Token">The fence of this claim: settling and renewing need it.</param>
 /// <param name="Attempts">Attempts charged before this claim.</param>
 /// <param name="Lost">How often a lease on it was lost.</param>
-public sealed record ClaimedJob(Job Job, int Partition, string Token, int Attempts, int Lost);
+/// <param name="CancelAsked">Whether it, or its batch, was asked to stop: it is to be ended as cancelled, without a call.</param>
+public sealed record ClaimedJob(Job Job, int Partition, string Token, int Attempts, int Lost, bool CancelAsked);
 
 /// <summary>What a claim brought.</summary>
 /// <param name="Jobs">The jobs; none when nothing waits.</param>
@@ -15,6 +16,22 @@ public sealed record ClaimResult(IReadOnlyList<ClaimedJob> Jobs, TimeSpan? NextD
 {
     /// <summary>Jobs that were claimed with the others but cannot be read: store their errors, then bury them.</summary>
     public IReadOnlyList<UnreadableJob> Unreadable { get; init; } = [];
+
+    /// <summary>Whether the queue is paused, which is why there are none.</summary>
+    public bool Paused { get; init; }
+}
+
+/// <summary>What a renewal found.</summary>
+public enum LeaseState
+{
+    /// <summary>The lease is extended.</summary>
+    Held,
+
+    /// <summary>The claim is no longer this process's.</summary>
+    Lost,
+
+    /// <summary>The lease is extended, and the job or its batch was asked to stop.</summary>
+    CancelAsked,
 }
 
 /// <summary>What a settle call found.</summary>
@@ -41,6 +58,9 @@ public enum EnqueueOutcome
 
     /// <summary>It has ended already: its result stands, or has expired.</summary>
     Ended,
+
+    /// <summary>It was not taken: too many jobs wait (<see cref="PromptQueueOptions.MaxWaiting"/>). Try again later.</summary>
+    Full,
 }
 
 /// <summary>How a completed claim is counted.</summary>

@@ -6,10 +6,11 @@ namespace LlmPipeline;
 /// <summary>Checks jobs and puts them on their queues.</summary>
 internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions options, TimeProvider time)
 {
+    private const int PartitionsOnCluster = 16;
     private const int JobsPerCall = 500;
     private const int BytesPerCall = 4 * 1024 * 1024;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
-    private readonly ConcurrentDictionary<string, long> _created = new();
+    private readonly ConcurrentDictionary<string, (long Version, int Partitions)> _created = new();
 
     public async Task<IReadOnlyList<EnqueueOutcome>> EnqueueAsync(IReadOnlyList<Job> jobs, bool rerunEnded, CancellationToken cancellationToken)
     {
@@ -17,16 +18,18 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
         for (var i = 0; i < jobs.Count; i++)
             envelopes[i] = Checked(jobs[i]);
         var outcomes = new EnqueueOutcome[jobs.Count];
-        foreach (var group in Enumerable.Range(0, jobs.Count).GroupBy(i => (jobs[i].Queue, Partition: Names.PartitionOf(jobs[i].Id, options.Partitions), jobs[i].Batch)))
+        var partitions = new Dictionary<string, int>();
+        foreach (var queue in jobs.Select(job => job.Queue).Distinct())
+            partitions.Add(queue, await CreateAsync(queue, cancellationToken).ConfigureAwait(false));
+        foreach (var group in Enumerable.Range(0, jobs.Count).GroupBy(i => (jobs[i].Queue, Partition: Names.PartitionOf(jobs[i].Id, partitions[jobs[i].Queue]), jobs[i].Batch)))
         {
-            await CreateAsync(group.Key.Queue, cancellationToken).ConfigureAwait(false);
             foreach (var part in Slices(group, envelopes))
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                var answer = await RunAsync(group.Key.Queue, group.Key.Partition, group.Key.Batch, rerunEnded, [.. part.Select(i => (jobs[i], envelopes[i]))], cancellationToken)
+                var answer = await RunAsync(group.Key.Queue, partitions[group.Key.Queue], group.Key.Partition, group.Key.Batch, rerunEnded, [.. part.Select(i => (jobs[i], envelopes[i]))], cancellationToken)
                     .ConfigureAwait(false);
                 for (var n = 0; n < part.Count; n++)
-                    outcomes[part[n]] = (int)answer[n + 1] switch { 1 => EnqueueOutcome.Added, 0 => EnqueueOutcome.AlreadyThere, _ => EnqueueOutcome.Ended };
+                    outcomes[part[n]] = (int)answer[n + 1] switch { 1 => EnqueueOutcome.Added, 0 => EnqueueOutcome.AlreadyThere, 2 => EnqueueOutcome.Ended, _ => EnqueueOutcome.Full };
             }
         }
 
@@ -52,32 +55,41 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
     }
 
     // Before the first job, and again when Redis was away: workers find a queue by its name, and its partitions by the meta data of the first.
-    private async Task CreateAsync(string queue, CancellationToken cancellationToken)
+    private async Task<int> CreateAsync(string queue, CancellationToken cancellationToken)
     {
         var version = redis.Restored.Version;
-        if (_created.TryGetValue(queue, out var created) && created == version)
-            return;
-        await RunAsync(queue, 0, null, false, [], cancellationToken).ConfigureAwait(false);
+        if (_created.TryGetValue(queue, out var created) && created.Version == version)
+            return created.Partitions;
+        var partitions = options.Partitions ?? await RepeatedAsync(() => FindPartitionsAsync(redis, options, queue), cancellationToken).ConfigureAwait(false);
+        await RunAsync(queue, partitions, 0, null, false, [], cancellationToken).ConfigureAwait(false);
         await RepeatedAsync(() => redis.Commands.SetAddAsync(QueueKeys.Queues(options.KeyPrefix), queue), cancellationToken).ConfigureAwait(false);
         await RepeatedAsync(() => redis.Commands.PublishAsync(RedisChannel.Literal(QueueKeys.QueuesChannel(options.KeyPrefix)), "1"), cancellationToken).ConfigureAwait(false);
-        _created[queue] = version;
+        _created[queue] = (version, partitions);
+        return partitions;
+    }
+
+    /// <summary>As many partitions as the queue has, or as a new one gets.</summary>
+    public static async Task<int> FindPartitionsAsync(RedisConnections redis, PromptQueueOptions options, string queue)
+    {
+        var found = await redis.Commands.HashGetAsync(new QueueKeys(options.KeyPrefix, queue, 0).Meta, "partitions").ConfigureAwait(false);
+        return found.IsNull ? options.Partitions ?? (redis.IsCluster ? PartitionsOnCluster : 1) : (int)found;
     }
 
     private Task<RedisResult[]> RunAsync(
-        string queue, int partition, string? batch, bool rerunEnded, IReadOnlyList<(Job Job, byte[] Envelope)> jobs, CancellationToken cancellationToken)
+        string queue, int partitions, int partition, string? batch, bool rerunEnded, IReadOnlyList<(Job Job, byte[] Envelope)> jobs, CancellationToken cancellationToken)
     {
         var keys = new QueueKeys(options.KeyPrefix, queue, partition);
         RedisKey[] batchKeys = batch is null ? [] : [keys.Batch(batch), keys.Ended(batch)];
         RedisValue[] arguments =
         [
-            options.Partitions, PromptQueue.SchemaVersion, keys.Wake, QueueScripts.PublishVerb, (long)options.BatchTtl.TotalSeconds, rerunEnded ? "1" : "0",
-            batch is null ? 0 : jobs.Max(j => j.Job.Row),
+            partitions, PromptQueue.SchemaVersion, keys.Wake, redis.PublishVerb, (long)options.BatchTtl.TotalSeconds, rerunEnded ? "1" : "0",
+            batch is null ? 0 : jobs.Max(j => j.Job.Row), options.MaxWaiting is { } most ? (most + partitions - 1) / partitions : -1,
             .. jobs.SelectMany(j => new RedisValue[] { j.Job.Id, (long)Math.Ceiling(j.Job.Delay.TotalMilliseconds), batch is null ? 0 : j.Job.Row, j.Envelope }),
         ];
         return RepeatedAsync(
             () => QueueScripts.RunAsync(
-                QueueScripts.Enqueue, redis.Commands, queue, options.Partitions,
-                [keys.Meta, keys.Jobs, .. keys.Waiting, keys.Delayed, keys.Dead, .. batchKeys], arguments), cancellationToken);
+                QueueScripts.Enqueue, redis.Commands, queue, partitions,
+                [keys.Meta, keys.Jobs, .. keys.Waiting, keys.Delayed, keys.Dead, keys.Stopped, .. batchKeys], arguments), cancellationToken);
     }
 
     private Task<T> RepeatedAsync<T>(Func<Task<T>> call, CancellationToken cancellationToken) =>

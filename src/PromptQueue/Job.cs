@@ -1,3 +1,6 @@
+using System.Security.Cryptography;
+using System.Text;
+
 namespace LlmPipeline;
 
 /// <summary>One prompt to be completed, as it is enqueued and as a worker gets it back.</summary>
@@ -44,4 +47,12 @@ public sealed record Job
 
     /// <summary>The W3C <c>traceparent</c> of whoever enqueued it; null for none.</summary>
     public string? TraceParent { get; init; }
+
+    /// <summary>The id of a job that is submitted under an idempotency key: the same key, the same job, and a job that is there is not enqueued twice.</summary>
+    /// <param name="idempotencyKey">The submitter's key, any text.</param>
+    public static string IdFor(string idempotencyKey)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(idempotencyKey);
+        return "k-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(idempotencyKey)));
+    }
 }

@@ -23,7 +23,7 @@ public sealed class PromptQueue
         _redis = redis;
         _options = options;
         _enqueuer = new Enqueuer(redis, options, time);
-        Batches = new Batches(redis, options, this);
+        Batches = new Batches(redis, options, this, time);
     }
 
     /// <summary>Jobs that were submitted together.</summary>
@@ -57,16 +57,14 @@ public sealed class PromptQueue
     /// <summary>The partitions of a queue: as many as it was created with, or as <see cref="PromptQueueOptions.Partitions"/> says when it does not exist yet.</summary>
     public async Task<IReadOnlyList<QueuePartition>> PartitionsAsync(string queue)
     {
-        var meta = new QueueKeys(_options.KeyPrefix, queue, 0).Meta;
-        var found = await _redis.Commands.HashGetAsync(meta, "partitions").ConfigureAwait(false);
-        var count = found.IsNull ? _options.Partitions : (int)found;
+        var count = await Enqueuer.FindPartitionsAsync(_redis, _options, queue).ConfigureAwait(false);
         return [.. Enumerable.Range(0, count).Select(p => new QueuePartition(_redis, _options, queue, p, count))];
     }
 
     /// <summary>Where the jobs of a queue are.</summary>
     public async Task<QueueStats> StatsAsync(string queue)
     {
-        var sums = new long[6];
+        var sums = new long[7];
         foreach (var partition in await PartitionsAsync(queue).ConfigureAwait(false))
         {
             var counts = await partition.CountAsync().ConfigureAwait(false);
@@ -74,8 +72,60 @@ public sealed class PromptQueue
                 sums[i] += counts[i];
         }
 
-        return new QueueStats(sums[0] + sums[1] + sums[2], sums[3], sums[4], sums[5]);
+        return new QueueStats(sums[0] + sums[1] + sums[2], sums[3], sums[4], sums[5]) { Paused = sums[6] > 0 };
     }
+
+    /// <summary>Stops the claims on a queue; what runs goes on, and enqueueing too. Safe to repeat.</summary>
+    /// <returns>False: there is no such queue.</returns>
+    public Task<bool> PauseAsync(string queue) => PauseAsync(queue, paused: true);
+
+    /// <summary>Lets a paused queue be claimed from again, and wakes its workers. Safe to repeat.</summary>
+    /// <returns>False: there is no such queue.</returns>
+    public Task<bool> ResumeAsync(string queue) => PauseAsync(queue, paused: false);
+
+    /// <summary>
+    /// Asks jobs to stop. A worker ends them as cancelled: those that wait with its next claims, those that run with its next renewal. A completion that
+    /// was paid by then is kept. Safe to repeat.
+    /// </summary>
+    /// <param name="queue">The queue of the jobs.</param>
+    /// <param name="ids">The jobs.</param>
+    /// <returns>For each whether it was there; false: it has ended, or never was.</returns>
+    public async Task<IReadOnlyList<bool>> CancelAsync(string queue, IReadOnlyList<string> ids)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        var partitions = await PartitionsAsync(queue).ConfigureAwait(false);
+        var answers = new bool[ids.Count];
+        foreach (var group in Enumerable.Range(0, ids.Count).GroupBy(n => Names.PartitionOf(ids[n], partitions.Count)))
+        {
+            var asked = await partitions[group.Key].CancelAsync([.. group.Select(n => ids[n])]).ConfigureAwait(false);
+            foreach (var (n, answer) in group.Zip(asked))
+                answers[n] = answer;
+        }
+
+        return answers;
+    }
+
+    /// <summary>A page of the dead letters, those buried first first. For a whole pass, page on until a page is empty.</summary>
+    public async Task<IReadOnlyList<DeadJob>> DeadAsync(string queue, int skip, int take) =>
+        await new DeadLetters(_redis, await PartitionsAsync(queue).ConfigureAwait(false)).ListAsync(Math.Max(0, skip), take).ConfigureAwait(false);
+
+    /// <summary>
+    /// Runs dead jobs again, with fresh attempts; the counts of their batches go back. Their error results are for the caller to remove first, so that
+    /// waiting works: whoever runs all again goes through the pages of <see cref="DeadAsync"/>.
+    /// </summary>
+    /// <param name="queue">The queue of the jobs.</param>
+    /// <param name="ids">The jobs; null for all that are dead now.</param>
+    /// <returns>How many wait again.</returns>
+    public async Task<long> RedriveDeadAsync(string queue, IReadOnlyList<string>? ids) =>
+        await new DeadLetters(_redis, await PartitionsAsync(queue).ConfigureAwait(false)).RedriveAsync(ids).ConfigureAwait(false);
+
+    /// <summary>Drops dead letters for good, in bounded steps; they stay counted as failed, and their results stay until their time is over.</summary>
+    /// <param name="queue">The queue of the jobs.</param>
+    /// <param name="ids">The jobs; null for all.</param>
+    /// <param name="olderThan">Only those that have been dead for so long; null for any.</param>
+    /// <returns>How many were dropped.</returns>
+    public async Task<long> PurgeDeadAsync(string queue, IReadOnlyList<string>? ids, TimeSpan? olderThan) =>
+        await new DeadLetters(_redis, await PartitionsAsync(queue).ConfigureAwait(false)).PurgeAsync(ids, olderThan).ConfigureAwait(false);
 
     /// <summary>Keeps a prompt function's files, so that every worker renders the same ones.</summary>
     /// <param name="sha">The hash of the files.</param>
@@ -87,6 +137,16 @@ public sealed class PromptQueue
         return _redis.Commands.HashSetAsync(
             QueueKeys.Prompt(_options.KeyPrefix, sha),
             [new HashEntry("", name), .. files.Select(f => new HashEntry(f.Key, f.Value))]);
+    }
+
+    private async Task<bool> PauseAsync(string queue, bool paused)
+    {
+        // A partition without jobs has no meta data yet; the first one always has.
+        if (!await _redis.Commands.HashExistsAsync(new QueueKeys(_options.KeyPrefix, queue, 0).Meta, "partitions").ConfigureAwait(false))
+            return false;
+        foreach (var partition in await PartitionsAsync(queue).ConfigureAwait(false))
+            await partition.PauseAsync(paused).ConfigureAwait(false);
+        return true;
     }
 
     /// <summary>The files of a prompt function that was submitted; null when there is none of that hash.</summary>

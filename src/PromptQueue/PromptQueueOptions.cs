@@ -10,11 +10,11 @@ public sealed class PromptQueueOptions
     public string KeyPrefix { get; set; } = "";
 
     /// <summary>
-    /// Partitions of a queue that this process creates, 1 to 1,024; default 1. Fixed when a queue is created: enqueueing into a queue that
-    /// has another number is a <see cref="QueueMismatchException"/>.
+    /// Partitions of a queue, 1 to 1,024. Default, null: as many as the queue has, and 1 for a new one, or 16 on a Redis Cluster. Fixed when a queue
+    /// is created: enqueueing into a queue that has another number than this is a <see cref="QueueMismatchException"/>.
     /// </summary>
     [Range(1, 1024)]
-    public int Partitions { get; set; } = 1;
+    public int? Partitions { get; set; }
 
     /// <summary>How long a claim is valid without a renewal; default 30 s. A worker renews each third of it.</summary>
     [Range(typeof(TimeSpan), "00:00:00.5", "1.00:00:00")]
@@ -27,6 +27,21 @@ public sealed class PromptQueueOptions
     /// <summary>The largest envelope that is accepted, in bytes; default 1 MiB.</summary>
     [Range(1024, 64 * 1024 * 1024)]
     public int MaxJobBytes { get; set; } = 1024 * 1024;
+
+    /// <summary>
+    /// Jobs that may wait in a queue before enqueueing answers <see cref="EnqueueOutcome.Full"/>; null, the default, for no limit. Judged by partition, each
+    /// having its equal share, before a call's jobs are added: it may be passed by one call of 500 jobs a partition.
+    /// </summary>
+    [Range(1, long.MaxValue)]
+    public long? MaxWaiting { get; set; }
+
+    /// <summary>Dead letters that a queue keeps; the oldest go beyond that, each partition having its equal share. Default 100,000.</summary>
+    [Range(1, int.MaxValue)]
+    public int MaxDead { get; set; } = 100_000;
+
+    /// <summary>How long a dead letter is kept at most; default 30 days.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "3650.00:00:00")]
+    public TimeSpan MaxDeadAge { get; set; } = TimeSpan.FromDays(30);
 
     /// <summary>How long a batch's counts are kept after its last change; default 30 days, as for results.</summary>
     [Range(typeof(TimeSpan), "00:01:00", "3650.00:00:00")]

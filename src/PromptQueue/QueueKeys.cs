@@ -18,10 +18,12 @@ internal sealed class QueueKeys
         Leases = _tag + ":leases";
         Workers = _tag + ":workers";
         Dead = _tag + ":dead";
+        Cancel = _tag + ":cancel";
+        Stopped = _tag + ":stopped";
         Wake = _tag + ":wake";
     }
 
-    /// <summary>HASH: partitions, version. Set once, checked by every script.</summary>
+    /// <summary>HASH: partitions, version: set once, checked by every script; paused while it is.</summary>
     public RedisKey Meta { get; }
 
     /// <summary>HASH: id → envelope, until the job has ended (a dead one keeps it).</summary>
@@ -45,10 +47,16 @@ internal sealed class QueueKeys
     /// <summary>ZSET: id → time buried, ms.</summary>
     public RedisKey Dead { get; }
 
+    /// <summary>SET: ids that were asked to stop and have not ended.</summary>
+    public RedisKey Cancel { get; }
+
+    /// <summary>ZSET: batch that was asked to stop and has rows left → when it was asked, ms.</summary>
+    public RedisKey Stopped { get; }
+
     /// <summary>Channel: says "look", never carries a job.</summary>
     public string Wake { get; }
 
-    /// <summary>HASH: expected, completed, failed, cancelled of this partition, and how much of the finished list was taken.</summary>
+    /// <summary>HASH: expected, completed, failed, cancelled of this partition, how much of the finished list was taken, and the stop flag.</summary>
     public RedisKey Batch(string batch) => $"{_tag}:batch:{batch}";
 
     /// <summary>Bitmap of 2 bits a row: 0 has not ended, 1 completed, 2 failed or expired, 3 cancelled.</summary>
@@ -65,6 +73,9 @@ internal sealed class QueueKeys
 
     /// <summary>HASH: a batch as a whole.</summary>
     public static RedisKey WholeBatch(string prefix, string batch) => $"{prefix}pq:batch:{batch}";
+
+    /// <summary>ZSET: batch → when it was created, ms.</summary>
+    public static RedisKey AllBatches(string prefix) => prefix + "pq:batches";
 
     /// <summary>HASH: a prompt function's files: name → content.</summary>
     public static RedisKey Prompt(string prefix, string sha) => $"{prefix}pq:prompt:{sha}";

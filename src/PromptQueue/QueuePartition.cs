@@ -51,31 +51,37 @@ public sealed class QueuePartition
         var lease = (long)_options.Lease.TotalMilliseconds;
         if (repeated)
         {
-            var held = ReadClaim(token, await RunAsync(
-                QueueScripts.Held, _redis.Commands, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases], [token, lease]).ConfigureAwait(false));
+            var held = ClaimAnswer.Read(Queue, Index, token, await RunAsync(
+                QueueScripts.Held, _redis.Commands, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Cancel, _keys.Stopped], [token, lease]).ConfigureAwait(false));
             if (held.Jobs.Count + held.Unreadable.Count > 0)
                 return held;
         }
 
-        return ReadClaim(token, await RunAsync(
+        return ClaimAnswer.Read(Queue, Index, token, await RunAsync(
             QueueScripts.Claim, _redis.Commands,
-            [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Delayed, _keys.Inflight, _keys.Leases, _keys.Workers],
+            [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Delayed, _keys.Inflight, _keys.Leases, _keys.Workers, _keys.Cancel, _keys.Stopped],
             [Math.Clamp(most, 1, JobsPerCall), token, lease, worker, (int)lane + 1, BytesPerClaim]).ConfigureAwait(false));
     }
 
     /// <summary>Extends leases, and says that <paramref name="worker"/> lives; the latter also without jobs.</summary>
     /// <param name="worker">This process.</param>
     /// <param name="jobs">The claims to extend.</param>
-    /// <returns>For each job whether it is still held.</returns>
-    public Task<IReadOnlyList<bool>> RenewAsync(string worker, IReadOnlyList<ClaimedJob> jobs)
+    /// <returns>For each job whether it is still held, and whether it was asked to stop.</returns>
+    public Task<IReadOnlyList<LeaseState>> RenewAsync(string worker, IReadOnlyList<ClaimedJob> jobs)
     {
         ArgumentNullException.ThrowIfNull(jobs);
-        return InStepsAsync<ClaimedJob, bool>(jobs, async step =>
+        return InStepsAsync<ClaimedJob, LeaseState>(jobs, async step =>
         {
             var answer = await RunAsync(
-                QueueScripts.Renew, _redis.Leases, [_keys.Meta, _keys.Inflight, _keys.Leases, _keys.Workers],
+                QueueScripts.Renew, _redis.Leases, [_keys.Meta, _keys.Inflight, _keys.Leases, _keys.Workers, _keys.Cancel, _keys.Stopped],
                 [(long)_options.Lease.TotalMilliseconds, worker, .. step.SelectMany(j => new RedisValue[] { j.Job.Id, j.Token })]).ConfigureAwait(false);
-            return [.. answer.Skip(1).Select(a => (int)a == 1)];
+            var stopped = answer.Skip(1 + step.Count).Select(a => (string)a!).ToHashSet();
+            return [.. step.Select((job, n) => (int)answer[n + 1] switch
+            {
+                0 => LeaseState.Lost,
+                1 when job.Job.Batch is null || !stopped.Contains(job.Job.Batch) => LeaseState.Held,
+                _ => LeaseState.CancelAsked,
+            })];
         });
     }
 
@@ -87,7 +93,7 @@ public sealed class QueuePartition
         {
             var batches = new BatchKeys(_keys, step.Select(e => e.Job.Job.Batch));
             return SettleAsync(
-                QueueScripts.Complete, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Dead, .. batches.Keys],
+                QueueScripts.Complete, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Dead, _keys.Cancel, _keys.Stopped, .. batches.Keys],
                 [(long)_options.BatchTtl.TotalSeconds, .. step.SelectMany(e => new RedisValue[] { e.Job.Job.Id, e.Job.Token, (int)e.State, batches.IndexOf(e.Job.Job.Batch), e.Job.Job.Row })]);
         });
     }
@@ -121,9 +127,9 @@ public sealed class QueuePartition
         ArgumentNullException.ThrowIfNull(jobs);
         return InStepsAsync(jobs, step => SettleAsync(
             QueueScripts.Retry,
-            [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Delayed, _keys.Inflight, _keys.Leases, _keys.Dead],
-            [_keys.Wake, QueueScripts.PublishVerb, .. step.SelectMany(j => new RedisValue[]
-                { j.Job.Job.Id, j.Job.Token, j.Attempts, (long)Math.Ceiling(j.Delay.TotalMilliseconds), (int)j.Job.Job.Lane + 1 })]));
+            [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Delayed, _keys.Inflight, _keys.Leases, _keys.Dead, _keys.Cancel, _keys.Stopped],
+            [_keys.Wake, _redis.PublishVerb, .. step.SelectMany(j => new RedisValue[]
+                { j.Job.Job.Id, j.Job.Token, j.Attempts, (long)Math.Ceiling(j.Delay.TotalMilliseconds), (int)j.Job.Job.Lane + 1, j.Job.Job.Batch ?? "" })]));
     }
 
     /// <summary>Gives claimed jobs back as they were, no attempt charged.</summary>
@@ -132,7 +138,7 @@ public sealed class QueuePartition
         ArgumentNullException.ThrowIfNull(jobs);
         return InStepsAsync(jobs, step => SettleAsync(
             QueueScripts.Release, [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Inflight, _keys.Leases, _keys.Dead],
-            [_keys.Wake, QueueScripts.PublishVerb, .. step.SelectMany(j => new RedisValue[] { j.Job.Id, j.Token, (int)j.Job.Lane + 1 })]));
+            [_keys.Wake, _redis.PublishVerb, .. step.SelectMany(j => new RedisValue[] { j.Job.Id, j.Token, (int)j.Job.Lane + 1 })]));
     }
 
     /// <summary>Returns expired leases, and those of processes that are gone, to the lists, in bounded steps.</summary>
@@ -147,7 +153,7 @@ public sealed class QueuePartition
             cancellationToken.ThrowIfCancellationRequested();
             var answer = await RunAsync(
                 QueueScripts.Reclaim, _redis.Commands, [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Inflight, _keys.Leases, _keys.Workers],
-                [_keys.Wake, QueueScripts.PublishVerb, Step, (long)_options.WorkerTimeout.TotalMilliseconds, rank]).ConfigureAwait(false);
+                [_keys.Wake, _redis.PublishVerb, Step, (long)_options.WorkerTimeout.TotalMilliseconds, rank]).ConfigureAwait(false);
             var step = (int)answer[1];
             returned += step;
             rank = (long)answer[2];
@@ -166,9 +172,52 @@ public sealed class QueuePartition
     {
         RedisKey[] batchKeys = batch is null ? [] : [_keys.Batch(batch), _keys.Ended(batch)];
         var answer = await RunAsync(
-            QueueScripts.Redrive, _redis.Commands, [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Leases, _keys.Dead, .. batchKeys],
-            [_keys.Wake, QueueScripts.PublishVerb, .. jobs.SelectMany(j => new RedisValue[] { j.Id, batch is null ? 0 : j.Row })]).ConfigureAwait(false);
+            QueueScripts.Redrive, _redis.Commands, [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Leases, _keys.Dead, _keys.Stopped, .. batchKeys],
+            [_keys.Wake, _redis.PublishVerb, .. jobs.SelectMany(j => new RedisValue[] { j.Id, batch is null ? 0 : j.Row })]).ConfigureAwait(false);
         return [.. jobs.Select((_, n) => n + 1 < answer.Length && (int)answer[n + 1] == 1)];
+    }
+
+    /// <summary>Asks jobs to stop.</summary>
+    /// <returns>For each job whether it was there and had not ended.</returns>
+    internal Task<IReadOnlyList<bool>> CancelAsync(IReadOnlyList<string> ids) => InStepsAsync<string, bool>(ids, async step =>
+    {
+        var answer = await RunAsync(
+            QueueScripts.Cancel, _redis.Commands, [_keys.Meta, _keys.Jobs, _keys.Delayed, _keys.Dead, _keys.Cancel],
+            [_keys.Wake, _redis.PublishVerb, .. step.Select(id => (RedisValue)id)]).ConfigureAwait(false);
+        return [.. answer.Skip(1).Select(a => (int)a == 1)];
+    });
+
+    /// <summary>Asks the rows of a batch to stop, and makes those of them due that are delayed, in bounded steps.</summary>
+    internal async Task StopAsync(string batch)
+    {
+        for (var passed = 0L; passed >= 0;)
+        {
+            var answer = await RunAsync(
+                QueueScripts.Stop, _redis.Commands, [_keys.Meta, _keys.Delayed, _keys.Batch(batch), _keys.Stopped],
+                [_keys.Wake, _redis.PublishVerb, (long)_options.BatchTtl.TotalSeconds, JobsPerCall, passed]).ConfigureAwait(false);
+            passed = (long)answer[1];
+        }
+    }
+
+    /// <summary>Pauses or resumes.</summary>
+    internal Task PauseAsync(bool paused) =>
+        RunAsync(QueueScripts.Pause, _redis.Commands, [_keys.Meta], [_keys.Wake, _redis.PublishVerb, paused ? 1 : 0]);
+
+    /// <summary>Drops dead letters of at least that age: <paramref name="ids"/>, or when there are none, up to <paramref name="most"/> of all.</summary>
+    internal async Task<long> PurgeAsync(long ageMilliseconds, int most, IReadOnlyList<string> ids)
+    {
+        var answer = await RunAsync(
+            QueueScripts.Purge, _redis.Commands, [_keys.Meta, _keys.Jobs, _keys.Leases, _keys.Dead, _keys.Cancel],
+            [ageMilliseconds, most, .. ids.Select(id => (RedisValue)id)]).ConfigureAwait(false);
+        return (long)answer[1];
+    }
+
+    /// <summary>How far a batch is here.</summary>
+    internal async Task<BatchProgress> ProgressAsync(string batch)
+    {
+        var counts = await _redis.Commands.HashGetAsync(_keys.Batch(batch), ["expected", "completed", "failed", "cancelled"]).ConfigureAwait(false);
+        return new BatchProgress(Count(0), Count(1), Count(2), Count(3));
+        long Count(int field) => counts[field].IsNull ? 0 : (long)counts[field];
     }
 
     /// <summary>Reads on in the finished list of a batch.</summary>
@@ -183,7 +232,7 @@ public sealed class QueuePartition
         QueueScripts.Forget.RunAsync(
             _redis.Commands, [_keys.Jobs, _keys.Leases, _keys.Dead, _keys.Batch(batch), _keys.Finished(batch)], [upTo, .. dead.Select(id => (RedisValue)id)]);
 
-    /// <summary>Waiting high, normal, low, delayed, in flight, dead.</summary>
+    /// <summary>Waiting high, normal, low, delayed, in flight, dead; 1 when paused.</summary>
     internal async Task<long[]> CountAsync()
     {
         var answer = await RunAsync(
@@ -196,8 +245,11 @@ public sealed class QueuePartition
         {
             var batches = new BatchKeys(_keys, step.Select(j => j.Batch));
             return SettleAsync(
-                QueueScripts.Bury, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Dead, .. batches.Keys],
-                [(long)_options.BatchTtl.TotalSeconds, .. step.SelectMany(j => new RedisValue[] { j.Id, j.Token, batches.IndexOf(j.Batch), j.Row })]);
+                QueueScripts.Bury, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Dead, _keys.Cancel, .. batches.Keys],
+                [
+                    (long)_options.BatchTtl.TotalSeconds, Math.Max(1, _options.MaxDead / _partitions), (long)_options.MaxDeadAge.TotalMilliseconds,
+                    .. step.SelectMany(j => new RedisValue[] { j.Id, j.Token, batches.IndexOf(j.Batch), j.Row }),
+                ]);
         });
 
     // A script runs alone on its server, so one call takes a bounded number of jobs. An empty call is made too: a renewal says that the worker lives.
@@ -209,28 +261,6 @@ public sealed class QueuePartition
         foreach (var step in jobs.Chunk(JobsPerCall))
             answers.AddRange(await call(step).ConfigureAwait(false));
         return answers;
-    }
-
-    private ClaimResult ReadClaim(string token, RedisResult[] answer)
-    {
-        var jobs = new List<ClaimedJob>((answer.Length - 2) / 4);
-        var unreadable = new List<UnreadableJob>();
-        for (var i = 2; i + 3 < answer.Length; i += 4)
-        {
-            var id = (string)answer[i]!;
-            try
-            {
-                var job = Envelope.Decode(Queue, id, (byte[])answer[i + 1]!);
-                jobs.Add(new ClaimedJob(job, Index, token, (int)answer[i + 2], (int)answer[i + 3]));
-            }
-            catch (FormatException e)
-            {
-                unreadable.Add(new UnreadableJob(id, Queue, Index, token, e.Message));
-            }
-        }
-
-        var due = (long)answer[1];
-        return new ClaimResult(jobs, due < 0 ? null : TimeSpan.FromMilliseconds(due)) { Unreadable = unreadable };
     }
 
     // The bar separates the parts of a lease; an empty token is what a job has that nobody holds.

@@ -6,9 +6,6 @@ namespace LlmPipeline;
 /// <summary>The verbs of the queue, and what every one of their calls shares.</summary>
 internal static class QueueScripts
 {
-    /// <summary>How wake-ups are published. (A Redis 7 cluster takes SPUBLISH.)</summary>
-    public const string PublishVerb = "PUBLISH";
-
     public static readonly RedisScript Enqueue = Load("enqueue");
     public static readonly RedisScript Claim = Load("claim");
     public static readonly RedisScript Held = Load("held");
@@ -22,6 +19,10 @@ internal static class QueueScripts
     public static readonly RedisScript Follow = Load("follow");
     public static readonly RedisScript Forget = Load("forget");
     public static readonly RedisScript SaveBatch = Load("save-batch");
+    public static readonly RedisScript Cancel = Load("cancel");
+    public static readonly RedisScript Stop = Load("stop");
+    public static readonly RedisScript Pause = Load("pause");
+    public static readonly RedisScript Purge = Load("purge");
     public static readonly RedisScript Stats = Load("stats");
 
     /// <summary>Runs a script that begins its answer with <c>OK</c> or <c>MISMATCH</c>.</summary>

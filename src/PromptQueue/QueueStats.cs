@@ -5,7 +5,11 @@ namespace LlmPipeline;
 /// <param name="Delayed">Waiting for their time.</param>
 /// <param name="Inflight">Under a lease.</param>
 /// <param name="Dead">Among the dead letters.</param>
-public sealed record QueueStats(long Waiting, long Delayed, long Inflight, long Dead);
+public sealed record QueueStats(long Waiting, long Delayed, long Inflight, long Dead)
+{
+    /// <summary>Whether claims get nothing until the queue is resumed.</summary>
+    public bool Paused { get; init; }
+}
 
 /// <summary>How far a batch is, over its partitions.</summary>
 /// <param name="Expected">Jobs that were enqueued, each once.</param>

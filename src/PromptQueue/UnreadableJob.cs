@@ -14,11 +14,14 @@ namespace LlmPipeline;
 public sealed record UnreadableJob(string Id, string Queue, int Partition, string Token, string Reason)
 {
     /// <summary>The batch and the row that the id itself tells (<c>batch.row</c>); the envelope cannot be asked.</summary>
-    internal (string Batch, int Row)? FromId()
+    internal (string Batch, int Row)? FromId() => FromId(Id);
+
+    /// <inheritdoc cref="FromId()"/>
+    internal static (string Batch, int Row)? FromId(string id)
     {
-        var dot = Id.LastIndexOf('.');
-        return dot > 0 && int.TryParse(Id.AsSpan(dot + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var row) && row is > 0 and <= Names.MaxRow
-            ? (Id[..dot], row)
+        var dot = id.LastIndexOf('.');
+        return dot > 0 && int.TryParse(id.AsSpan(dot + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var row) && row is > 0 and <= Names.MaxRow
+            ? (id[..dot], row)
             : null;
     }
 }

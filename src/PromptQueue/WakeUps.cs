@@ -20,17 +20,18 @@ public sealed class WakeUps : IAsyncDisposable
     public static Task<WakeUps> ListenAsync(RedisConnections redis, IEnumerable<QueuePartition> partitions)
     {
         ArgumentNullException.ThrowIfNull(partitions);
-        return ListenAsync(redis, partitions.Select(partition => partition.Wake));
+        ArgumentNullException.ThrowIfNull(redis);
+        return ListenAsync(redis, partitions.Select(partition => redis.Channel(partition.Wake)));
     }
 
     /// <summary>Listens for queues that are created.</summary>
     public static Task<WakeUps> ListenForQueuesAsync(RedisConnections redis, PromptQueueOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        return ListenAsync(redis, [QueueKeys.QueuesChannel(options.KeyPrefix)]);
+        return ListenAsync(redis, [RedisChannel.Literal(QueueKeys.QueuesChannel(options.KeyPrefix))]);
     }
 
-    private static async Task<WakeUps> ListenAsync(RedisConnections redis, IEnumerable<string> channels)
+    private static async Task<WakeUps> ListenAsync(RedisConnections redis, IEnumerable<RedisChannel> channels)
     {
         ArgumentNullException.ThrowIfNull(redis);
         var wakeUps = new WakeUps();
@@ -39,7 +40,7 @@ public sealed class WakeUps : IAsyncDisposable
         {
             foreach (var channel in channels)
             {
-                var subscription = await redis.Subscriber.SubscribeAsync(RedisChannel.Literal(channel)).ConfigureAwait(false);
+                var subscription = await redis.Subscriber.SubscribeAsync(channel).ConfigureAwait(false);
                 subscription.OnMessage(_ => wakeUps.Signal.Set());
                 wakeUps._subscriptions.Add(subscription);
             }

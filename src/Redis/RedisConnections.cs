@@ -14,6 +14,7 @@ public sealed partial class RedisConnections : IAsyncDisposable
     private readonly ConnectionMultiplexer _leases;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
+    private readonly bool _sharded;
     private long _restoredAt;
 
     private RedisConnections(ConnectionMultiplexer commands, ConnectionMultiplexer leases, string name, TimeProvider time, ILogger logger)
@@ -24,6 +25,9 @@ public sealed partial class RedisConnections : IAsyncDisposable
         _logger = logger;
         Name = name;
         _restoredAt = time.GetTimestamp();
+        var masters = Masters().ToList();
+        IsCluster = masters.Exists(server => server.ServerType == ServerType.Cluster);
+        _sharded = IsCluster && masters.TrueForAll(server => server.Version.Major >= 7);
         _commands.ConnectionRestored += OnRestored;
         _leases.ConnectionRestored += OnRestored;
         _commands.ConnectionFailed += OnFailed;
@@ -40,6 +44,12 @@ public sealed partial class RedisConnections : IAsyncDisposable
 
     /// <summary>For wake-ups. Messages may be lost: they say "look", never more.</summary>
     public ISubscriber Subscriber => _commands.GetSubscriber();
+
+    /// <summary>Whether the keys are spread over the slots of a Redis Cluster.</summary>
+    public bool IsCluster { get; }
+
+    /// <summary>How scripts publish on a <see cref="Channel"/>: <c>SPUBLISH</c> on a Redis 7 cluster, where a message stays within its slot's shard; else <c>PUBLISH</c>.</summary>
+    public string PublishVerb => _sharded ? "SPUBLISH" : "PUBLISH";
 
     /// <summary>Set each time that a connection has been lost and is back.</summary>
     public VersionedSignal Restored { get; } = new();
@@ -94,6 +104,13 @@ public sealed partial class RedisConnections : IAsyncDisposable
             throw new RedisUnreachableException(name, Reason(e), e);
         }
     }
+
+    /// <summary>The channel on which <see cref="PublishVerb"/> publishes.</summary>
+    /// <param name="name">Its name; on a cluster the hash tag in it says which shard has it.</param>
+    public RedisChannel Channel(string name) => _sharded ? RedisChannel.Sharded(name) : RedisChannel.Literal(name);
+
+    /// <summary>The servers that take writes, as far as they are connected now.</summary>
+    internal IEnumerable<IServer> Masters() => _commands.GetServers().Where(server => server.IsConnected && !server.IsReplica);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

@@ -6,7 +6,6 @@ namespace LlmPipeline;
 /// <summary>The stored ends of jobs, by job id, and waiting for them.</summary>
 public sealed class ResultStore
 {
-    private const string PublishVerb = "PUBLISH";
     private static readonly RedisScript Put = RedisScript.Load(Assembly.GetExecutingAssembly(), "put");
     private static readonly RedisScript ForgetError = RedisScript.Load(Assembly.GetExecutingAssembly(), "forget-error");
     private readonly RedisConnections _redis;
@@ -30,7 +29,7 @@ public sealed class ResultStore
         ArgumentNullException.ThrowIfNull(result);
         var key = Key(result.JobId);
         var stands = await Put.RunAsync(_redis.Commands, [key], [
-            ResultFormat.Text(result.Status), result.Response, ResultFormat.Encode(result.Meta), (long)_options.Ttl.TotalSeconds, (string)key!, PublishVerb,
+            ResultFormat.Text(result.Status), result.Response, ResultFormat.Encode(result.Meta), (long)_options.Ttl.TotalSeconds, (string)key!, _redis.PublishVerb,
         ]).ConfigureAwait(false);
         return ResultFormat.Status((string?)stands);
     }
@@ -64,7 +63,7 @@ public sealed class ResultStore
     public async Task<JobResult> WaitAsync(string jobId, CancellationToken cancellationToken = default)
     {
         var signal = new VersionedSignal();
-        var channel = RedisChannel.Literal((string)Key(jobId)!);
+        var channel = _redis.Channel((string)Key(jobId)!);
         var subscription = await RedisRetry.UntilAnsweredAsync(() => _redis.Subscriber.SubscribeAsync(channel), _time, null, cancellationToken).ConfigureAwait(false);
         subscription.OnMessage(_ => signal.Set());
         try

@@ -1,6 +1,7 @@
--- Ends claims whose error stands: the jobs go to the dead letters, their envelopes are kept.
--- KEYS 1 meta  2 jobs  3 inflight  4 leases  5 dead  then per batch: batch, ended, finished
--- ARGV 1 partitions  2 schema version  3 batch TTL, s  then per job: id, token, batch (1, 2 ...; 0 for none), row
+-- Ends claims whose error stands: the jobs go to the dead letters, their envelopes are kept. Of too many or too old ones, 100 a call are dropped.
+-- KEYS 1 meta  2 jobs  3 inflight  4 leases  5 dead  6 cancel  then per batch: batch, ended, finished
+-- ARGV 1 partitions  2 schema version  3 batch TTL, s  4 dead letters at most  5 their age at most, ms
+--      then per job: id, token, batch (1, 2 ...; 0 for none), row
 -- Returns {'OK', per job: 1 settled | 0 had ended already | -1 someone else's} or {'MISMATCH', partitions, version}
 -- Idempotent because the claim is gone after the first time, and a row that has ended is not counted again.
 redis.call('ZREM', KEYS[3], '')
@@ -8,18 +9,19 @@ local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version')
 if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH', meta[1], meta[2] or ''} end
 
 local time = redis.call('TIME')
-local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local out = {'OK'}
-for i = 4, #ARGV, 4 do
+for i = 6, #ARGV, 4 do
   local id, batch, row = ARGV[i], tonumber(ARGV[i + 2]), ARGV[i + 3]
   local lease = redis.call('HGET', KEYS[4], id)
   local answer = -1
   if lease and string.match(lease, '^[^|]*') == ARGV[i + 1] then
     redis.call('ZREM', KEYS[3], id)
     redis.call('HDEL', KEYS[4], id)
-    redis.call('ZADD', KEYS[5], now, id)
+    redis.call('SREM', KEYS[6], id)
+    redis.call('ZADD', KEYS[5], string.format('%.0f', now), id)
     if batch > 0 then
-      local at = 3 + batch * 3
+      local at = 4 + batch * 3
       if redis.call('BITFIELD', KEYS[at + 1], 'GET', 'u2', '#' .. row)[1] == 0 then
         redis.call('BITFIELD', KEYS[at + 1], 'SET', 'u2', '#' .. row, 2)
         redis.call('HINCRBY', KEYS[at], 'failed', 1)
@@ -32,5 +34,11 @@ for i = 4, #ARGV, 4 do
   end
   out[#out + 1] = answer
 end
-for i = 6, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[3]) end
+for i = 7, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[3]) end
+local over = math.max(redis.call('ZCARD', KEYS[5]) - tonumber(ARGV[4]), redis.call('ZCOUNT', KEYS[5], '-inf', string.format('%.0f', now - tonumber(ARGV[5]))))
+if over > 0 then
+  local dropped = redis.call('ZRANGE', KEYS[5], 0, math.min(over, 100) - 1)
+  redis.call('ZREM', KEYS[5], unpack(dropped))
+  redis.call('HDEL', KEYS[2], unpack(dropped))
+end
 return out

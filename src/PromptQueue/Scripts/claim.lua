@@ -1,13 +1,15 @@
--- Takes waiting jobs under a lease; due delayed jobs come first.
--- KEYS 1 meta  2 jobs  3-5 waiting high, normal, low  6 delayed  7 inflight  8 leases  9 workers
+-- Takes waiting jobs under a lease; due delayed jobs come first. A paused queue gives none.
+-- KEYS 1 meta  2 jobs  3-5 waiting high, normal, low  6 delayed  7 inflight  8 leases  9 workers  10 cancel  11 stopped
 -- ARGV 1 partitions  2 schema version  3 jobs at most (1-500)  4 token  5 lease, ms  6 worker  7 lane to start from (1-3)
 --      8 bytes of envelopes at most (one job always passes)
--- Returns {'OK', ms until the next delayed job (0: look again, the list had many ids without an envelope) or -1,
---      per job: id, envelope, attempts charged, times lost} or {'MISMATCH', partitions, version}
+-- Returns {'OK', ms until the next delayed job (0: look again, the list had many ids without an envelope) or -1, 1 when paused else 0,
+--      count of stopped batches, these,  per job: id, envelope, attempts charged, times lost, 1 when asked to stop else 0}
+--      or {'MISMATCH', partitions, version}
 -- Not idempotent: after a lost answer held.lua tells what the token holds.
 redis.call('ZREM', KEYS[7], '')
-local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version')
+local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version', 'paused')
 if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH', meta[1], meta[2] or ''} end
+if meta[3] then return {'OK', -1, 1, 0} end
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -19,7 +21,8 @@ for i = #dueIds, 1, -1 do
 end
 
 local most, budget, deadline = tonumber(ARGV[3]), tonumber(ARGV[8]), string.format('%.0f', now + tonumber(ARGV[5]))
-local out, count, spent, looked, full = {'OK', -1}, 0, 0, 0, false
+local stopped = redis.call('ZRANGE', KEYS[11], 0, 4999)
+local out, count, spent, looked, full = {'OK', -1, 0, #stopped, unpack(stopped)}, 0, 0, 0, false
 for step = 0, 2 do
   local lane, more = KEYS[3 + (tonumber(ARGV[7]) + step - 1) % 3], true
   while more and not full do
@@ -31,7 +34,7 @@ for step = 0, 2 do
     -- Garnet answers one popped element as a string.
     if type(ids) == 'string' then ids = {ids} end
     local envelopes, leases = redis.call('HMGET', KEYS[2], unpack(ids)), redis.call('HMGET', KEYS[8], unpack(ids))
-    local scores, fences, holes, taken = {}, {}, {}, #ids
+    local asked, scores, fences, holes, taken = redis.call('SMISMEMBER', KEYS[10], unpack(ids)), {}, {}, {}, #ids
     for i, id in ipairs(ids) do
       local envelope = envelopes[i]
       if not envelope then holes[#holes + 1] = id
@@ -41,8 +44,7 @@ for step = 0, 2 do
         local attempt, lost = string.match(leases[i] or '|0|0|', '^[^|]*|(%d+)|(%d+)|')
         scores[#scores + 1], scores[#scores + 2] = deadline, id
         fences[#fences + 1], fences[#fences + 2] = id, table.concat({ARGV[4], attempt, lost, ARGV[6]}, '|')
-        local n = #out
-        out[n + 1], out[n + 2], out[n + 3], out[n + 4] = id, envelope, attempt, lost
+        for _, part in ipairs({id, envelope, attempt, lost, asked[i]}) do out[#out + 1] = part end
       end
     end
     for i = #ids, taken + 1, -1 do redis.call('LPUSH', lane, ids[i]) end

@@ -1,5 +1,5 @@
--- Runs dead jobs again, with fresh attempts.
--- KEYS 1 meta  2 jobs  3-5 waiting high, normal, low  6 leases  7 dead  [8 batch  9 ended]
+-- Runs dead jobs again, with fresh attempts. Their batch is no longer stopped.
+-- KEYS 1 meta  2 jobs  3-5 waiting high, normal, low  6 leases  7 dead  8 stopped  [9 batch  10 ended]
 -- ARGV 1 partitions  2 schema version  3 wake channel  4 publish verb  then per job: id, row (0: no batch)
 -- Returns {'OK', per job: 1 waits again | 0 is not among the dead} or {'MISMATCH', partitions, version}
 -- Idempotent because an id leaves the dead letters once.
@@ -14,14 +14,15 @@ for i = 5, #ARGV, 2 do
   local envelope = redis.call('HGET', KEYS[2], id)
   if redis.call('ZREM', KEYS[7], id) == 1 and envelope then
     redis.call('HDEL', KEYS[6], id)
-    if row ~= '0' and KEYS[8] then
-      local before = redis.call('BITFIELD', KEYS[9], 'SET', 'u2', '#' .. row, 0)[1]
-      if before ~= 0 then redis.call('HINCRBY', KEYS[8], names[before], -1) end
+    if row ~= '0' and KEYS[9] then
+      local before = redis.call('BITFIELD', KEYS[10], 'SET', 'u2', '#' .. row, 0)[1]
+      if before ~= 0 then redis.call('HINCRBY', KEYS[9], names[before], -1) end
     end
     redis.call('RPUSH', KEYS[2 + tonumber(string.match(envelope, '^[123]') or 2)], id)
     answer, wake = 1, true
   end
   out[#out + 1] = answer
 end
+if wake and KEYS[9] and redis.call('HDEL', KEYS[9], 'stop') == 1 then redis.call('ZREM', KEYS[8], string.match(KEYS[9], '}:batch:(.*)$')) end
 if wake then redis.call(ARGV[4], ARGV[3], '1') end
 return out

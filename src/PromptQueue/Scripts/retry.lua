@@ -1,7 +1,8 @@
 -- Ends claims for now: the jobs wait for another try, after a delay.
--- KEYS 1 meta  2 jobs  3-5 waiting high, normal, low  6 delayed  7 inflight  8 leases  9 dead
+-- KEYS 1 meta  2 jobs  3-5 waiting high, normal, low  6 delayed  7 inflight  8 leases  9 dead  10 cancel  11 stopped
 -- ARGV 1 partitions  2 schema version  3 wake channel  4 publish verb
---      then per job: id, token, attempts charged so far, delay ms, lane (1-3)
+--      then per job: id, token, attempts charged so far, delay ms, lane (1-3), batch ('' for none)
+--      What is asked to stop is not delayed, so that it ends soon.
 -- Returns {'OK', per job: 1 settled | 0 had ended already | -1 someone else's} or {'MISMATCH', partitions, version}
 -- Idempotent because the claim's token is gone after the first time.
 redis.call('ZREM', KEYS[7], '')
@@ -11,13 +12,14 @@ if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local out, wake = {'OK'}, false
-for i = 5, #ARGV, 5 do
+for i = 5, #ARGV, 6 do
   local id, delay = ARGV[i], tonumber(ARGV[i + 3])
   local token, lost = string.match(redis.call('HGET', KEYS[8], id) or '', '^([^|]*)|%d+|(%d+)|')
   local answer = -1
   if token == ARGV[i + 1] then
     redis.call('ZREM', KEYS[7], id)
     redis.call('HSET', KEYS[8], id, table.concat({'', ARGV[i + 2], lost, ''}, '|'))
+    if redis.call('SISMEMBER', KEYS[10], id) == 1 or redis.call('ZSCORE', KEYS[11], ARGV[i + 5]) then delay = 0 end
     if delay > 0 then
       redis.call('ZADD', KEYS[6], string.format('%.0f', now + delay), id)
       if redis.call('ZRANGE', KEYS[6], 0, 0)[1] == id then wake = true end

@@ -148,7 +148,7 @@ public sealed class EndingJobs
         Assert.Empty(await queue.Partition.BuryAsync([]));
         Assert.Empty(await queue.Partition.RetryAsync([]));
         Assert.Empty(await queue.Partition.ReleaseAsync([]));
-        Assert.Equal(1201, (await queue.Partition.RenewAsync(TestQueue.Worker, jobs)).Count(held => held));
+        Assert.Equal(1201, (await queue.Partition.RenewAsync(TestQueue.Worker, jobs)).Count(state => state == LeaseState.Held));
         await queue.Partition.CompleteAsync([(jobs[0], EndState.Completed), (jobs[0], EndState.Completed)]);
         Assert.Equal(new BatchProgress(1201, 1, 0, 0), await queue.ProgressAsync());
         Assert.Equal(1, (await queue.Partition.ReleaseAsync(jobs)).Count(o => o == SettleOutcome.AlreadyEnded));

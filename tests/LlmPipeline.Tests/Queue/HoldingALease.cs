@@ -22,7 +22,7 @@ public sealed class HoldingALease
         var jobs = await queue.ClaimAsync();
         await queue.CompleteAsync(jobs[1]);
         await queue.RetryAsync(jobs[3], 1, TimeSpan.FromHours(1));
-        Assert.Equal([true, false, true, false, true], await queue.Partition.RenewAsync(TestQueue.Worker, jobs));
+        Assert.Equal([LeaseState.Held, LeaseState.Lost, LeaseState.Held, LeaseState.Lost, LeaseState.Held], await queue.Partition.RenewAsync(TestQueue.Worker, jobs));
         await OnePlace.AssertAsync(queue);
     }
 

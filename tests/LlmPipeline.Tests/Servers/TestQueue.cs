@@ -78,7 +78,7 @@ internal sealed class TestQueue
 
     public async Task<SettleOutcome> ReleaseAsync(ClaimedJob job) => Assert.Single(await Partition.ReleaseAsync([job]));
 
-    public async Task<bool> RenewAsync(ClaimedJob job, string worker = Worker) => Assert.Single(await Partition.RenewAsync(worker, [job]));
+    public async Task<bool> RenewAsync(ClaimedJob job, string worker = Worker) => Assert.Single(await Partition.RenewAsync(worker, [job])) != LeaseState.Lost;
 
     public Task<int> ReclaimAsync() => Partition.ReclaimAsync(CancellationToken.None);
 

@@ -1,0 +1,51 @@
+using StackExchange.Redis;
+
+namespace LlmPipeline;
+
+/// <summary>Reads the map of a batch that has two bits a row.</summary>
+internal static class EndedRows
+{
+    private const int BytesPerCall = 64 * 1024;
+
+    /// <summary>The rows of this partition that have ended in <paramref name="state"/>.</summary>
+    public static async Task<IReadOnlyList<int>> ReadAsync(IDatabase database, RedisKey map, EndState state)
+    {
+        var rows = new List<int>();
+        await EachAsync(database, map, (row, found) =>
+        {
+            if (found == state)
+                rows.Add(row);
+        }).ConfigureAwait(false);
+        return rows;
+    }
+
+    /// <summary>How many rows have ended as completed, failed (or expired) and cancelled.</summary>
+    public static async Task<(long Completed, long Failed, long Cancelled)> CountAsync(IDatabase database, RedisKey map)
+    {
+        var counts = new long[4];
+        await EachAsync(database, map, (_, state) => counts[(int)state]++).ConfigureAwait(false);
+        return (counts[1], counts[2], counts[3]);
+    }
+
+    // Row n has the bits 2n and 2n + 1, counted from the highest bit of the first byte.
+    private static async Task EachAsync(IDatabase database, RedisKey map, Action<int, EndState> ended)
+    {
+        for (var from = 0; ; from += BytesPerCall)
+        {
+            var bytes = (byte[]?)await database.StringGetRangeAsync(map, from, from + BytesPerCall - 1).ConfigureAwait(false) ?? [];
+            for (var i = 0; i < bytes.Length; i++)
+            {
+                if (bytes[i] == 0)
+                    continue;
+                for (var n = 0; n < 4; n++)
+                {
+                    if (((bytes[i] >> (6 - (2 * n))) & 3) is > 0 and var state)
+                        ended((4 * (from + i)) + n, (EndState)state);
+                }
+            }
+
+            if (bytes.Length < BytesPerCall)
+                return;
+        }
+    }
+}
