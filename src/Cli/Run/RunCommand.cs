@@ -95,7 +95,7 @@ internal static class RunCommand
         var settings = Settings.Load(config);
         try
         {
-            var plan = await RunPlan.MakeAsync(options, settings, interrupt.Token).ConfigureAwait(false);
+            var plan = await RunPlan.MakeAsync(options, settings, forFleet: false, interrupt.Token).ConfigureAwait(false);
             if (options.Check)
                 return await console.CheckedAsync(plan).ConfigureAwait(false);
             return await new Runner(plan, settings, console, loggers).RunAsync(interrupt.Token).ConfigureAwait(false);
