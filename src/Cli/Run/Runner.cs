@@ -73,13 +73,15 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunConsole console
     {
         var results = new ResultStore(redis.Connections, new ResultStoreOptions(), _time);
         var models = plan.Summary.Models.Keys.ToList();
-        await AnnounceAsync(redis, queue, output, models).ConfigureAwait(false);
+        var enqueuer = new RowEnqueuer(queue, results, redis, _time);
+        if (redis.IsShared)
+            await enqueuer.AnnounceAsync(plan, output.BatchId, interrupted).ConfigureAwait(false);
         var worker = new WorkerProcess(redis.Connections, queue, results, caller, new WorkerOptions { Concurrency = plan.Options.Concurrency ?? settings.Concurrency ?? 32 }, _time, loggers);
         await using var _ = worker.ConfigureAwait(false);
         var window = new RunWindow(RowsInStore, BytesInStore, _time);
         using var collector = new RunCollector(
             results, await queue.Batches.FollowAsync(output.BatchId, models).ConfigureAwait(false), output, window, tally, redis, _time);
-        var feeder = new RunFeeder(plan, queue, results, output, window, collector, redis);
+        var feeder = new RunFeeder(plan, enqueuer, output, window, collector, redis.IsShared);
         worker.Settled += collector.Look.Set;
 
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(interrupted);
@@ -106,23 +108,6 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunConsole console
         return interrupted.IsCancellationRequested ? new RunStop(ExitCodes.Interrupted, null)
             : worker.Closed.IsCompleted ? new RunStop(ExitCodes.Broke, await worker.Closed.ConfigureAwait(false))
             : throw new UnreachableException("A run stops for a reason.");
-    }
-
-    /// <summary>Lets others on the same Redis know what this batch is, and how to render it.</summary>
-    private async Task AnnounceAsync(RunRedis redis, PromptQueue queue, OutputFile output, List<string> models)
-    {
-        if (!redis.IsShared)
-            return;
-        if (plan.Function is { } function)
-            await queue.SavePromptAsync(function.Sha, function.Name, function.Files).ConfigureAwait(false);
-        await queue.Batches.SaveAsync(new BatchInfo
-        {
-            Id = output.BatchId,
-            Rows = plan.Rows,
-            Queues = models,
-            Endpoint = plan.IsSimulated ? "simulated" : string.Join(' ', models.Select(plan.Llm.EndpointOf).Distinct()),
-            Created = _time.GetUtcNow(),
-        }).ConfigureAwait(false);
     }
 
     private static async Task FeedAsync(RunFeeder feeder, RunCollector collector, CancellationToken cancellationToken)
