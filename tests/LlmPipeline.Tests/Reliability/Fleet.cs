@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.Globalization;
+using System.Text;
 
 namespace LlmPipeline;
 
@@ -42,9 +44,12 @@ internal sealed class Fleet : IAsyncDisposable
         var server = await RedisServer.StartAsync(redis);
         var llm = await LlmSimulator.StartAsync(new SimulatorOptions { Latency = TimeSpan.FromMilliseconds(latency), CountTokens = false });
         var fleet = new Fleet(server, await Stores.ConnectAsync(server.Address), llm);
-        fleet._llmpipe.Environment["LLMPIPE__Lease"] = lease.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        fleet.Set("Lease", lease);
         return fleet;
     }
+
+    /// <summary>A setting of the workers to be started, in seconds.</summary>
+    public void Set(string setting, double seconds) => _llmpipe.Environment["LLMPIPE__" + setting] = seconds.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>Starts a worker, on the Redis itself or through a proxy.</summary>
     public WorkProcess StartWorker(int concurrency = 8, TcpProxy? through = null)
@@ -64,17 +69,43 @@ internal sealed class Fleet : IAsyncDisposable
         Work = new RequestWork
         {
             Path = "/v1/chat/completions",
-            Body = System.Text.Encoding.UTF8.GetBytes($$"""{"model":"{{Name}}","messages":{{(fails ? "7" : $$"""[{"role":"user","content":"row {{row}}"}]""")}}}"""),
+            Body = Encoding.UTF8.GetBytes($$"""{"model":"{{Name}}","messages":{{(fails ? "7" : $$"""[{"role":"user","content":"row {{row}}"}]""")}}}"""),
         },
     };
 
     public Task<IReadOnlyList<EnqueueOutcome>> EnqueueAsync(int from, int to) => Queue.EnqueueAsync([.. Enumerable.Range(from, to - from + 1).Select(r => Row(r))]);
 
-    public async Task<BatchProgress> ProgressAsync()
+    /// <summary>How far the batch is; waits for a Redis that is away.</summary>
+    public Task<BatchProgress> ProgressAsync() => RedisRetry.UntilAnsweredAsync(
+        async () =>
+        {
+            var follower = await Queue.Batches.FollowAsync(Batch, [Name]);
+            await follower.ReadAsync(1);
+            return follower.Progress;
+        },
+        TimeProvider.System);
+
+    /// <summary>Enqueues rows, a few ahead of the workers, as long as <paramref name="test"/> runs; the answer is how many there are.</summary>
+    /// <param name="test">What happens meanwhile.</param>
+    /// <param name="fails">Each such row fails; 0 for none.</param>
+    public async Task<int> FeedAsync(Func<Task> test, int fails = 0)
     {
-        var follower = await Queue.Batches.FollowAsync(Batch, [Name]);
-        await follower.ReadAsync(1);
-        return follower.Progress;
+        var rows = 0;
+        var running = test();
+        while (!running.IsCompleted)
+        {
+            if (rows - (await ProgressAsync()).Ended < 100)
+            {
+                var next = Enumerable.Range(rows + 1, 50).Select(row => Row(row, fails > 0 && row % fails == 0)).ToList();
+                await RedisRetry.UntilAnsweredAsync(() => Queue.EnqueueAsync(next), TimeProvider.System);
+                rows += 50;
+            }
+
+            await Task.WhenAny(running, Task.Delay(20));
+        }
+
+        await running;
+        return rows;
     }
 
     /// <summary>Waits until so many rows have ended.</summary>
