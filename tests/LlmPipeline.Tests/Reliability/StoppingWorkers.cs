@@ -45,6 +45,34 @@ public sealed class StoppingWorkers
         Assert.DoesNotContain("wait again", second.Said);
     }
 
+    [Fact]
+    public async Task Jobs_of_a_claim_whose_answer_is_still_on_its_way_do_not_wait_for_a_lease()
+    {
+        const int Rows = 40;
+        await using var fleet = await Fleet.StartAsync(latency: 50, lease: 30);
+        await using var proxy = new TcpProxy(fleet.Server.Port);
+        var first = fleet.StartWorker(8, proxy);
+        await fleet.HoldsAsync(() => Task.FromResult(first.Said.Contains("working on")), "the worker works");
+        proxy.OnAnswer = call =>
+        {
+            if (call.Verb == "claim" && call.AnswerBytes > 200 && proxy.Latency == TimeSpan.Zero)
+            {
+                proxy.Latency = TimeSpan.FromSeconds(1);
+                first.Terminate();
+            }
+
+            return true;
+        };
+        await fleet.EnqueueAsync(1, Rows);
+        Assert.Equal(0, await first.ExitedAsync(TimeSpan.FromSeconds(60)));
+        var stats = await fleet.Queue.StatsAsync(fleet.Name);
+        var second = fleet.StartWorker(8);
+
+        Assert.Equal((1, 0), (Math.Sign(stats.Waiting), stats.Inflight));
+        await CheckAsync(fleet, Rows);
+        Assert.DoesNotContain("wait again", second.Said);
+    }
+
     private static async Task CheckAsync(Fleet fleet, int rows)
     {
         await History.CheckAsync(fleet, rows, paidTwice: 0);
