@@ -6,7 +6,7 @@ public sealed class PoorConnections
     [Fact]
     public async Task Connections_that_are_reset_under_load_cost_nothing()
     {
-        await using var fleet = await Fleet.StartAsync(latency: 50);
+        await using var fleet = await TestFleet.StartAsync(latency: 50);
         await using var proxy = new TcpProxy(fleet.Server.Port);
         fleet.StartWorker(16, proxy);
         fleet.StartWorker(16, proxy);
@@ -26,7 +26,7 @@ public sealed class PoorConnections
     public async Task A_Redis_that_is_far_away_costs_no_lease()
     {
         const int Rows = 200;
-        await using var fleet = await Fleet.StartAsync(latency: 50, lease: 3);
+        await using var fleet = await TestFleet.StartAsync(latency: 50, lease: 3);
         await using var proxy = new TcpProxy(fleet.Server.Port) { Latency = TimeSpan.FromMilliseconds(200) };
         var workers = new[] { fleet.StartWorker(16, proxy), fleet.StartWorker(16, proxy) };
         await fleet.EnqueueAsync(1, Rows);
@@ -40,7 +40,7 @@ public sealed class PoorConnections
     public async Task Leases_are_renewed_while_large_completions_are_on_their_way()
     {
         const int Rows = 4;
-        await using var fleet = await Fleet.StartAsync(latency: 50, lease: 2, answerWords: 100_000);
+        await using var fleet = await TestFleet.StartAsync(latency: 50, lease: 2, answerWords: 100_000);
         await using var proxy = new TcpProxy(fleet.Server.Port) { BytesPerSecond = 400_000 };
         var worker = fleet.StartWorker(Rows, proxy);
         await fleet.EnqueueAsync(1, Rows);
@@ -57,7 +57,7 @@ public sealed class PoorConnections
     public async Task A_silent_connection_costs_its_worker_what_it_held_and_no_more()
     {
         const int Concurrency = 8;
-        await using var fleet = await Fleet.StartAsync(latency: 200, lease: 3);
+        await using var fleet = await TestFleet.StartAsync(latency: 200, lease: 3);
         await using var proxy = new TcpProxy(fleet.Server.Port);
         fleet.StartWorker(Concurrency, proxy);
         WorkProcess? other = null;

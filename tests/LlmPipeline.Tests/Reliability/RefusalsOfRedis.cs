@@ -10,7 +10,7 @@ public sealed class RefusalsOfRedis
     [Fact]
     public async Task Out_of_memory_only_enqueueing_is_refused_and_all_that_was_accepted_ends()
     {
-        await using var fleet = await Fleet.StartAsync(latency: 50, lease: 3);
+        await using var fleet = await TestFleet.StartAsync(latency: 50, lease: 3);
         await fleet.EnqueueAsync(1, 400);
         var worker = fleet.StartWorker(16);
         await fleet.PaidAsync(40);
@@ -29,7 +29,7 @@ public sealed class RefusalsOfRedis
     [Fact]
     public async Task A_Redis_that_became_a_replica_is_waited_for()
     {
-        await using var fleet = await Fleet.StartAsync(latency: 50);
+        await using var fleet = await TestFleet.StartAsync(latency: 50);
         var worker = fleet.StartWorker(16);
         var rows = await fleet.FeedAsync(async () =>
         {
@@ -46,7 +46,7 @@ public sealed class RefusalsOfRedis
     [Fact]
     public async Task A_Redis_that_cannot_save_is_waited_for()
     {
-        await using var fleet = await Fleet.StartAsync(latency: 50);
+        await using var fleet = await TestFleet.StartAsync(latency: 50);
         var worker = fleet.StartWorker(16);
         var obstacle = Path.Join(fleet.Server.Folder, "dump.rdb");
         var rows = await fleet.FeedAsync(async () =>
@@ -68,8 +68,8 @@ public sealed class RefusalsOfRedis
     [Fact]
     public async Task A_Redis_that_takes_its_time_to_load_is_waited_for()
     {
-        await using var fleet = await Fleet.StartAsync(
-            latency: 50, redis: [.. Fleet.Durable, "--key-load-delay", "100", "--loading-process-events-interval-bytes", "1024"]);
+        await using var fleet = await TestFleet.StartAsync(
+            latency: 50, redis: [.. TestFleet.Durable, "--key-load-delay", "100", "--loading-process-events-interval-bytes", "1024"]);
         fleet.StartWorker(16);
         var said = "";
         var rows = await fleet.FeedAsync(async () =>
@@ -90,7 +90,7 @@ public sealed class RefusalsOfRedis
     [Fact]
     public async Task A_Redis_that_forgets_its_scripts_gets_them_again()
     {
-        await using var fleet = await Fleet.StartAsync(latency: 50, lease: 3);
+        await using var fleet = await TestFleet.StartAsync(latency: 50, lease: 3);
         fleet.StartWorker(16);
         var rows = await fleet.FeedAsync(
             async () =>

@@ -7,7 +7,7 @@ public sealed class WakingWorkers
     public async Task No_idle_worker_oversleeps_a_job(int workers)
     {
         const int Rounds = 500;
-        await using var fleet = await Fleet.StartAsync(latency: 0);
+        await using var fleet = await TestFleet.StartAsync(latency: 0);
         await AwakeAsync(fleet, workers);
         var waits = new List<TimeSpan>();
         for (var row = workers + 1; row <= workers + Rounds; row++)
@@ -28,7 +28,7 @@ public sealed class WakingWorkers
     {
         const int Rounds = 10;
         var delay = TimeSpan.FromSeconds(0.3);
-        await using var fleet = await Fleet.StartAsync(latency: 0);
+        await using var fleet = await TestFleet.StartAsync(latency: 0);
         await AwakeAsync(fleet, 1);
         var late = new List<TimeSpan>();
         for (var row = 2; row <= Rounds + 1; row++)
@@ -45,7 +45,7 @@ public sealed class WakingWorkers
     }
 
     /// <summary>Starts workers until each has run a job.</summary>
-    private static async Task AwakeAsync(Fleet fleet, int workers)
+    private static async Task AwakeAsync(TestFleet fleet, int workers)
     {
         for (var worker = 1; worker <= workers; worker++)
         {

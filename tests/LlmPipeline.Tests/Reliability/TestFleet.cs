@@ -6,14 +6,14 @@ using StackExchange.Redis;
 namespace LlmPipeline;
 
 /// <summary>A Redis, an endpoint, a queue with a batch, and workers as processes.</summary>
-internal sealed class Fleet : IAsyncDisposable
+internal sealed class TestFleet : IAsyncDisposable
 {
     public static readonly string[] Durable = ["--appendonly", "yes", "--appendfsync", "always"];
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
     private readonly Llmpipe _llmpipe = new();
     private readonly ConcurrentBag<WorkProcess> _workers = [];
 
-    private Fleet(RedisServer server, RedisConnections redis, LlmSimulator llm)
+    private TestFleet(RedisServer server, RedisConnections redis, LlmSimulator llm)
     {
         Server = server;
         Redis = redis;
@@ -41,11 +41,11 @@ internal sealed class Fleet : IAsyncDisposable
     /// <param name="lease">Of the workers, s.</param>
     /// <param name="answerWords">Words of an answer.</param>
     /// <param name="redis">Options of redis-server.</param>
-    public static async Task<Fleet> StartAsync(int latency = 50, double lease = 30, int answerWords = 24, string[]? redis = null)
+    public static async Task<TestFleet> StartAsync(int latency = 50, double lease = 30, int answerWords = 24, string[]? redis = null)
     {
         var server = await RedisServer.StartAsync(redis ?? []);
         var llm = await LlmSimulator.StartAsync(new SimulatorOptions { Latency = TimeSpan.FromMilliseconds(latency), AnswerWords = answerWords, CountTokens = false });
-        var fleet = new Fleet(server, await Stores.ConnectAsync(server.Address + ",allowAdmin=true"), llm);
+        var fleet = new TestFleet(server, await Stores.ConnectAsync(server.Address + ",allowAdmin=true"), llm);
         fleet.Set("Lease", lease);
         return fleet;
     }
