@@ -43,8 +43,9 @@ internal static class EndedRows
         return (counts[1], counts[2], counts[3]);
     }
 
+    /// <summary>Tells every row that has ended, and how.</summary>
     // Row n has the bits 2n and 2n + 1, counted from the highest bit of the first byte.
-    private static async Task EachAsync(IDatabase database, RedisKey map, Action<int, EndState> ended)
+    public static async Task EachAsync(IDatabase database, RedisKey map, Action<int, EndState> ended)
     {
         for (var from = 0; ; from += BytesPerCall)
         {

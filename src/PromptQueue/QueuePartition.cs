@@ -220,6 +220,17 @@ public sealed class QueuePartition
         long Count(int field) => counts[field].IsNull ? 0 : (long)counts[field];
     }
 
+    /// <summary>Where a job is, as it was before it was put right when <paramref name="mend"/> is set.</summary>
+    internal async Task<DoctorFacts> ExamineAsync(string id, bool mend) => DoctorFacts.Read(await RunAsync(
+        QueueScripts.Examine, _redis.Commands,
+        [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Delayed, _keys.Inflight, _keys.Leases, _keys.Dead, _keys.Cancel],
+        [_keys.Wake, _redis.PublishVerb, mend ? 1 : 0, id]).ConfigureAwait(false));
+
+    /// <summary>Sets the counts of a batch, unless they are no longer as they were read.</summary>
+    internal async Task<bool> RecountAsync(string batch, BatchProgress read, BatchProgress right) => (int)await QueueScripts.Recount.RunAsync(
+        _redis.Commands, [_keys.Batch(batch)],
+        [read.Expected, read.Completed, read.Failed, read.Cancelled, right.Expected, right.Completed, right.Failed, right.Cancelled]).ConfigureAwait(false) == 1;
+
     /// <summary>Reads on in the finished list of a batch.</summary>
     internal async Task<(long Next, BatchProgress Progress, IReadOnlyList<string> Ids)> FollowAsync(string batch, long from, int most)
     {

@@ -23,6 +23,9 @@ internal static class QueueScripts
     public static readonly RedisScript Stop = Load("stop");
     public static readonly RedisScript Pause = Load("pause");
     public static readonly RedisScript Purge = Load("purge");
+    public static readonly RedisScript Scan = Load("scan");
+    public static readonly RedisScript Examine = Load("examine");
+    public static readonly RedisScript Recount = Load("recount");
     public static readonly RedisScript Stats = Load("stats");
 
     /// <summary>Runs a script that begins its answer with <c>OK</c> or <c>MISMATCH</c>.</summary>

@@ -11,7 +11,7 @@ if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH
 local id = ARGV[6]
 local envelope, waiting, lane = redis.call('HGET', KEYS[2], id), 0, nil
 for key = 5, 3, -1 do
-  local found = #redis.call('LPOS', KEYS[key], id, 'COUNT', 2)
+  local found = #(redis.call('LPOS', KEYS[key], id, 'COUNT', 2) or {})
   if found > 0 then waiting, lane = waiting + found, KEYS[key] end
 end
 local delayed, inflight, dead = redis.call('ZSCORE', KEYS[6], id), redis.call('ZSCORE', KEYS[7], id), redis.call('ZSCORE', KEYS[9], id)

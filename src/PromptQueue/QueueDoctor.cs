@@ -1,0 +1,92 @@
+using StackExchange.Redis;
+
+namespace LlmPipeline;
+
+/// <summary>
+/// Proves on a live Redis what always holds: each job is in exactly one place and has an envelope, each claim has a token, and the counts of the batches
+/// agree with what has ended. Reads in small pages; each finding is looked at again in one step before it is told, so that work in progress is none.
+/// </summary>
+public sealed class QueueDoctor
+{
+    private readonly RedisConnections _redis;
+    private readonly PromptQueue _queue;
+
+    /// <summary>A doctor for the queues of <paramref name="redis"/>.</summary>
+    public QueueDoctor(RedisConnections redis, PromptQueueOptions options, TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(redis);
+        ArgumentNullException.ThrowIfNull(options);
+        _redis = redis;
+        _queue = new PromptQueue(redis, options, time);
+    }
+
+    /// <summary>Examines a queue.</summary>
+    /// <param name="queue">The queue.</param>
+    /// <param name="repair">Mends what is found: a job in several places keeps the one of the most life, one in none waits again, what cannot run is dropped, counts are set.</param>
+    /// <param name="cancellationToken">Ends it between two steps.</param>
+    /// <exception cref="QueueMismatchException">Another schema version, or partitions that disagree.</exception>
+    public async Task<DoctorReport> ExamineAsync(string queue, bool repair, CancellationToken cancellationToken = default)
+    {
+        var findings = new List<DoctorFinding>();
+        var jobs = 0L;
+        var batches = await BatchesAsync(queue).ConfigureAwait(false);
+        foreach (var partition in await _queue.PartitionsAsync(queue).ConfigureAwait(false))
+        {
+            await partition.CountAsync().ConfigureAwait(false);
+            var before = new Dictionary<string, BatchProgress>();
+            foreach (var batch in batches)
+                before[batch] = await partition.ProgressAsync(batch).ConfigureAwait(false);
+            var census = await DoctorCensus.TakeAsync(_redis.Commands, partition.Keys, cancellationToken).ConfigureAwait(false);
+            jobs += census.Jobs.Count();
+            foreach (var id in census.Suspects)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                if ((await partition.ExamineAsync(id, repair).ConfigureAwait(false)).Fault() is { } fault)
+                    findings.Add(new DoctorFinding(fault, id, repair));
+            }
+
+            var rows = census.Jobs.Select(UnreadableJob.FromId).OfType<(string Batch, int Row)>().ToLookup(place => place.Batch, place => place.Row);
+            foreach (var batch in batches)
+            {
+                if (await CountsAsync(partition, batch, before[batch], rows[batch].ToHashSet(), repair).ConfigureAwait(false) is { } finding)
+                    findings.Add(finding);
+            }
+        }
+
+        return new DoctorReport(jobs, findings);
+    }
+
+    private async Task<List<string>> BatchesAsync(string queue)
+    {
+        var batches = new List<string>();
+        foreach (var batch in await _queue.Batches.ListAsync().ConfigureAwait(false))
+        {
+            if ((await _queue.Batches.FindAsync(batch).ConfigureAwait(false))?.Queues.Contains(queue) == true)
+                batches.Add(batch);
+        }
+
+        return batches;
+    }
+
+    // A batch whose counts stood still from before the census until after its map was read had no row come or go meanwhile.
+    private async Task<DoctorFinding?> CountsAsync(QueuePartition partition, string batch, BatchProgress before, HashSet<int> rows, bool repair)
+    {
+        var map = new long[4];
+        var live = rows.Count;
+        await EndedRows.EachAsync(_redis.Commands, partition.Keys.Ended(batch), (row, state) =>
+        {
+            map[(int)state]++;
+            live -= rows.Contains(row) ? 1 : 0;
+        }).ConfigureAwait(false);
+        if (await partition.ProgressAsync(batch).ConfigureAwait(false) != before)
+            return null;
+        var right = new BatchProgress(live + map[1] + map[2] + map[3], map[1], map[2], map[3]);
+        if (right == before)
+            return null;
+        var repaired = repair && await partition.RecountAsync(batch, before, right).ConfigureAwait(false);
+        return new DoctorFinding($"counts {Text(before)} in partition {partition.Index}; there are {Text(right)}", batch, repaired);
+    }
+
+    private static string Text(BatchProgress counts) =>
+        $"{counts.Completed} completed, {counts.Failed} failed, {counts.Cancelled} cancelled of {counts.Expected}";
+}
