@@ -35,14 +35,6 @@ internal static class EndedRows
         return states;
     }
 
-    /// <summary>How many rows have ended as completed, failed (or expired) and cancelled.</summary>
-    public static async Task<(long Completed, long Failed, long Cancelled)> CountAsync(IDatabase database, RedisKey map)
-    {
-        var counts = new long[4];
-        await EachAsync(database, map, (_, state) => counts[(int)state]++).ConfigureAwait(false);
-        return (counts[1], counts[2], counts[3]);
-    }
-
     /// <summary>Tells every row that has ended, and how.</summary>
     // Row n has the bits 2n and 2n + 1, counted from the highest bit of the first byte.
     public static async Task EachAsync(IDatabase database, RedisKey map, Action<int, EndState> ended)
