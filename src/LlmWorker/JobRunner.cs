@@ -20,15 +20,21 @@ internal sealed partial class JobRunner(
         CallOutcome outcome;
         try
         {
-            outcome = held.Claim.Lost > options.MaxLost
-                ? Poison(held.Claim)
+            outcome = held.CancelAsked ? Cancelled(held.Claim)
+                : held.Claim.Lost > options.MaxLost ? Poison(held.Claim)
                 : await caller.CallAsync(job, held.Claim.Attempts, held.Stopping).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (held.Stopping.IsCancellationRequested)
         {
-            if (!held.Lost)
+            if (held.Lost)
+                return;
+            if (!held.CancelAsked)
+            {
                 await settler.ReleaseAsync(held).ConfigureAwait(false);
-            return;
+                return;
+            }
+
+            outcome = Cancelled(held.Claim);
         }
         catch (PromptFunctionException e)
         {
@@ -64,7 +70,7 @@ internal sealed partial class JobRunner(
             default:
                 // An error is stored only by who certainly holds the job.
                 if (await leases.RenewAsync(held, giveUp).ConfigureAwait(false))
-                    await StoreAsync(held, outcome.Verdict == CallVerdict.Expired ? ResultStatus.Expired : ResultStatus.Failed, outcome, giveUp).ConfigureAwait(false);
+                    await StoreAsync(held, Status(outcome.Verdict), outcome, giveUp).ConfigureAwait(false);
                 break;
         }
     }
@@ -83,6 +89,13 @@ internal sealed partial class JobRunner(
         ResultStatus.Expired => settler.CompleteAsync(held, EndState.Expired),
         ResultStatus.Cancelled => settler.CompleteAsync(held, EndState.Cancelled),
         _ => settler.BuryAsync(held),
+    };
+
+    private static ResultStatus Status(CallVerdict verdict) => verdict switch
+    {
+        CallVerdict.Expired => ResultStatus.Expired,
+        CallVerdict.Cancelled => ResultStatus.Cancelled,
+        _ => ResultStatus.Failed,
     };
 
     private JobResult Result(Job job, ResultStatus status, CallOutcome outcome) => new()
@@ -110,6 +123,9 @@ internal sealed partial class JobRunner(
 
     private static CallOutcome Poison(ClaimedJob claim) => Broken(
         claim, "poison", $"given up: {claim.Lost} workers died or lost their lease while they ran it");
+
+    private static CallOutcome Cancelled(ClaimedJob claim) => Broken(
+        claim, claim.Job.Batch is null ? "job_cancelled" : "batch_cancelled", "cancelled before it was completed") with { Verdict = CallVerdict.Cancelled };
 
     private static CallOutcome Broken(ClaimedJob claim, string code, string message) => new()
     {

@@ -91,8 +91,12 @@ internal sealed partial class LeaseKeeper(PromptQueueOptions queue, WorkerOption
                 foreach (var (job, state) in part.Zip(held))
                 {
                     // A job that was settled while the call was on its way is no loss.
-                    if (state == LeaseState.Lost && _held.TryGetValue(partition, out var now) && now.TryGetValue(job.Claim.Job.Id, out var current) && ReferenceEquals(current, job))
+                    if (state == LeaseState.Held || !(_held.TryGetValue(partition, out var now) && now.TryGetValue(job.Claim.Job.Id, out var current) && ReferenceEquals(current, job)))
+                        continue;
+                    if (state == LeaseState.Lost)
                         Lose(job);
+                    else
+                        job.Cancel();
                 }
             }
 

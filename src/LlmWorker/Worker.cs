@@ -188,7 +188,6 @@ internal sealed partial class Worker : BackgroundService
     private void End(HeldJob held)
     {
         _parts.Leases.Remove(held);
-        held.Dispose();
         _parts.Slots.Free(1);
     }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using StackExchange.Redis;
 
 namespace LlmPipeline;
@@ -31,6 +32,8 @@ public sealed record BatchInfo
 /// <summary>Jobs that were submitted together: their progress, and their ids as they end.</summary>
 public sealed class Batches
 {
+    private static readonly TimeSpan ShortestLook = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(1);
     private readonly RedisConnections _redis;
     private readonly PromptQueueOptions _options;
     private readonly PromptQueue _queue;
@@ -129,6 +132,31 @@ public sealed class Batches
         foreach (var queue in (await FindAsync(batch).ConfigureAwait(false))?.Queues ?? [])
             partitions.AddRange(await _queue.PartitionsAsync(queue).ConfigureAwait(false));
         return partitions;
+    }
+
+    /// <summary>
+    /// The ids of a batch's jobs as they end, until the batch is sealed and all have ended. A job that is redriven comes again when it ends again.
+    /// </summary>
+    /// <param name="batch">The batch; unknown ones have no ids.</param>
+    /// <param name="cancellationToken">Ends it with an exception.</param>
+    public async IAsyncEnumerable<string> EndedAsync(string batch, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        if (await FindAsync(batch).ConfigureAwait(false) is not { } info)
+            yield break;
+        var follower = await FollowAsync(batch, info.Queues).ConfigureAwait(false);
+        // The finished list is not announced by messages: look again soon while jobs end, and more seldom while none does.
+        for (var pause = ShortestLook; ;)
+        {
+            var isSealed = info.Sealed || (info = await FindAsync(batch).ConfigureAwait(false)) is not { Sealed: false };
+            var ids = await follower.ReadAsync().ConfigureAwait(false);
+            foreach (var id in ids)
+                yield return id;
+            if (info is null || (ids.Count == 0 && isSealed && follower.Progress.Ended >= Math.Max(info.Rows, follower.Progress.Expected)))
+                yield break;
+            pause = ids.Count > 0 ? ShortestLook : pause * 2 < LongestLook ? pause * 2 : LongestLook;
+            if (ids.Count == 0)
+                await Task.Delay(pause, _time, cancellationToken).ConfigureAwait(false);
+        }
     }
 
     /// <summary>Runs failed jobs of a batch again; their error results are for the caller to remove first, so that waiting works.</summary>

@@ -85,6 +85,26 @@ public sealed partial class RedisConnections : IAsyncDisposable
         }
     }
 
+    /// <summary>The same without a task, for a place that cannot await: the factory of a service.</summary>
+    /// <exception cref="RedisUnreachableException">It doesn't answer.</exception>
+    public static RedisConnections Connect(ConfigurationOptions options, TimeProvider time, ILogger<RedisConnections>? logger = null)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var name = RedisAddress.Describe(options);
+        var shaped = Shape(options);
+        ConnectionMultiplexer? commands = null;
+        try
+        {
+            commands = ConnectionMultiplexer.Connect(shaped);
+            return new RedisConnections(commands, ConnectionMultiplexer.Connect(shaped), name, time, (ILogger?)logger ?? NullLogger.Instance);
+        }
+        catch (RedisConnectionException e)
+        {
+            commands?.Dispose();
+            throw new RedisUnreachableException(name, Reason(e), e);
+        }
+    }
+
     /// <summary>The channel on which <see cref="PublishVerb"/> publishes.</summary>
     /// <param name="name">Its name; on a cluster the hash tag in it says which shard has it.</param>
     public RedisChannel Channel(string name) => _sharded ? RedisChannel.Sharded(name) : RedisChannel.Literal(name);

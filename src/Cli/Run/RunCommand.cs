@@ -41,14 +41,7 @@ internal static class RunCommand
         var rpm = Number("--rpm", "Requests per minute that the provider allows (each deployment).", "N", 1, int.MaxValue);
         var tpm = Number("--tpm", "Tokens per minute that the provider allows (each deployment).", "N", 1, int.MaxValue);
         var maxAttempts = Number("--max-attempts", "How often a row is tried at most. Default: 8.", "N", 1, 1000);
-        var attemptTimeout = new Option<double?>("--attempt-timeout") { Description = "How long one call may take, in seconds. Default: 600.", HelpName = "S" };
-        attemptTimeout.Validators.Add(result =>
-        {
-            if (result.Errors.Any() || result.Tokens.Count == 0)
-                return;
-            if (!double.TryParse(result.Tokens[0].Value, System.Globalization.CultureInfo.InvariantCulture, out var seconds) || !(seconds is > 0 and <= 86400))
-                result.AddError($"--attempt-timeout {result.Tokens[0].Value}: a number of seconds above 0 and up to 86400 is needed");
-        });
+        var attemptTimeout = Seconds("--attempt-timeout", "How long one call may take, in seconds. Default: 600.", 86400);
         var redis = new Option<string?>("--redis") { Description = "Work on this Redis (HOST:PORT, redis://… or a StackExchange.Redis configuration) instead of the store in the process.", HelpName = "R" };
         var limit = Number("--limit", "Only the first N rows.", "N", 1, int.MaxValue);
         var retryFailed = new Option<bool>("--retry-failed") { Description = "Also run the rows again that failed in an earlier run." };
@@ -95,7 +88,7 @@ internal static class RunCommand
         var settings = Settings.Load(config);
         try
         {
-            var plan = await RunPlan.MakeAsync(options, settings, interrupt.Token).ConfigureAwait(false);
+            var plan = await RunPlan.MakeAsync(options, settings, forFleet: false, interrupt.Token).ConfigureAwait(false);
             if (options.Check)
                 return await console.CheckedAsync(plan).ConfigureAwait(false);
             return await new Runner(plan, settings, console, loggers).RunAsync(interrupt.Token).ConfigureAwait(false);
@@ -116,6 +109,20 @@ internal static class RunCommand
                 return;
             if (!int.TryParse(result.Tokens[0].Value, out var number) || number < from || number > to)
                 result.AddError($"{name} {result.Tokens[0].Value}: a whole number from {from} {(to == int.MaxValue ? "up" : $"to {to}")} is needed");
+        });
+        return option;
+    }
+
+    /// <summary>An option for a time in seconds.</summary>
+    internal static Option<double?> Seconds(string name, string description, int to)
+    {
+        var option = new Option<double?>(name) { Description = description, HelpName = "S" };
+        option.Validators.Add(result =>
+        {
+            if (result.Errors.Any() || result.Tokens.Count == 0)
+                return;
+            if (!double.TryParse(result.Tokens[0].Value, System.Globalization.CultureInfo.InvariantCulture, out var seconds) || !(seconds > 0 && seconds <= to))
+                result.AddError($"{name} {result.Tokens[0].Value}: a number of seconds above 0 and up to {to} is needed");
         });
         return option;
     }

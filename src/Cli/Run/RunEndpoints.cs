@@ -5,6 +5,9 @@ internal static class RunEndpoints
 {
     public const string SimulatorName = "simulator";
 
+    /// <summary>The endpoint of models that only the workers elsewhere know a deployment of.</summary>
+    public const string FleetName = "fleet";
+
     /// <summary>What settings and environment say; possibly without any deployment.</summary>
     public static LlmOptions Known(Settings settings)
     {
@@ -15,6 +18,17 @@ internal static class RunEndpoints
             llm.Deployments.Add(deployment);
         llm.MaxAttempts = settings.MaxAttempts ?? llm.MaxAttempts;
         llm.AttemptTimeout = settings.AttemptTimeout ?? llm.AttemptTimeout;
+        return llm;
+    }
+
+    /// <summary>For rows that workers elsewhere run: without any deployment if none is known, and never the simulator.</summary>
+    /// <exception cref="CliException">A setting can't work.</exception>
+    public static LlmOptions ForFleet(RunOptions options, Settings settings)
+    {
+        var llm = Known(settings);
+        llm.MaxAttempts = options.MaxAttempts ?? llm.MaxAttempts;
+        if (llm.Deployments.Count > 0 && llm.Faults() is { Count: > 0 } faults)
+            throw CliException.Usage(string.Join('\n', faults));
         return llm;
     }
 

@@ -1,6 +1,6 @@
 namespace LlmPipeline;
 
-/// <summary>What the user asked of <c>llmpipe run</c>; null is "not said".</summary>
+/// <summary>What the user asked of <c>llmpipe run</c> or <c>submit</c>; null is "not said".</summary>
 internal sealed record RunOptions
 {
     public required string Input { get; init; }
@@ -26,6 +26,11 @@ internal sealed record RunOptions
     public TimeSpan? AttemptTimeout { get; init; }
 
     public string? Redis { get; init; }
+
+    public Lane Lane { get; init; } = Lane.Normal;
+
+    /// <summary>When the rows are no longer wanted; null for never.</summary>
+    public DateTimeOffset? Deadline { get; init; }
 
     public int? Limit { get; init; }
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 
 namespace LlmPipeline;
@@ -37,8 +38,12 @@ internal sealed class RunPlan
     public int Rows => Math.Min(Summary.Rows, Options.Limit ?? int.MaxValue);
 
     /// <summary>Checks everything that can be checked before the first row is enqueued.</summary>
+    /// <param name="options">What the user asked for.</param>
+    /// <param name="settings">The settings.</param>
+    /// <param name="forFleet">True when workers elsewhere call the LLM: they have the deployments, this process need not.</param>
+    /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="CliException">Something is wrong; exit code 2.</exception>
-    public static async Task<RunPlan> MakeAsync(RunOptions options, Settings settings, CancellationToken cancellationToken)
+    public static async Task<RunPlan> MakeAsync(RunOptions options, Settings settings, bool forFleet, CancellationToken cancellationToken)
     {
         var set = RunSettings.Parse(options.Set);
         var function = options.Prompt is null ? null : new PromptFunctionFinder().Find(options.Prompt);
@@ -57,14 +62,16 @@ internal sealed class RunPlan
         var summary = await input.CheckAsync(cancellationToken).ConfigureAwait(false);
         if (summary.ErrorCount > 0)
             throw CliException.Input(options.Input, summary);
-        var (llm, isSimulated) = RunEndpoints.Choose(options, settings, [.. summary.Models.Keys]);
+        var (llm, isSimulated) = forFleet
+            ? (RunEndpoints.ForFleet(options, settings), false)
+            : RunEndpoints.Choose(options, settings, [.. summary.Models.Keys]);
         return new RunPlan(options, input, summary, function, set, llm, isSimulated);
     }
 
     /// <summary>The batch, as the output knows it. Synthetic answers of the same rows give way to real ones.</summary>
     public OutputBatch Batch()
     {
-        var endpoint = string.Join('\n', Summary.Models.Keys.Order(StringComparer.Ordinal).Select(model => $"{model} {Llm.EndpointOf(model)}"));
+        var endpoint = string.Join('\n', Summary.Models.Keys.Order(StringComparer.Ordinal).Select(model => $"{model} {EndpointOf(model)}"));
         var shape = new RunShape
         {
             ContentHash = Summary.ContentHash,
@@ -82,14 +89,39 @@ internal sealed class RunPlan
         };
     }
 
-    /// <summary>The job of a row.</summary>
-    public Job ToJob(InputRow row, string batch) => new()
+    /// <summary>What is written down of the batch for others on the same Redis.</summary>
+    public BatchInfo Info(string batch, DateTimeOffset created, bool isSealed) => new()
+    {
+        Id = batch,
+        Rows = Rows,
+        Queues = [.. Summary.Models.Keys],
+        Endpoint = IsSimulated ? "simulated" : string.Join(' ', Summary.Models.Keys.Select(EndpointOf).Distinct()),
+        Created = created,
+        Sealed = isSealed,
+    };
+
+    /// <summary>The jobs of the rows that are wanted, in the order of the rows.</summary>
+    public async IAsyncEnumerable<Job> JobsAsync(string batch, Func<int, bool> isWanted, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var row in Input.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            if (isWanted(row.Number))
+                yield return ToJob(row, batch);
+        }
+    }
+
+    /// <summary>Whose answers a model's are: the deployments that this process knows of, else those of the fleet, whichever they are.</summary>
+    private string EndpointOf(string model) => Llm.EndpointOf(model) is { Length: > 0 } known ? known : RunEndpoints.FleetName;
+
+    private Job ToJob(InputRow row, string batch) => new()
     {
         Id = RunLine.JobId(batch, row.Number),
         Queue = row.Model,
         Batch = batch,
         Row = row.Number,
         CustomId = row.CustomId,
+        Lane = Options.Lane,
+        Deadline = Options.Deadline,
         MaxAttempts = Llm.MaxAttempts,
         AttemptTimeout = Options.AttemptTimeout,
         Work = row.Url is not null

@@ -73,13 +73,15 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunConsole console
     {
         var results = new ResultStore(redis.Connections, new ResultStoreOptions(), _time);
         var models = plan.Summary.Models.Keys.ToList();
-        await AnnounceAsync(redis, queue, output, models).ConfigureAwait(false);
+        var enqueuer = new RowEnqueuer(queue, results, redis, _time);
+        if (redis.IsShared)
+            await enqueuer.AnnounceAsync(plan, output.BatchId, interrupted).ConfigureAwait(false);
         var worker = new WorkerProcess(redis.Connections, queue, results, caller, new WorkerOptions { Concurrency = plan.Options.Concurrency ?? settings.Concurrency ?? 32 }, _time, loggers);
         await using var _ = worker.ConfigureAwait(false);
         var window = new RunWindow(RowsInStore, BytesInStore, _time);
         using var collector = new RunCollector(
             results, await queue.Batches.FollowAsync(output.BatchId, models).ConfigureAwait(false), output, window, tally, redis, _time);
-        var feeder = new RunFeeder(plan, queue, results, output, window, collector, redis);
+        var feeder = new RunFeeder(plan, enqueuer, output, window, collector, redis.IsShared);
         worker.Settled += collector.Look.Set;
 
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(interrupted);
@@ -88,12 +90,13 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunConsole console
         var feeding = FeedAsync(feeder, collector, stopping.Token);
         var collecting = collector.RunAsync(stopping.Token);
         var first = await Task.WhenAny(Task.WhenAll(feeding, collecting), Failed(feeding), Failed(collecting), worker.Closed, Cancelled(interrupted)).ConfigureAwait(false);
-        if (first != worker.Closed && !interrupted.IsCancellationRequested && collecting.IsCompletedSuccessfully && feeding.IsCompletedSuccessfully)
-            return null;
-
+        var isDone = first != worker.Closed && !interrupted.IsCancellationRequested && collecting.IsCompletedSuccessfully && feeding.IsCompletedSuccessfully;
         if (interrupted.IsCancellationRequested)
             progress.Say($"stopping: {worker.InFlight} running calls have up to 10 s to finish (Ctrl+C again ends at once)");
+        // On a shared Redis this worker may hold rows of others; they get the same time to finish.
         await worker.StopAsync(CancellationToken.None).ConfigureAwait(false);
+        if (isDone)
+            return null;
         await stopping.CancelAsync().ConfigureAwait(false);
         await EndedAsync(feeding).ConfigureAwait(false);
         await EndedAsync(collecting).ConfigureAwait(false);
@@ -105,23 +108,6 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunConsole console
         return interrupted.IsCancellationRequested ? new RunStop(ExitCodes.Interrupted, null)
             : worker.Closed.IsCompleted ? new RunStop(ExitCodes.Broke, await worker.Closed.ConfigureAwait(false))
             : throw new UnreachableException("A run stops for a reason.");
-    }
-
-    /// <summary>Lets others on the same Redis know what this batch is, and how to render it.</summary>
-    private async Task AnnounceAsync(RunRedis redis, PromptQueue queue, OutputFile output, List<string> models)
-    {
-        if (!redis.IsShared)
-            return;
-        if (plan.Function is { } function)
-            await queue.SavePromptAsync(function.Sha, function.Name, function.Files).ConfigureAwait(false);
-        await queue.Batches.SaveAsync(new BatchInfo
-        {
-            Id = output.BatchId,
-            Rows = plan.Rows,
-            Queues = models,
-            Endpoint = plan.IsSimulated ? "simulated" : string.Join(' ', models.Select(plan.Llm.EndpointOf).Distinct()),
-            Created = _time.GetUtcNow(),
-        }).ConfigureAwait(false);
     }
 
     private static async Task FeedAsync(RunFeeder feeder, RunCollector collector, CancellationToken cancellationToken)

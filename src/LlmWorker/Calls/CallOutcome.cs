@@ -17,6 +17,9 @@ public enum CallVerdict
 
     /// <summary>The job's deadline passed: store <c>expired</c>.</summary>
     Expired,
+
+    /// <summary>Somebody asked for it: store <c>cancelled</c>.</summary>
+    Cancelled,
 }
 
 /// <summary>How the work on one claimed job ended.</summary>

@@ -7,7 +7,12 @@ public sealed class EnvelopesOfJobs
 {
     private static readonly Dictionary<string, string> Odd = new()
     {
-        ["plain"] = "text", ["empty"] = "", ["markup"] = "<message role=\"system\">&amp;</message> {{$x}} 'quotes' \\ \"", ["emoji"] = "😀 日本語\u2028", ["control"] = "\0\u0001\t\r\n\u001b", [""] = "no name",
+        ["plain"] = "text",
+        ["empty"] = "",
+        ["markup"] = "<message role=\"system\">&amp;</message> {{$x}} 'quotes' \\ \"",
+        ["emoji"] = "😀 日本語\u2028",
+        ["control"] = "\0\u0001\t\r\n\u001b",
+        [""] = "no name",
     };
 
     [Fact]
@@ -26,7 +31,10 @@ public sealed class EnvelopesOfJobs
         using var settings = JsonDocument.Parse("""{"temperature":0.30,"stop":["a","é"],"n":null,"deep":{"x":[1,2,{"y":1e400}]}}""");
         var work = new PromptWork
         {
-            Function = "solve-math", Sha = "ab12", Variables = Odd, System = "Be terse.\n\"Now\"",
+            Function = "solve-math",
+            Sha = "ab12",
+            Variables = Odd,
+            System = "Be terse.\n\"Now\"",
             Settings = settings.RootElement.EnumerateObject().ToDictionary(p => p.Name, p => p.Value.Clone()),
         };
         var back = (PromptWork)Envelope.Decode("q", "id", Envelope.Encode(Full(work))).Work;
@@ -129,9 +137,19 @@ public sealed class EnvelopesOfJobs
 
     private static Job Full(JobWork work) => new()
     {
-        Id = "id", Queue = "q", Work = work, Lane = Lane.Low, Batch = "b-1", Row = 17, CustomId = "own \"name\" 😀", MaxAttempts = 3, AttemptTimeout = TimeSpan.FromSeconds(2.5),
-        Deadline = DateTimeOffset.FromUnixTimeMilliseconds(1_800_000_000_001), Enqueued = DateTimeOffset.FromUnixTimeMilliseconds(1_700_000_000_999),
-        Metadata = Odd, TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        Id = "id",
+        Queue = "q",
+        Work = work,
+        Lane = Lane.Low,
+        Batch = "b-1",
+        Row = 17,
+        CustomId = "own \"name\" 😀",
+        MaxAttempts = 3,
+        AttemptTimeout = TimeSpan.FromSeconds(2.5),
+        Deadline = DateTimeOffset.FromUnixTimeMilliseconds(1_800_000_000_001),
+        Enqueued = DateTimeOffset.FromUnixTimeMilliseconds(1_700_000_000_999),
+        Metadata = Odd,
+        TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     };
 
     private static void AssertSame(Job job, Job back)

@@ -107,7 +107,11 @@ public sealed class FollowingABatch
         var queue = await TestQueue.CreateAsync(store);
         var batch = new BatchInfo
         {
-            Id = queue.Batch, Rows = 1319, Queues = ["gpt-4o mini", "b:c"], Endpoint = "https://example.org", Created = DateTimeOffset.FromUnixTimeMilliseconds(1_700_000_000_123),
+            Id = queue.Batch,
+            Rows = 1319,
+            Queues = ["gpt-4o mini", "b:c"],
+            Endpoint = "https://example.org",
+            Created = DateTimeOffset.FromUnixTimeMilliseconds(1_700_000_000_123),
         };
         await queue.Queue.Batches.SaveAsync(batch);
         Assert.Equivalent(batch, await queue.Queue.Batches.FindAsync(queue.Batch), strict: true);

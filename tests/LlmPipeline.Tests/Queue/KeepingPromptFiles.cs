@@ -10,7 +10,9 @@ public sealed class KeepingPromptFiles
         Assert.Null(await queue.Queue.LoadPromptAsync(sha));
         var files = new Dictionary<string, ReadOnlyMemory<byte>>
         {
-            ["skprompt.txt"] = Enumerable.Range(0, 256).Select(b => (byte)b).ToArray(), ["config.json"] = "{}"u8.ToArray(), ["empty.txt"] = Array.Empty<byte>(),
+            ["skprompt.txt"] = Enumerable.Range(0, 256).Select(b => (byte)b).ToArray(),
+            ["config.json"] = "{}"u8.ToArray(),
+            ["empty.txt"] = Array.Empty<byte>(),
         };
         await queue.Queue.SavePromptAsync(sha, "solve-math", files);
         await queue.Queue.SavePromptAsync(sha, "solve-math", files);

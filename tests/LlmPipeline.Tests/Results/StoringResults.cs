@@ -13,11 +13,25 @@ public sealed class StoringResults
         Assert.Null(await results.GetAsync(id));
         var result = new JobResult
         {
-            JobId = id, Status = ResultStatus.Completed, Response = Encoding.UTF8.GetBytes("{\n  \"a\" : \"😀\"\r\n}\0"),
+            JobId = id,
+            Status = ResultStatus.Completed,
+            Response = Encoding.UTF8.GetBytes("{\n  \"a\" : \"😀\"\r\n}\0"),
             Meta = new ResultMeta
             {
-                CustomId = "own \"id\"", RequestId = "req-1", StatusCode = 200, Error = new ResultError("code", "message"), Model = "m", Deployment = "d", InputTokens = 1, CachedTokens = 2,
-                OutputTokens = 3, Cost = 0.000123m, Attempts = 4, Enqueued = 5, Started = 6, Finished = 7,
+                CustomId = "own \"id\"",
+                RequestId = "req-1",
+                StatusCode = 200,
+                Error = new ResultError("code", "message"),
+                Model = "m",
+                Deployment = "d",
+                InputTokens = 1,
+                CachedTokens = 2,
+                OutputTokens = 3,
+                Cost = 0.000123m,
+                Attempts = 4,
+                Enqueued = 5,
+                Started = 6,
+                Finished = 7,
             },
         };
         Assert.Equal(ResultStatus.Completed, await results.PutAsync(result));

@@ -8,10 +8,12 @@ namespace LlmPipeline;
 /// </summary>
 internal static class OnePlace
 {
-    public static async Task AssertAsync(TestQueue queue)
+    public static Task AssertAsync(TestQueue queue) => AssertAsync(queue.Database, queue.Partitions);
+
+    public static async Task AssertAsync(IDatabase database, IEnumerable<QueuePartition> partitions)
     {
-        foreach (var partition in queue.Partitions)
-            await AssertAsync(queue.Database, partition.Keys);
+        foreach (var partition in partitions)
+            await AssertAsync(database, partition.Keys);
     }
 
     private static async Task AssertAsync(IDatabase database, QueueKeys keys)

@@ -1,0 +1,64 @@
+namespace LlmPipeline;
+
+/// <summary>The Redis of a fleet, with its queue and its results.</summary>
+internal sealed class Fleet(RunRedis redis, PromptQueue queue, ResultStore results, TimeProvider time) : IAsyncDisposable
+{
+    public RunRedis Redis => redis;
+
+    public PromptQueue Queue => queue;
+
+    public ResultStore Results => results;
+
+    public TimeProvider Time => time;
+
+    /// <summary>The end points, for messages.</summary>
+    public string Name => redis.Connections.Name;
+
+    /// <summary>Repeats a call until Redis answers it.</summary>
+    public Task<T> AnsweredAsync<T>(Func<Task<T>> call, CancellationToken cancellationToken) => redis.AnsweredAsync(call, cancellationToken);
+
+    /// <summary>The queues that exist, or the one that was named.</summary>
+    /// <exception cref="CliException">There is none of that name.</exception>
+    public async Task<IReadOnlyList<string>> QueuesAsync(string? named, CancellationToken cancellationToken)
+    {
+        var queues = await AnsweredAsync(queue.QueuesAsync, cancellationToken).ConfigureAwait(false);
+        if (named is null)
+            return queues;
+        return queues.Contains(named, StringComparer.Ordinal) ? [named]
+            : queues.Count == 0 ? throw CliException.Broke($"there is no queue {named} on Redis at {Name}, nor any other")
+            : throw CliException.Broke($"there is no queue {named} on Redis at {Name}; there are {string.Join(", ", queues)}");
+    }
+
+    /// <exception cref="CliException">There is no such batch.</exception>
+    public async Task<BatchInfo> BatchAsync(string id, CancellationToken cancellationToken) =>
+        await FindBatchAsync(id, cancellationToken).ConfigureAwait(false)
+        ?? throw CliException.Broke($"there is no batch {id} on Redis at {Name}: it never existed, or its {queue.Options.BatchTtl.TotalDays:0.#} days are over");
+
+    public Task<BatchInfo?> FindBatchAsync(string id, CancellationToken cancellationToken) =>
+        Names.Fault(id) is { } fault ? throw CliException.Usage($"'{id}' {fault}: it is no id") : AnsweredAsync(() => queue.Batches.FindAsync(id), cancellationToken);
+
+    /// <summary>Where a job is that has not ended, or is dead; null when it is in no queue.</summary>
+    public async Task<JobPlace?> FindJobAsync(string id, CancellationToken cancellationToken)
+    {
+        if (Names.Fault(id) is { } fault)
+            throw CliException.Usage($"'{id}' {fault}: it is no id");
+        foreach (var name in await QueuesAsync(null, cancellationToken).ConfigureAwait(false))
+        {
+            if (await AnsweredAsync(() => queue.FindAsync(name, id), cancellationToken).ConfigureAwait(false) is { } place)
+                return place;
+        }
+
+        return null;
+    }
+
+    /// <summary>The batch that a job's id names, with its row; null when there is none.</summary>
+    public async Task<(BatchInfo Batch, int Row)?> BatchOfJobAsync(string jobId, CancellationToken cancellationToken)
+    {
+        var dot = jobId.LastIndexOf('.');
+        if (dot <= 0 || RunLine.RowOf(jobId[..dot], jobId) is not (> 0 and var row))
+            return null;
+        return await FindBatchAsync(jobId[..dot], cancellationToken).ConfigureAwait(false) is { } batch && row <= batch.Rows ? (batch, row) : null;
+    }
+
+    public ValueTask DisposeAsync() => redis.DisposeAsync();
+}

@@ -1,0 +1,97 @@
+using System.CommandLine;
+
+namespace LlmPipeline;
+
+/// <summary><c>llmpipe submit INPUT</c>.</summary>
+internal static class SubmitCommand
+{
+    private const string Help =
+        """
+        Put every row of a file on the queue of a fleet, and print the batch's id.
+
+        INPUT is of any kind that 'run' takes, and is checked as a whole first. The rows wait on the Redis until workers
+        (llmpipe work) take them; a prompt function travels with them. The id alone goes to standard output.
+
+        The batch is named by the content of the file and by all that shapes the answers. So the same command again, also
+        after a kill in the middle, is the same batch: rows that are there or have ended are left alone, missing ones are added.
+
+        Examples:
+          llmpipe submit questions.jsonl --redis redis.internal:6379
+          batch=$(llmpipe submit rows.jsonl --prompt solve-math --lane low) && llmpipe results $batch --wait -o answers.jsonl
+          llmpipe submit notes.txt --model gpt-4o-mini --system "Answer in one sentence." --set temperature=0 --deadline 3600
+
+        Exit codes: 0 all rows are on the queue, 1 broke (the same command again goes on), 2 bad usage or input (nothing was
+        enqueued), 130 interrupted.
+        """;
+
+    private static readonly Argument<string> Input = new("INPUT") { Description = "The file of prompts." };
+    private static readonly Option<string?> Prompt = new("--prompt") { Description = "The prompt function that the rows are for: a folder in ./prompts or beside the program, or a path with a /.", HelpName = "NAME" };
+    private static readonly Option<string?> Model = new("--model") { Description = "The model for rows and plain text. Default: the function's, else the setting Model (gpt-4o-mini).", HelpName = "M" };
+    private static readonly Option<string?> SystemText = new("--system") { Description = "A system message before each prompt of rows and plain text.", HelpName = "TEXT" };
+    private static readonly Option<string[]> Set = new("--set") { Description = "A parameter of the calls for rows and plain text, such as temperature=0; repeatable.", HelpName = "NAME=VALUE", AllowMultipleArgumentsPerToken = false };
+    private static readonly Option<Lane> LaneName = Lanes();
+    private static readonly Option<double?> Deadline = RunCommand.Seconds("--deadline", "A row that has no answer so many seconds from now ends as expired. Default: never.", 365 * 86400);
+    private static readonly Option<int?> MaxAttempts = RunCommand.Number("--max-attempts", "How often a row is tried at most. Default: 8.", "N", 1, 1000);
+    private static readonly Option<double?> AttemptTimeout = RunCommand.Seconds("--attempt-timeout", "How long one call may take, in seconds. Default: the worker's own limit.", 86400);
+    private static readonly Option<bool> RetryFailed = new("--retry-failed") { Description = "Also run the rows again that failed, expired or were cancelled." };
+    private static readonly Option<bool> Again = new("--again") { Description = "Run everything again as a new batch, although answers of this file are there." };
+    private static readonly Option<int?> Partitions = RunCommand.Number("--partitions", "Partitions of a queue that this command creates; fixed from then on. Default: 1, or 16 on a Redis Cluster.", "P", 1, 1024);
+
+    public static Command Create() => FleetCommand.Create(
+        "submit", Help, [Input, Prompt, Model, SystemText, Set, LaneName, Deadline, MaxAttempts, AttemptTimeout, RetryFailed, Again, Partitions], ExecuteAsync);
+
+    private static async Task<int> ExecuteAsync(FleetCall call, CancellationToken cancellationToken)
+    {
+        var line = call.Line;
+        var options = new RunOptions
+        {
+            Input = line.GetRequiredValue(Input),
+            Prompt = line.GetValue(Prompt),
+            Model = line.GetValue(Model),
+            System = line.GetValue(SystemText),
+            Set = line.GetValue(Set) ?? [],
+            Lane = line.GetValue(LaneName),
+            Deadline = line.GetValue(Deadline) is { } deadline ? TimeProvider.System.GetUtcNow().AddSeconds(deadline) : null,
+            MaxAttempts = line.GetValue(MaxAttempts),
+            AttemptTimeout = line.GetValue(AttemptTimeout) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
+            RetryFailed = line.GetValue(RetryFailed),
+            Again = line.GetValue(Again),
+        };
+        // Before Redis: what is wrong with the input is said whether Redis answers or not.
+        var plan = await RunPlan.MakeAsync(options, call.Settings, forFleet: true, cancellationToken).ConfigureAwait(false);
+        await using var fleet = await call.OpenAsync(cancellationToken, line.GetValue(Partitions)).ConfigureAwait(false);
+        var submitter = new Submitter(plan, fleet);
+        try
+        {
+            var report = await submitter.RunAsync(cancellationToken).ConfigureAwait(false);
+            FleetCall.Say($"{options.Input}: {RunConsole.Text(report.Rows)} rows on Redis at {fleet.Name}: {RunConsole.Text(report.Enqueued)} enqueued, {RunConsole.Text(report.AlreadyThere)} were there, {RunConsole.Text(report.Ended)} had ended");
+            if (report.Cancelled)
+                FleetCall.Say("the batch was cancelled: its rows end without a call (--retry-failed runs them again)");
+            Console.Out.WriteLine(call.Json ? FleetJson.Of(report) : report.Batch);
+            return ExitCodes.Done;
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            FleetCall.Say($"llmpipe: interrupted, some rows of batch {submitter.Batch} are on the queue; {(options.Again ? $"llmpipe cancel {submitter.Batch} stops them" : "the same command again adds the rest")}");
+            return ExitCodes.Interrupted;
+        }
+    }
+
+    private static Option<Lane> Lanes() => new("--lane")
+    {
+        Description = "How soon the rows are taken beside others: high, normal or low. Low ones still get their share. Default: normal.",
+        HelpName = "LANE",
+        DefaultValueFactory = _ => Lane.Normal,
+        CustomParser = result =>
+        {
+            var typed = result.Tokens[0].Value;
+            if (!char.IsAsciiLetter(typed.FirstOrDefault()) || !Enum.TryParse<Lane>(typed, ignoreCase: true, out var lane))
+            {
+                result.AddError($"--lane {typed}: high, normal or low is needed");
+                return Lane.Normal;
+            }
+
+            return lane;
+        },
+    };
+}

@@ -1,0 +1,53 @@
+namespace LlmPipeline;
+
+[Trait("Category", "Slow")]
+public sealed class StoppingWorkers
+{
+    [Fact]
+    public async Task Workers_that_are_stopped_one_after_the_other_under_load_finish_what_they_have()
+    {
+        await using var fleet = await Fleet.StartAsync(latency: 100, lease: 30);
+        var first = fleet.StartWorker(16);
+        var second = fleet.StartWorker(16);
+        var rows = await fleet.FeedAsync(async () =>
+        {
+            for (var stop = 1; stop <= 4; stop++)
+            {
+                var paid = fleet.Llm.Stats.Completed;
+                var stopped = first;
+                (first, second) = (second, fleet.StartWorker(16));
+                await fleet.PaidAsync(paid + 200);
+                stopped.Terminate();
+                Assert.True(await stopped.ExitedAsync(TimeSpan.FromSeconds(60)) == 0, stopped.Said);
+            }
+        });
+
+        await CheckAsync(fleet, rows);
+        Assert.DoesNotContain("wait again", first.Said + second.Said);
+    }
+
+    [Fact]
+    public async Task Calls_that_outlast_the_patience_are_given_back_at_once_and_uncharged()
+    {
+        const int Rows = 16;
+        await using var fleet = await Fleet.StartAsync(latency: 6000, lease: 30);
+        fleet.Set("DrainTimeout", 0.5);
+        var first = fleet.StartWorker(Rows);
+        await fleet.EnqueueAsync(1, Rows);
+        await fleet.HoldsAsync(() => Task.FromResult(fleet.Llm.Stats.InFlight == Rows), "each row is called for");
+        first.Terminate();
+        Assert.Equal(0, await first.ExitedAsync(TimeSpan.FromSeconds(60)));
+        var stats = await fleet.Queue.StatsAsync(fleet.Name);
+        var second = fleet.StartWorker(Rows);
+
+        Assert.Equal((Rows, 0), (stats.Waiting, stats.Inflight));
+        await CheckAsync(fleet, Rows);
+        Assert.DoesNotContain("wait again", second.Said);
+    }
+
+    private static async Task CheckAsync(Fleet fleet, int rows)
+    {
+        await History.CheckAsync(fleet, rows, paidTwice: 0);
+        Assert.All(await fleet.Results.GetAsync([.. Enumerable.Range(1, rows).Select(row => fleet.Row(row).Id)]), result => Assert.Equal(1, result!.Meta.Attempts));
+    }
+}
