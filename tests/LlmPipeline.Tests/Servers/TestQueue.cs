@@ -80,6 +80,20 @@ internal sealed class TestQueue
 
     public async Task<bool> RenewAsync(ClaimedJob job, string worker = Worker) => Assert.Single(await Partition.RenewAsync(worker, [job])) != LeaseState.Lost;
 
+    public static async Task<SettleOutcome> RetryAsync(QueuePartition partition, ClaimedJob job, TimeSpan delay) => Assert.Single(await partition.RetryAsync([(job, 1, delay)]));
+
+    public Task SaveBatchAsync() => Queue.Batches.SaveAsync(new BatchInfo { Id = Batch, Queues = [Name], Created = TimeProvider.System.GetUtcNow() });
+
+    /// <summary>Claims and ends whatever waits in every partition: with a completion, or in <paramref name="asked"/> what was asked to stop.</summary>
+    public async Task EndAllAsync(EndState asked)
+    {
+        foreach (var partition in Partitions)
+        {
+            while ((await partition.ClaimAsync(256, NewToken(), Worker)).Jobs is { Count: > 0 } jobs)
+                await partition.CompleteAsync([.. jobs.Select(j => (j, j.CancelAsked ? asked : EndState.Completed))]);
+        }
+    }
+
     public Task<int> ReclaimAsync() => Partition.ReclaimAsync(CancellationToken.None);
 
     public async Task<bool> RedriveAsync(Job job) => Assert.Single(await Queue.Batches.RedriveAsync(Name, Batch, [(job.Id, job.Row)]));
