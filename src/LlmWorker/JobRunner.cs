@@ -125,7 +125,8 @@ internal sealed partial class JobRunner(
         claim, "poison", $"given up: {claim.Lost} workers died or lost their lease while they ran it");
 
     private static CallOutcome Cancelled(ClaimedJob claim) => Broken(
-        claim, claim.Job.Batch is null ? "job_cancelled" : "batch_cancelled", "cancelled before it was completed") with { Verdict = CallVerdict.Cancelled };
+        claim, claim.Job.Batch is null ? "job_cancelled" : "batch_cancelled", "cancelled before it was completed") with
+    { Verdict = CallVerdict.Cancelled };
 
     private static CallOutcome Broken(ClaimedJob claim, string code, string message) => new()
     {

@@ -132,6 +132,8 @@ public sealed partial class RedisConnections : IAsyncDisposable
         shaped.ReconnectRetryPolicy = new LinearRetry(250);
         shaped.ClientName ??= "llmpipe";
         shaped.IncludeDetailInExceptions = false;
+        // For CONFIG GET, by which the preflight sees what is unsafe.
+        shaped.AllowAdmin = true;
         return shaped;
     }
 
