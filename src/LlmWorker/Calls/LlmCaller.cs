@@ -135,10 +135,6 @@ public sealed partial class LlmCaller : IAsyncDisposable
     /// <summary>How each deployment is doing, in the order of the options.</summary>
     public IReadOnlyList<DeploymentStatus> Snapshot() => [.. _deployments.All.Select(deployment => deployment.Status())];
 
-    /// <summary>Where this model's prompts go: scheme://host[:port], sorted and separated by commas; empty when nowhere.</summary>
-    public string EndpointOf(string model) =>
-        string.Join(',', _deployments.For(model).Select(deployment => deployment.EndpointName).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
-
     /// <summary>Closes the connections. Calls that still run fail.</summary>
     public async ValueTask DisposeAsync()
     {

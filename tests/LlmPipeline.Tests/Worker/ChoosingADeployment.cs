@@ -53,15 +53,17 @@ public sealed class ChoosingADeployment
     {
         await using var all = new RawEndpoint((_, _) => RawReply.Ok);
         await using var named = new RawEndpoint((_, _) => RawReply.Ok);
-        await using var caller = CallerHouse.Caller(CallerHouse.Options(CallerHouse.At(all, "all", "*"), CallerHouse.At(named, "named", "m")));
+        var options = CallerHouse.Options(CallerHouse.At(all, "all", "*"), CallerHouse.At(named, "named", "m"));
+        await using var caller = CallerHouse.Caller(options);
         Assert.Equal("named", (await caller.CallAsync(CallerHouse.Request(), 0, default)).Deployment);
         Assert.Equal("all", (await caller.CallAsync(CallerHouse.Request() with { Queue = "other" }, 0, default)).Deployment);
-        Assert.Equal((named.Url, all.Url), (caller.EndpointOf("m"), caller.EndpointOf("other")));
+        Assert.Equal((named.Url, all.Url), (options.EndpointOf("m"), options.EndpointOf("other")));
         Assert.True(caller.Serves("m") && caller.Serves("other"));
 
-        await using var only = CallerHouse.Caller(CallerHouse.Options(CallerHouse.At(named, "named", "m")));
+        var onlyOptions = CallerHouse.Options(CallerHouse.At(named, "named", "m"));
+        await using var only = CallerHouse.Caller(onlyOptions);
         Assert.False(only.Serves("other"));
-        Assert.Equal("", only.EndpointOf("other"));
+        Assert.Equal("", onlyOptions.EndpointOf("other"));
         Assert.Equal(CallVerdict.Release, (await only.CallAsync(CallerHouse.Request() with { Queue = "other" }, 0, default)).Verdict);
     }
 
