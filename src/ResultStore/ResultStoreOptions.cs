@@ -6,7 +6,7 @@ namespace LlmPipeline;
 public sealed class ResultStoreOptions
 {
     /// <summary>Goes before every key, so that several installations can share one Redis. Default: nothing.</summary>
-    [RegularExpression("[^{}]*", ErrorMessage = "KeyPrefix must not hold { or }: they mark the part of a key that names its cluster slot")]
+    [RegularExpression("[^{}]*", ErrorMessage = "{0} must not hold braces: they mark the part of a key that names its cluster slot")]
     public string KeyPrefix { get; set; } = "";
 
     /// <summary>How long a result is kept after it was stored; default 30 days.</summary>

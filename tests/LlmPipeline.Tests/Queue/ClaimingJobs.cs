@@ -148,6 +148,8 @@ public sealed class ClaimingJobs
         var queue = await TestQueue.CreateAsync(store);
         await queue.EnqueueRowsAsync(1, 700);
         await queue.Database.HashDeleteAsync(queue.Keys.Jobs, [.. Enumerable.Range(1, 690).Where(r => r % 50 != 0).Select(r => (StackExchange.Redis.RedisValue)queue.Row(r).Id)]);
+        // One of them was tried before.
+        await queue.Database.HashSetAsync(queue.Keys.Leases, queue.Row(7).Id, "|1|0|");
         Assert.Equal([50, 100, 150, 200], (await queue.ClaimAsync(4)).Select(j => j.Job.Row));
         Assert.Equal(19, (await queue.ClaimAsync()).Count);
         Assert.Equal(0, (await queue.StatsAsync()).Waiting);

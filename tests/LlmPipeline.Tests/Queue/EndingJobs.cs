@@ -16,6 +16,7 @@ public sealed class EndingJobs
         Assert.Equal(SettleOutcome.AlreadyEnded, await queue.ReleaseAsync(job));
         Assert.Equal(new BatchProgress(1, 1, 0, 0), await queue.ProgressAsync());
         Assert.Equal(new QueueStats(0, 0, 0, 0), await queue.StatsAsync());
+        Assert.Equal(1, await queue.Database.ListLengthAsync(queue.Keys.Finished(queue.Batch)));
         Assert.False(await queue.Database.KeyExistsAsync(queue.Keys.Jobs));
         Assert.False(await queue.Database.KeyExistsAsync(queue.Keys.Leases));
         await OnePlace.AssertAsync(queue);
@@ -155,6 +156,24 @@ public sealed class EndingJobs
         jobs = [.. await queue.ClaimAsync(), .. await queue.ClaimAsync(), .. await queue.ClaimAsync()];
         Assert.All(await queue.Partition.CompleteAsync([.. jobs.Select(j => (j, EndState.Completed))]), o => Assert.Equal(SettleOutcome.Settled, o));
         Assert.Equal(new BatchProgress(1201, 1201, 0, 0), await queue.ProgressAsync());
+        await OnePlace.AssertAsync(queue);
+    }
+
+    [Theory, ClassData(typeof(Stores))]
+    public async Task A_row_counts_once_also_when_two_jobs_claim_to_be_it_and_a_completion_wins(Store store)
+    {
+        var queue = await TestQueue.CreateAsync(store);
+        // Both are waiting before either ends: an ended row is refused at the door.
+        await queue.EnqueueAsync([.. Enumerable.Range(1, 5).Select(n => queue.Row(1) with { Id = $"same-{n}" })]);
+        var jobs = await queue.ClaimAsync();
+        await queue.BuryAsync(jobs[0]);
+        await queue.BuryAsync(jobs[1]);
+        await queue.CompleteAsync(jobs[2], EndState.Cancelled);
+        Assert.Equal(new BatchProgress(5, 0, 1, 0), await queue.ProgressAsync());
+        await queue.CompleteAsync(jobs[3]);
+        await queue.CompleteAsync(jobs[4], EndState.Expired);
+        Assert.Equal(new BatchProgress(5, 1, 0, 0), await queue.ProgressAsync());
+        Assert.Equal(2, await queue.Database.ListLengthAsync(queue.Keys.Finished(queue.Batch)));
         await OnePlace.AssertAsync(queue);
     }
 

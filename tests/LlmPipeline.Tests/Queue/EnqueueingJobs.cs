@@ -89,9 +89,11 @@ public sealed class EnqueueingJobs
         foreach (var row in rows)
         {
             Assert.Equal([EnqueueOutcome.Added], await queue.EnqueueAsync(queue.Row(row)));
+            Assert.True(await queue.Database.StringLengthAsync(queue.Keys.Ended(queue.Batch)) > row / 4);
             await queue.CompleteAsync(await queue.ClaimOneAsync());
         }
 
+        Assert.Equal(262_144, await queue.Database.StringLengthAsync(queue.Keys.Ended(queue.Batch)));
         Assert.Equal(new BatchProgress(9, 9, 0, 0), await queue.ProgressAsync());
         Assert.All(await queue.EnqueueAsync([.. rows.Select(r => queue.Row(r))]), o => Assert.Equal(EnqueueOutcome.Ended, o));
         Assert.All(await queue.EnqueueAsync([.. rows.Take(8).Select(r => queue.Row(r + 1)).Where(j => !rows.Contains(j.Row))]), o => Assert.Equal(EnqueueOutcome.Added, o));

@@ -89,6 +89,31 @@ public sealed class HoldingALease
         await queue.LoseWorkerAsync();
         Assert.Empty(await queue.Partition.RenewAsync(TestQueue.Worker, []));
         Assert.Equal(0, await queue.ReclaimAsync());
+        Assert.True(await queue.Database.SortedSetScoreAsync(queue.Keys.Workers, TestQueue.Worker) > 1);
+    }
+
+    [Theory, ClassData(typeof(Stores))]
+    public async Task An_expired_lease_on_a_job_that_is_gone_is_cleared_away(Store store)
+    {
+        var queue = await TestQueue.CreateAsync(store);
+        await queue.EnqueueRowsAsync(1, 2);
+        var jobs = await queue.ClaimAsync();
+        await queue.Database.HashDeleteAsync(queue.Keys.Jobs, jobs[0].Job.Id);
+        await queue.ExpireAsync(jobs);
+        Assert.Equal(1, await queue.ReclaimAsync());
+        await OnePlace.AssertAsync(queue);
+    }
+
+    [Theory, ClassData(typeof(Stores))]
+    public async Task A_claim_says_that_its_worker_lives(Store store)
+    {
+        var queue = await TestQueue.CreateAsync(store);
+        await queue.EnqueueRowsAsync(1, 1);
+        await queue.LoseWorkerAsync();
+        await queue.ClaimOneAsync();
+        Assert.Equal(0, await queue.ReclaimAsync());
+        Assert.Equal(1, (await queue.StatsAsync()).Inflight);
+        Assert.True(await queue.Database.SortedSetScoreAsync(queue.Keys.Workers, TestQueue.Worker) > 1);
     }
 
     [Theory, ClassData(typeof(Stores))]
