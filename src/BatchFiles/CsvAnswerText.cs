@@ -2,9 +2,10 @@ using System.Text.Json;
 
 namespace LlmPipeline;
 
-/// <summary>The text of an output line for a table: the model's answer, or what went wrong.</summary>
-internal static class CsvAnswerText
+/// <summary>The text of an output line, for a table or for people: the model's answer, or what went wrong.</summary>
+public static class CsvAnswerText
 {
+    /// <summary>The text of a line.</summary>
     /// <param name="line">A batch output line.</param>
     public static string Of(JsonElement line)
     {

@@ -32,13 +32,15 @@ public sealed record OutputPaths
     /// <c>a.errors.jsonl</c>. <c>r.jsonl</c> or <c>r.results.jsonl</c> → that and <c>r.errors.jsonl</c>. <c>r.csv</c> → that, <c>r.results.jsonl</c> and
     /// <c>r.errors.jsonl</c>. A symbolic link is followed. Creates nothing.
     /// </summary>
-    /// <param name="input">The input file.</param>
+    /// <param name="input">The input file; null when there is none to name them after or to keep safe.</param>
     /// <param name="output">What the user named as output; null for nothing.</param>
     /// <exception cref="OutputException">The output is no usable name, or one of the files is the input.</exception>
-    public static OutputPaths For(string input, string? output)
+    public static OutputPaths For(string? input, string? output)
     {
         Check(output);
-        string stem = output is null ? Stem(input, InputEnds) : Stem(output, OutputEnds);
+        if (output is null && input is null)
+            throw OutputException.Refuse("an output has to be named");
+        string stem = output is null ? Stem(input!, InputEnds) : Stem(output, OutputEnds);
         bool isCsv = output is not null && output.EndsWith(".csv", StringComparison.OrdinalIgnoreCase);
         var paths = new OutputPaths
         {
@@ -47,7 +49,7 @@ public sealed record OutputPaths
             Csv = isCsv ? OutputIdentity.Final(output!) : null,
         };
 
-        if (paths.All().FirstOrDefault(path => OutputIdentity.AreSame(path, input)) is { } same)
+        if (input is not null && paths.All().FirstOrDefault(path => OutputIdentity.AreSame(path, input)) is { } same)
         {
             throw OutputException.Refuse(same == output
                 ? $"{same} is the input; choose another -o"

@@ -11,7 +11,16 @@ var root = new RootCommand(
     """)
 {
     RunCommand.Create(),
+    SubmitCommand.Create(),
     WorkCommand.Create(),
+    StatusCommand.Create(),
+    ResultsCommand.Create(),
+    ResultCommand.Create(),
+    CancelCommand.Create(),
+    RetryCommand.Create(),
+    DeadCommand.Create(),
+    QueuesCommand.Create(),
+    DoctorCommand.Create(),
     SimulateCommand.Create(),
 };
 

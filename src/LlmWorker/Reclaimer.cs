@@ -7,10 +7,13 @@ namespace LlmPipeline;
 internal sealed partial class Reclaimer(
     RedisConnections redis, IReadOnlyList<QueuePartition> partitions, PromptQueueOptions queue, WorkerOptions options, TimeProvider time, ILogger<Reclaimer> logger)
 {
+    private static readonly TimeSpan LeastGrace = TimeSpan.FromSeconds(3);
+
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        // After a (re)connect it was Redis that was away, not the workers: they get the time to renew.
-        var grace = (queue.Lease / 3) + (queue.Lease / 10 * Random.Shared.NextDouble());
+        // After a (re)connect it was Redis that was away, not the workers: they get the time to renew. Whether their connections are back is
+        // looked at once a second, so a shorter grace would be none. (While Redis is away nothing may be asked: it would be asked at the moment it is back.)
+        var grace = (queue.Lease / 3 > LeastGrace ? queue.Lease / 3 : LeastGrace) + (queue.Lease / 10 * Random.Shared.NextDouble());
         try
         {
             while (true)

@@ -8,6 +8,7 @@ namespace LlmPipeline;
 internal sealed partial class Worker : BackgroundService
 {
     private const int JobsPerClaim = 256;
+    private static readonly TimeSpan LastClaim = TimeSpan.FromSeconds(5);
     private readonly string _queue;
     private readonly IReadOnlyList<QueuePartition> _partitions;
     private readonly WorkerParts _parts;
@@ -74,7 +75,7 @@ internal sealed partial class Worker : BackgroundService
         {
             foreach (var partition in Turned(_partitions))
             {
-                if (free == 0)
+                if (free == 0 || cancellationToken.IsCancellationRequested)
                     break;
                 var claimed = await ClaimAsync(partition, free, cancellationToken).ConfigureAwait(false);
                 due = claimed.NextDue < due || due is null ? claimed.NextDue : due;
@@ -100,6 +101,9 @@ internal sealed partial class Worker : BackgroundService
         var token = RandomNumberGenerator.GetHexString(32, lowercase: true);
         var lane = (_turn++ % 8) switch { 7 => Lane.Low, 2 or 5 => Lane.Normal, _ => Lane.High };
         var repeated = false;
+        // A claim that is on its way when the process is asked to stop is waited for: what it took would else wait for its lease to run out.
+        using var late = CancellationTokenSource.CreateLinkedTokenSource(_parts.GiveUp);
+        await using var stopping = cancellationToken.Register(() => late.CancelAfter(LastClaim)).ConfigureAwait(false);
         return await RedisRetry.UntilAnsweredAsync(
             () =>
             {
@@ -107,7 +111,7 @@ internal sealed partial class Worker : BackgroundService
                 repeated = true;
                 return partition.ClaimAsync(most, token, _parts.Options.Name, lane, again);
             },
-            _parts.Time, _logger, cancellationToken).ConfigureAwait(false);
+            _parts.Time, _logger, late.Token).ConfigureAwait(false);
     }
 
     private void Start(QueuePartition partition, IReadOnlyList<ClaimedJob> jobs)

@@ -116,6 +116,21 @@ public sealed class Batches
         return [.. rows.Distinct().Order().Select(row => ($"{batch}.{row}", row))];
     }
 
+    /// <summary>How rows of a batch have ended, in their order; null for those that have not.</summary>
+    /// <param name="batch">The batch.</param>
+    /// <param name="first">The first row, from 1.</param>
+    /// <param name="count">How many.</param>
+    public async Task<IReadOnlyList<EndState?>> EndedAsync(BatchInfo batch, int first, int count)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        var partitions = new List<QueuePartition>();
+        foreach (var queue in batch.Queues)
+            partitions.AddRange(await _queue.PartitionsAsync(queue).ConfigureAwait(false));
+        // A row is in one partition of one queue; elsewhere its bits are 0.
+        var maps = await Task.WhenAll(partitions.Select(p => EndedRows.ReadAsync(_redis.Commands, p.Keys.Ended(batch.Id), first, count))).ConfigureAwait(false);
+        return [.. Enumerable.Range(0, count).Select(n => maps.Select(map => map[n]).FirstOrDefault(state => state is not null))];
+    }
+
     /// <summary>Follows the ends of a batch's jobs, in every partition of <paramref name="queues"/>, from the first on.</summary>
     public async Task<BatchFollower> FollowAsync(string batch, IEnumerable<string> queues)
     {

@@ -107,7 +107,8 @@ internal sealed class DeadLetters(RedisConnections redis, IReadOnlyList<QueuePar
         return read;
     }
 
-    private static Job? Decode(string queue, string id, RedisValue envelope)
+    /// <summary>The job of an envelope; null when there is none, or it cannot be read.</summary>
+    internal static Job? Decode(string queue, string id, RedisValue envelope)
     {
         if (envelope.IsNull)
             return null;

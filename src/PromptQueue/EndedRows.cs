@@ -19,6 +19,22 @@ internal static class EndedRows
         return rows;
     }
 
+    /// <summary>How rows of this partition have ended, in their order; null for those that have not, or are not of this partition.</summary>
+    public static async Task<IReadOnlyList<EndState?>> ReadAsync(IDatabase database, RedisKey map, int first, int count)
+    {
+        var from = first / 4;
+        var bytes = (byte[]?)await database.StringGetRangeAsync(map, from, (first + count - 1) / 4).ConfigureAwait(false) ?? [];
+        var states = new EndState?[count];
+        for (var n = 0; n < count; n++)
+        {
+            var at = ((first + n) / 4) - from;
+            if (at < bytes.Length && ((bytes[at] >> (6 - (2 * ((first + n) % 4)))) & 3) is > 0 and var state)
+                states[n] = (EndState)state;
+        }
+
+        return states;
+    }
+
     /// <summary>Tells every row that has ended, and how.</summary>
     // Row n has the bits 2n and 2n + 1, counted from the highest bit of the first byte.
     public static async Task EachAsync(IDatabase database, RedisKey map, Action<int, EndState> ended)

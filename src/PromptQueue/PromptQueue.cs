@@ -75,6 +75,27 @@ public sealed class PromptQueue
         return new QueueStats(sums[0] + sums[1] + sums[2], sums[3], sums[4], sums[5]) { Paused = sums[6] > 0 };
     }
 
+    /// <summary>Looks for a job; null when the queue has it no longer (it has ended, its result tells how), or never had.</summary>
+    public async Task<JobPlace?> FindAsync(string queue, string id)
+    {
+        var keys = (await PartitionsAsync(queue).ConfigureAwait(false)).First(p => p.Holds(id)).Keys;
+        var envelope = _redis.Commands.HashGetAsync(keys.Jobs, id);
+        var dead = _redis.Commands.SortedSetScoreAsync(keys.Dead, id);
+        var inflight = _redis.Commands.SortedSetScoreAsync(keys.Inflight, id);
+        var delayed = _redis.Commands.SortedSetScoreAsync(keys.Delayed, id);
+        await Task.WhenAll(envelope, dead, inflight, delayed).ConfigureAwait(false);
+        if ((await envelope.ConfigureAwait(false)).IsNull)
+            return null;
+        var buried = await dead.ConfigureAwait(false);
+        var state = buried is not null ? JobState.Dead
+            : await inflight.ConfigureAwait(false) is not null ? JobState.Running
+            : await delayed.ConfigureAwait(false) is not null ? JobState.Delayed
+            : JobState.Waiting;
+        return new JobPlace(
+            queue, id, state, buried is { } at ? DateTimeOffset.FromUnixTimeMilliseconds((long)at) : null,
+            DeadLetters.Decode(queue, id, await envelope.ConfigureAwait(false)));
+    }
+
     /// <summary>Stops the claims on a queue; what runs goes on, and enqueueing too. Safe to repeat.</summary>
     /// <returns>False: there is no such queue.</returns>
     public Task<bool> PauseAsync(string queue) => PauseAsync(queue, paused: true);

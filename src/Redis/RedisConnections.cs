@@ -54,8 +54,8 @@ public sealed partial class RedisConnections : IAsyncDisposable
     /// <summary>Set each time that a connection has been lost and is back.</summary>
     public VersionedSignal Restored { get; } = new();
 
-    /// <summary>How long the connections have stood since the last (re)connect.</summary>
-    public TimeSpan SinceRestored => _time.GetElapsedTime(Volatile.Read(ref _restoredAt));
+    /// <summary>How long the connections have stood since the last (re)connect; zero while one is lost.</summary>
+    public TimeSpan SinceRestored => _commands.IsConnected && _leases.IsConnected ? _time.GetElapsedTime(Volatile.Read(ref _restoredAt)) : TimeSpan.Zero;
 
     /// <summary>Connects to the Redis that <paramref name="options"/> names.</summary>
     /// <exception cref="RedisUnreachableException">It doesn't answer.</exception>

@@ -55,6 +55,18 @@ public sealed class ResultStore
         return [.. values.Select(v => v.IsNull ? (ResultStatus?)null : ResultFormat.Status(v))];
     }
 
+    /// <summary>The results of jobs, as their ids come: with the ids of a batch's ended jobs, its results as they end.</summary>
+    /// <param name="jobIds">The ids; one without a result is left out.</param>
+    /// <param name="cancellationToken">Ends it with an exception.</param>
+    public async IAsyncEnumerable<JobResult> GetAsync(IAsyncEnumerable<string> jobIds, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        await foreach (var id in jobIds.WithCancellation(cancellationToken).ConfigureAwait(false))
+        {
+            if (await GetAsync(id).ConfigureAwait(false) is { } result)
+                yield return result;
+        }
+    }
+
     /// <summary>
     /// Waits for the result of a job. Woken by a message; looks by itself after a second and then ever more seldom, up to each 5 s.
     /// A Redis that goes away in between is waited for.

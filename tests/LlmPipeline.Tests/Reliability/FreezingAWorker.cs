@@ -7,7 +7,7 @@ public sealed class FreezingAWorker
     public async Task A_zombie_neither_settles_nor_extends_and_says_so()
     {
         const int Rows = 8;
-        await using var fleet = await Fleet.StartAsync(latency: 3000, lease: 3);
+        await using var fleet = await TestFleet.StartAsync(latency: 3000, lease: 3);
         var zombie = fleet.StartWorker(Rows);
         await fleet.EnqueueAsync(1, Rows);
         await fleet.HoldsAsync(() => Task.FromResult(fleet.Llm.Stats.InFlight == Rows), "the zombie has called for each row");

@@ -11,7 +11,7 @@ internal static class History
     /// <param name="rows">Rows that were accepted, from 1.</param>
     /// <param name="paidTwice">Jobs that were in flight at the faults: the most that may be paid twice.</param>
     /// <param name="failed">Rows that end with an error.</param>
-    public static async Task CheckAsync(Fleet fleet, int rows, int paidTwice, int failed = 0)
+    public static async Task CheckAsync(TestFleet fleet, int rows, int paidTwice, int failed = 0)
     {
         await fleet.EndAsync(rows);
         Assert.Equal(new BatchProgress(rows, rows - failed, failed, 0), await fleet.ProgressAsync());

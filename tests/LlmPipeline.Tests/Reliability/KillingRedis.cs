@@ -6,7 +6,7 @@ public sealed class KillingRedis
     [Fact]
     public async Task Three_kills_of_redis_server_lose_nothing_that_it_accepted_and_nothing_is_paid_twice()
     {
-        await using var fleet = await Fleet.StartAsync(latency: 60, lease: 30, Fleet.Durable);
+        await using var fleet = await TestFleet.StartAsync(latency: 60, lease: 30, redis: TestFleet.Durable);
         fleet.StartWorker();
         fleet.StartWorker();
         var slowest = TimeSpan.Zero;
@@ -34,7 +34,7 @@ public sealed class KillingRedis
     public async Task Running_jobs_keep_their_owners_when_Redis_was_away_for_longer_than_a_lease()
     {
         const int Rows = 64;
-        await using var fleet = await Fleet.StartAsync(latency: 8000, lease: 3, Fleet.Durable);
+        await using var fleet = await TestFleet.StartAsync(latency: 8000, lease: 3, redis: TestFleet.Durable);
         fleet.StartWorker(Rows / 2);
         fleet.StartWorker(Rows / 2);
         await fleet.EnqueueAsync(1, Rows);

@@ -9,7 +9,7 @@ public sealed class KillingWorkers
         const int Rows = 4000;
         const int Kills = 10;
         const int Concurrency = 16;
-        await using var fleet = await Fleet.StartAsync(latency: 60, lease: 3);
+        await using var fleet = await TestFleet.StartAsync(latency: 60, lease: 3);
         for (var row = 1; row < Rows; row += 500)
             await fleet.EnqueueAsync(row, row + 499);
         var random = new Random(11);
@@ -31,7 +31,7 @@ public sealed class KillingWorkers
     {
         const int Concurrency = 4;
         string[] verbs = ["claim", "HGET", "put", "complete", "bury", "renew"];
-        await using var fleet = await Fleet.StartAsync(latency: 100, lease: 3);
+        await using var fleet = await TestFleet.StartAsync(latency: 100, lease: 3);
         var proxies = new List<TcpProxy>();
         var reached = new List<Task>();
         foreach (var verb in verbs)

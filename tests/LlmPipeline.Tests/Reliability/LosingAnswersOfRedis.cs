@@ -7,7 +7,7 @@ public sealed class LosingAnswersOfRedis
     [Fact]
     public async Task A_worker_repeats_every_call_whose_answer_is_lost_and_pays_nothing_twice()
     {
-        await using var fleet = await Fleet.StartAsync(latency: 50, lease: 3);
+        await using var fleet = await TestFleet.StartAsync(latency: 50, lease: 3);
         await using var proxy = new TcpProxy(fleet.Server.Port);
         fleet.StartWorker(8, proxy);
         var rows = await fleet.FeedAsync(
@@ -30,7 +30,7 @@ public sealed class LosingAnswersOfRedis
     [Fact]
     public async Task Enqueue_repeats_itself_and_every_row_is_there_once()
     {
-        await using var fleet = await Fleet.StartAsync();
+        await using var fleet = await TestFleet.StartAsync();
         await using var proxy = new TcpProxy(fleet.Server.Port);
         await using var redis = await Stores.ConnectAsync(proxy.Address);
         var queue = new PromptQueue(redis, new PromptQueueOptions(), TimeProvider.System);

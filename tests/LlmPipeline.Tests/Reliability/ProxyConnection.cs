@@ -67,6 +67,8 @@ internal sealed class ProxyConnection(TcpProxy proxy, Socket client)
             _unmatched |= !_resp3;
         else
             _calls.Enqueue(verb);
+        if (proxy.BytesPerSecond is { } most)
+            await Task.Delay(TimeSpan.FromSeconds((double)call.Length / most), cancellationToken);
         await SendAsync(_server, call);
         return true;
     });

@@ -6,7 +6,7 @@ public sealed class StoppingWorkers
     [Fact]
     public async Task Workers_that_are_stopped_one_after_the_other_under_load_finish_what_they_have()
     {
-        await using var fleet = await Fleet.StartAsync(latency: 100, lease: 30);
+        await using var fleet = await TestFleet.StartAsync(latency: 100, lease: 30);
         var first = fleet.StartWorker(16);
         var second = fleet.StartWorker(16);
         var rows = await fleet.FeedAsync(async () =>
@@ -30,7 +30,7 @@ public sealed class StoppingWorkers
     public async Task Calls_that_outlast_the_patience_are_given_back_at_once_and_uncharged()
     {
         const int Rows = 16;
-        await using var fleet = await Fleet.StartAsync(latency: 6000, lease: 30);
+        await using var fleet = await TestFleet.StartAsync(latency: 6000, lease: 30);
         fleet.Set("DrainTimeout", 0.5);
         var first = fleet.StartWorker(Rows);
         await fleet.EnqueueAsync(1, Rows);
@@ -45,7 +45,35 @@ public sealed class StoppingWorkers
         Assert.DoesNotContain("wait again", second.Said);
     }
 
-    private static async Task CheckAsync(Fleet fleet, int rows)
+    [Fact]
+    public async Task Jobs_of_a_claim_whose_answer_is_still_on_its_way_do_not_wait_for_a_lease()
+    {
+        const int Rows = 40;
+        await using var fleet = await TestFleet.StartAsync(latency: 50, lease: 30);
+        await using var proxy = new TcpProxy(fleet.Server.Port);
+        var first = fleet.StartWorker(8, proxy);
+        await fleet.HoldsAsync(() => Task.FromResult(first.Said.Contains("working on")), "the worker works");
+        proxy.OnAnswer = call =>
+        {
+            if (call.Verb == "claim" && call.AnswerBytes > 200 && proxy.Latency == TimeSpan.Zero)
+            {
+                proxy.Latency = TimeSpan.FromSeconds(1);
+                first.Terminate();
+            }
+
+            return true;
+        };
+        await fleet.EnqueueAsync(1, Rows);
+        Assert.Equal(0, await first.ExitedAsync(TimeSpan.FromSeconds(60)));
+        var stats = await fleet.Queue.StatsAsync(fleet.Name);
+        var second = fleet.StartWorker(8);
+
+        Assert.Equal((1, 0), (Math.Sign(stats.Waiting), stats.Inflight));
+        await CheckAsync(fleet, Rows);
+        Assert.DoesNotContain("wait again", second.Said);
+    }
+
+    private static async Task CheckAsync(TestFleet fleet, int rows)
     {
         await History.CheckAsync(fleet, rows, paidTwice: 0);
         Assert.All(await fleet.Results.GetAsync([.. Enumerable.Range(1, rows).Select(row => fleet.Row(row).Id)]), result => Assert.Equal(1, result!.Meta.Attempts));

@@ -38,6 +38,9 @@ internal sealed class TcpProxy : IAsyncDisposable
     /// <summary>How long an answer is on its way.</summary>
     public TimeSpan Latency { get; set; }
 
+    /// <summary>How much of its calls a connection may send in a second; null for no limit.</summary>
+    public int? BytesPerSecond { get; set; }
+
     /// <summary>How often a verb was called.</summary>
     public int Count(string verb) => _seen.GetValueOrDefault(verb);
 

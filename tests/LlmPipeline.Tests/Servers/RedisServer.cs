@@ -32,6 +32,9 @@ internal sealed class RedisServer : IAsyncDisposable
 
     public string Address => $"127.0.0.1:{Port}";
 
+    /// <summary>Where its files are.</summary>
+    public string Folder => _folder;
+
     /// <summary>The one that all tests share which don't hurt it.</summary>
     public static Task<RedisServer> SharedAsync() => OfTheTests.Value;
 

@@ -1,18 +1,19 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
+using StackExchange.Redis;
 
 namespace LlmPipeline;
 
 /// <summary>A Redis, an endpoint, a queue with a batch, and workers as processes.</summary>
-internal sealed class Fleet : IAsyncDisposable
+internal sealed class TestFleet : IAsyncDisposable
 {
     public static readonly string[] Durable = ["--appendonly", "yes", "--appendfsync", "always"];
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
     private readonly Llmpipe _llmpipe = new();
     private readonly ConcurrentBag<WorkProcess> _workers = [];
 
-    private Fleet(RedisServer server, RedisConnections redis, LlmSimulator llm)
+    private TestFleet(RedisServer server, RedisConnections redis, LlmSimulator llm)
     {
         Server = server;
         Redis = redis;
@@ -38,12 +39,13 @@ internal sealed class Fleet : IAsyncDisposable
 
     /// <param name="latency">Of each call to the LLM, ms.</param>
     /// <param name="lease">Of the workers, s.</param>
+    /// <param name="answerWords">Words of an answer.</param>
     /// <param name="redis">Options of redis-server.</param>
-    public static async Task<Fleet> StartAsync(int latency = 50, double lease = 30, params string[] redis)
+    public static async Task<TestFleet> StartAsync(int latency = 50, double lease = 30, int answerWords = 24, string[]? redis = null)
     {
-        var server = await RedisServer.StartAsync(redis);
-        var llm = await LlmSimulator.StartAsync(new SimulatorOptions { Latency = TimeSpan.FromMilliseconds(latency), CountTokens = false });
-        var fleet = new Fleet(server, await Stores.ConnectAsync(server.Address), llm);
+        var server = await RedisServer.StartAsync(redis ?? []);
+        var llm = await LlmSimulator.StartAsync(new SimulatorOptions { Latency = TimeSpan.FromMilliseconds(latency), AnswerWords = answerWords, CountTokens = false });
+        var fleet = new TestFleet(server, await Stores.ConnectAsync(server.Address + ",allowAdmin=true"), llm);
         fleet.Set("Lease", lease);
         return fleet;
     }
@@ -107,6 +109,9 @@ internal sealed class Fleet : IAsyncDisposable
         await running;
         return rows;
     }
+
+    /// <summary>Tells the redis-server something.</summary>
+    public Task<RedisResult> TellRedisAsync(params string[] words) => Redis.Commands.ExecuteAsync(words[0], [.. words[1..]]);
 
     /// <summary>Waits until so many rows have ended.</summary>
     public Task EndAsync(int rows) => HoldsAsync(async () => (await ProgressAsync()).Ended >= rows, $"{rows} rows have ended");

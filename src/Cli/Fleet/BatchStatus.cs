@@ -1,0 +1,75 @@
+using System.Globalization;
+using System.Text.Json.Serialization;
+
+namespace LlmPipeline;
+
+/// <summary>How far a batch is.</summary>
+internal sealed record BatchStatus
+{
+    public required string Batch { get; init; }
+
+    /// <summary>submitting, running, cancelling or ended.</summary>
+    public required string State { get; init; }
+
+    public required DateTimeOffset Created { get; init; }
+
+    public required IReadOnlyList<string> Queues { get; init; }
+
+    /// <summary>Whose answers these are; "fleet" when the submitter did not know.</summary>
+    public required string Endpoint { get; init; }
+
+    public required long Rows { get; init; }
+
+    /// <summary>Rows that are on the queue or have ended.</summary>
+    public required long Submitted { get; init; }
+
+    public required long Completed { get; init; }
+
+    /// <summary>Those past their deadline included.</summary>
+    public required long Failed { get; init; }
+
+    public required long Cancelled { get; init; }
+
+    /// <summary>Rows that have not ended.</summary>
+    public required long Left { get; init; }
+
+    [JsonIgnore]
+    public bool HasEnded => State == "ended";
+
+    /// <exception cref="CliException">There is no such batch.</exception>
+    public static async Task<BatchStatus> ReadAsync(Fleet fleet, string id, CancellationToken cancellationToken) =>
+        await ReadAsync(fleet, await fleet.BatchAsync(id, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+
+    public static async Task<BatchStatus> ReadAsync(Fleet fleet, BatchInfo batch, CancellationToken cancellationToken)
+    {
+        var progress = await fleet.AnsweredAsync(() => fleet.Queue.Batches.ProgressAsync(batch.Id), cancellationToken).ConfigureAwait(false);
+        var left = Math.Max(0, batch.Rows - progress.Ended);
+        return new BatchStatus
+        {
+            Batch = batch.Id,
+            State = left == 0 ? "ended" : batch.Cancelled ? "cancelling" : batch.Sealed || progress.Expected >= batch.Rows ? "running" : "submitting",
+            Created = batch.Created,
+            Queues = batch.Queues,
+            Endpoint = batch.Endpoint,
+            Rows = batch.Rows,
+            Submitted = progress.Expected,
+            Completed = progress.Completed,
+            Failed = progress.Failed,
+            Cancelled = progress.Cancelled,
+            Left = left,
+        };
+    }
+
+    public string ToText() => string.Create(
+        CultureInfo.InvariantCulture,
+        $"""
+        batch      {Batch}, {State}
+        created    {Created:yyyy-MM-dd HH:mm:ss}Z, for {string.Join(", ", Queues)} at {Endpoint}
+        rows       {RunConsole.Text(Rows)}{(Submitted < Rows ? $", {RunConsole.Text(Submitted)} of them submitted" : "")}
+        completed  {RunConsole.Text(Completed)}
+        failed     {RunConsole.Text(Failed)}
+        cancelled  {RunConsole.Text(Cancelled)}
+        left       {RunConsole.Text(Left)}
+
+        """);
+}

@@ -1,0 +1,77 @@
+namespace LlmPipeline;
+
+/// <summary>Writes results to OUTPUT and its errors file; what was fetched is kept in the checkpoint until all are there.</summary>
+internal sealed class ResultsFile(OutputPaths paths, bool force)
+{
+    /// <summary>Fetches what there is; with <paramref name="news"/> until every row has its line.</summary>
+    public async Task<ResultsReport> WriteAsync(BatchReader reader, BatchNews? news, CancellationToken cancellationToken)
+    {
+        var batch = reader.Batch;
+        // Rows that failed when they were fetched before may have run again since.
+        await using var output = await OutputFile.OpenAsync(
+            paths, new OutputBatch { Id = batch.Id, Family = batch.Id }, new OutputOptions { Force = force, RetryFailed = true }, cancellationToken).ConfigureAwait(false);
+        if (output.BatchId != batch.Id)
+            throw CliException.Usage($"{paths.Results} holds answers of batch {output.BatchId}; choose another -o");
+        var expired = await FetchAsync(reader, output, cancellationToken).ConfigureAwait(false);
+        var open = Open(output, batch.Rows);
+        while (news is not null && open > 0)
+        {
+            open -= await TakeAsync(reader, output, await news.NextAsync(cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+        }
+
+        var states = Enumerable.Range(1, batch.Rows).Select(output.StateOf).ToLookup(state => state);
+        var failed = states[RowState.Failed].Count();
+        if (open == 0)
+            await output.FinishAsync(batch.Rows, CancellationToken.None).ConfigureAwait(false);
+        return new ResultsReport(batch.Id, batch.Rows, states[RowState.Completed].Count(), failed - expired, expired, open)
+        {
+            Output = paths.Results,
+            Errors = open == 0 && failed > 0 ? paths.Errors : null,
+        };
+    }
+
+    /// <summary>Fetches, in order, every row that is not there.</summary>
+    /// <returns>How many have lost their results.</returns>
+    private static async Task<int> FetchAsync(BatchReader reader, OutputFile output, CancellationToken cancellationToken)
+    {
+        var expired = 0;
+        for (var first = 1; first <= reader.Batch.Rows; first += BatchReader.RowsPerCall)
+        {
+            var count = Math.Min(BatchReader.RowsPerCall, reader.Batch.Rows - first + 1);
+            if (Enumerable.Range(first, count).All(output.IsDone))
+                continue;
+            foreach (var row in await reader.ReadAsync(first, count, cancellationToken).ConfigureAwait(false))
+            {
+                if (row.IsOpen || output.IsDone(row.Row))
+                    continue;
+                output.Append(row.Line());
+                expired += row.IsGone ? 1 : 0;
+            }
+
+            await output.FlushAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        return expired;
+    }
+
+    /// <returns>How many rows were written.</returns>
+    private static async Task<int> TakeAsync(BatchReader reader, OutputFile output, IReadOnlyList<int> rows, CancellationToken cancellationToken)
+    {
+        var taken = 0;
+        foreach (var part in rows.Where(row => row <= reader.Batch.Rows && !output.IsDone(row)).Chunk(BatchReader.RowsPerCall))
+        {
+            // Null: an older end of a row that runs again; it will come once more.
+            foreach (var result in (await reader.ResultsAsync(part, cancellationToken).ConfigureAwait(false)).OfType<JobResult>())
+            {
+                output.Append(RunLine.Of(result));
+                taken++;
+            }
+
+            await output.FlushAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        return taken;
+    }
+
+    private static int Open(OutputFile output, int rows) => Enumerable.Range(1, rows).Count(row => !output.IsDone(row));
+}

@@ -1,0 +1,66 @@
+using System.Buffers;
+
+namespace LlmPipeline;
+
+/// <summary>Writes results to a stream in the order of the rows, holding few of them at a time.</summary>
+internal sealed class ResultsStream(Stream stream) : IAsyncDisposable
+{
+    private readonly ArrayBufferWriter<byte> _buffer = new();
+    private int _completed;
+    private int _failed;
+    private int _expired;
+
+    /// <summary>Writes what there is; with <paramref name="news"/> waits at each row that is open.</summary>
+    public async Task<ResultsReport> WriteAsync(BatchReader reader, BatchNews? news, CancellationToken cancellationToken)
+    {
+        var rows = reader.Batch.Rows;
+        var open = 0;
+        for (var next = 1; next <= rows;)
+        {
+            var page = await reader.ReadAsync(next, Math.Min(BatchReader.RowsPerCall, rows - next + 1), cancellationToken).ConfigureAwait(false);
+            foreach (var row in news is null ? page : page.TakeWhile(row => !row.IsOpen))
+            {
+                if (row.IsOpen)
+                    open++;
+                else
+                    Add(row);
+                next = row.Row + 1;
+            }
+
+            await FlushAsync(cancellationToken).ConfigureAwait(false);
+            // Only this row is waited for: the page is not read again each time that another one ends.
+            while (news is not null && next <= page[^1].Row && !await reader.HasEndedAsync(next, cancellationToken).ConfigureAwait(false))
+                await news.NextAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        return new ResultsReport(reader.Batch.Id, rows, _completed, _failed, _expired, open);
+    }
+
+    public ValueTask DisposeAsync() => stream.DisposeAsync();
+
+    private void Add(BatchRow row)
+    {
+        row.Line().WriteTo(_buffer);
+        if (row.IsGone)
+            _expired++;
+        else if (row.IsCompleted)
+            _completed++;
+        else
+            _failed++;
+    }
+
+    private async Task FlushAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await stream.WriteAsync(_buffer.WrittenMemory, cancellationToken).ConfigureAwait(false);
+            await stream.FlushAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (IOException e)
+        {
+            throw CliException.Broke($"standard output cannot be written: {e.Message}");
+        }
+
+        _buffer.ResetWrittenCount();
+    }
+}

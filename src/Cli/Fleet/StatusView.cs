@@ -1,0 +1,33 @@
+namespace LlmPipeline;
+
+/// <summary>Draws a status over and over on a terminal; elsewhere prints it when it has changed.</summary>
+internal sealed class StatusView(bool json)
+{
+    private string _last = "";
+
+    /// <returns>True when no later view can differ.</returns>
+    public bool Show(BatchStatus status)
+    {
+        Draw(json ? FleetJson.Of(status) + "\n" : status.ToText());
+        return status.HasEnded;
+    }
+
+    /// <inheritdoc cref="Show(BatchStatus)"/>
+    public bool Show(FleetStatus status)
+    {
+        Draw(json ? FleetJson.Of(status) + "\n" : status.ToText());
+        return false;
+    }
+
+    private void Draw(string text)
+    {
+        if (text == _last)
+            return;
+        // Up to the first line of the last view, and everything below away.
+        if (_last.Length > 0 && !json && !Console.IsOutputRedirected)
+            Console.Out.Write($"\u001b[{_last.Count(c => c == '\n')}F\u001b[J");
+        Console.Out.Write(text);
+        Console.Out.Flush();
+        _last = text;
+    }
+}
