@@ -132,6 +132,8 @@ public sealed partial class RedisConnections : IAsyncDisposable
         shaped.ReconnectRetryPolicy = new LinearRetry(250);
         shaped.ClientName ??= "llmpipe";
         shaped.IncludeDetailInExceptions = false;
+        // CONFIG GET, which the preflight asks for, counts as administration for the client; the server's own rules still decide.
+        shaped.AllowAdmin = true;
         return shaped;
     }
 
