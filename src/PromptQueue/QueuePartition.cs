@@ -256,7 +256,7 @@ public sealed class QueuePartition
         {
             var batches = new BatchKeys(_keys, step.Select(j => j.Batch));
             return SettleAsync(
-                QueueScripts.Bury, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Dead, _keys.Cancel, .. batches.Keys],
+                QueueScripts.Bury, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Dead, _keys.Cancel, _keys.Stopped, .. batches.Keys],
                 [
                     (long)_options.BatchTtl.TotalSeconds, Math.Max(1, _options.MaxDead / _partitions), (long)_options.MaxDeadAge.TotalMilliseconds,
                     .. step.SelectMany(j => new RedisValue[] { j.Id, j.Token, batches.IndexOf(j.Batch), j.Row }),

@@ -1,5 +1,5 @@
 -- Ends claims whose error stands: the jobs go to the dead letters, their envelopes are kept. Of too many or too old ones, 100 a call are dropped.
--- KEYS 1 meta  2 jobs  3 inflight  4 leases  5 dead  6 cancel  then per batch: batch, ended, finished
+-- KEYS 1 meta  2 jobs  3 inflight  4 leases  5 dead  6 cancel  7 stopped  then per batch: batch, ended, finished
 -- ARGV 1 partitions  2 schema version  3 batch TTL, s  4 dead letters at most  5 their age at most, ms
 --      then per job: id, token, batch (1, 2 ...; 0 for none), row
 -- Returns {'OK', per job: 1 settled | 0 had ended already | -1 someone else's} or {'MISMATCH', partitions, version}
@@ -21,11 +21,13 @@ for i = 6, #ARGV, 4 do
     redis.call('SREM', KEYS[6], id)
     redis.call('ZADD', KEYS[5], string.format('%.0f', now), id)
     if batch > 0 then
-      local at = 4 + batch * 3
+      local at = 5 + batch * 3
       if redis.call('BITFIELD', KEYS[at + 1], 'GET', 'u2', '#' .. row)[1] == 0 then
         redis.call('BITFIELD', KEYS[at + 1], 'SET', 'u2', '#' .. row, 2)
         redis.call('HINCRBY', KEYS[at], 'failed', 1)
         redis.call('RPUSH', KEYS[at + 2], id)
+        local rows = redis.call('HMGET', KEYS[at], 'stop', 'expected', 'completed', 'failed', 'cancelled')
+        if rows[1] and (rows[3] or 0) + (rows[4] or 0) + (rows[5] or 0) >= tonumber(rows[2] or 0) then redis.call('ZREM', KEYS[7], string.match(KEYS[at], '}:batch:(.*)$')) end
       end
     end
     answer = 1
@@ -34,7 +36,7 @@ for i = 6, #ARGV, 4 do
   end
   out[#out + 1] = answer
 end
-for i = 7, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[3]) end
+for i = 8, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[3]) end
 local over = math.max(redis.call('ZCARD', KEYS[5]) - tonumber(ARGV[4]), redis.call('ZCOUNT', KEYS[5], '-inf', string.format('%.0f', now - tonumber(ARGV[5]))))
 if over > 0 then
   local dropped = redis.call('ZRANGE', KEYS[5], 0, math.min(over, 100) - 1)

@@ -15,8 +15,11 @@ for i = 5, #ARGV, 2 do
   if redis.call('ZREM', KEYS[7], id) == 1 and envelope then
     redis.call('HDEL', KEYS[6], id)
     if row ~= '0' and KEYS[9] then
-      local before = redis.call('BITFIELD', KEYS[10], 'SET', 'u2', '#' .. row, 0)[1]
-      if before ~= 0 then redis.call('HINCRBY', KEYS[9], names[before], -1) end
+      local before = redis.call('BITFIELD', KEYS[10], 'GET', 'u2', '#' .. row)[1]
+      if before ~= 0 then
+        redis.call('BITFIELD', KEYS[10], 'SET', 'u2', '#' .. row, 0)
+        redis.call('HINCRBY', KEYS[9], names[before], -1)
+      end
     end
     redis.call('RPUSH', KEYS[2 + tonumber(string.match(envelope, '^[123]') or 2)], id)
     answer, wake = 1, true

@@ -94,6 +94,16 @@ internal sealed class TestQueue
         }
     }
 
+    /// <summary>Claims and buries whatever waits in every partition.</summary>
+    public async Task BuryAllAsync()
+    {
+        foreach (var partition in Partitions)
+        {
+            while ((await partition.ClaimAsync(256, NewToken(), Worker)).Jobs is { Count: > 0 } jobs)
+                await partition.BuryAsync(jobs);
+        }
+    }
+
     public Task<int> ReclaimAsync() => Partition.ReclaimAsync(CancellationToken.None);
 
     public async Task<bool> RedriveAsync(Job job) => Assert.Single(await Queue.Batches.RedriveAsync(Name, Batch, [(job.Id, job.Row)]));
