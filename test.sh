@@ -58,6 +58,7 @@ compose() {
 install_tools() {
   local packages=() root=()
   command -v redis-server > /dev/null 2>&1 || packages+=(redis-server)
+  command -v faketime > /dev/null 2>&1 || packages+=(faketime)
   has_compose || packages+=(docker-compose)
   if [ ${#packages[@]} -eq 0 ]; then return; fi
   if ! command -v apt-get > /dev/null 2>&1; then

@@ -29,7 +29,8 @@ internal sealed class CliException : Exception
         CliException known => known,
         InputException or PromptFunctionException or LlmSettingsException => Usage(e.Message),
         OutputException output => new CliException(output.Refused ? ExitCodes.Usage : ExitCodes.Broke, output.Message),
-        RedisUnreachableException or QueueMismatchException or EmbeddedRedisException or StackExchange.Redis.RedisException => Broke(e.Message),
+        RedisUnreachableException or QueueMismatchException or EmbeddedRedisException or StackExchange.Redis.RedisException
+            or StackExchange.Redis.RedisTimeoutException => Broke(e.Message),
         _ => null,
     };
 }

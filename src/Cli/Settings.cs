@@ -34,15 +34,34 @@ internal sealed class Settings
     /// <summary>How long running calls may go on when a worker is stopped.</summary>
     public TimeSpan? DrainTimeout { get; set; }
 
+    /// <summary>Replicas of Redis that must have a job or a result before it counts.</summary>
+    public int? Replicas { get; set; }
+
+    /// <summary>How long they may take.</summary>
+    public TimeSpan? ReplicaTimeout { get; set; }
+
     /// <summary>The LLM endpoints.</summary>
     public IList<DeploymentOptions> Deployments { get; set; } = [];
 
     /// <summary>How this process uses the queue.</summary>
-    public PromptQueueOptions Queue()
+    /// <param name="shared">Whether the Redis is one that others use too; the store in the process has no replicas.</param>
+    public PromptQueueOptions Queue(bool shared = true)
     {
         var options = new PromptQueueOptions();
         options.Lease = Lease ?? options.Lease;
         options.WorkerTimeout = WorkerTimeout ?? options.WorkerTimeout;
+        options.Replicas = shared && Replicas is { } replicas ? replicas : 0;
+        options.ReplicaTimeout = ReplicaTimeout ?? options.ReplicaTimeout;
+        return options;
+    }
+
+    /// <summary>How this process keeps results.</summary>
+    /// <param name="shared">As for <see cref="Queue"/>.</param>
+    public ResultStoreOptions Results(bool shared = true)
+    {
+        var options = new ResultStoreOptions();
+        options.Replicas = shared && Replicas is { } replicas ? replicas : 0;
+        options.ReplicaTimeout = ReplicaTimeout ?? options.ReplicaTimeout;
         return options;
     }
 
@@ -88,6 +107,10 @@ internal sealed class Settings
     {
         if (Concurrency is < 1 or > 100_000)
             throw CliException.Usage($"{where}: Concurrency: {Concurrency} is not from 1 to 100000");
+        if (Replicas is < 0 or > 100)
+            throw CliException.Usage($"{where}: Replicas: {Replicas} is not from 0 to 100");
+        if (ReplicaTimeout is { } wait && (wait < TimeSpan.FromSeconds(0.01) || wait > TimeSpan.FromSeconds(5)))
+            throw CliException.Usage($"{where}: ReplicaTimeout: {wait} is not from 0.01 to 5 seconds");
         foreach (var (name, value) in new[] { (nameof(Lease), Lease), (nameof(WorkerTimeout), WorkerTimeout), (nameof(DrainTimeout), DrainTimeout) })
         {
             if (value is { } span && (span > TimeSpan.FromDays(1) || span < (name == nameof(DrainTimeout) ? TimeSpan.Zero : TimeSpan.FromSeconds(0.5))))

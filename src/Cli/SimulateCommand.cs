@@ -37,7 +37,7 @@ internal static class SimulateCommand
         var script = Faults("--script", "What the first, second, … call meets, separated by commas", "'ok' is none; then --fail decides");
         var always = SimulateNumbers.Limit("--always", "Answer every call with this status, 400 to 599, and an error body that goes with it.", "STATUS", 400, 599);
         var retryAfter = SimulateNumbers.Milliseconds("--retry-after", "What an injected 429 or 503 asks to wait.", TimeSpan.FromHours(1), 100);
-        var words = SimulateNumbers.Whole("--answer-words", "N", "Words of an answer on average.", 1, 100_000, 24);
+        var words = SimulateNumbers.Whole("--answer-words", "N", "Words of an answer on average.", 1, 10_000_000, 24);
         var estimate = new Option<bool>("--estimate-tokens") { Description = "Count a token per four bytes, not OpenAI's tokens (o200k_base): faster, and 40 MB less." };
         var pretty = new Option<bool>("--pretty") { Description = "Write answers with line breaks and indentation." };
         var extra = new Option<bool>("--extra-fields") { Description = "Add fields to answers that no client knows." };

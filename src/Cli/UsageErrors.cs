@@ -9,14 +9,15 @@ internal static class UsageErrors
     /// <summary>The faults, one line each; empty when the line is right or asks for help or the version.</summary>
     public static IReadOnlyList<string> Of(ParseResult line)
     {
+        // First: the options of a command that is none are unknown too.
+        var command = line.CommandResult.Command;
+        if (command.Subcommands.Count > 0 && line.UnmatchedTokens is [var first, ..] && !first.StartsWith('-'))
+            return [$"unknown command {first}; there are {string.Join(", ", command.Subcommands.Where(s => !s.Hidden).Select(s => s.Name))}"];
         var unknown = UnknownOptions(line);
         if (unknown.Count > 0)
             return [.. unknown.Select(option => $"unknown option {option}{Suggestion(option, line)}")];
         if (line.Errors.Count == 0)
             return [];
-        var command = line.CommandResult.Command;
-        if (command.Subcommands.Count > 0 && line.UnmatchedTokens is [var first, ..])
-            return [$"unknown command {first}; there are {string.Join(", ", command.Subcommands.Where(s => !s.Hidden).Select(s => s.Name))}"];
         if (line.UnmatchedTokens.Count > 0)
             return [.. line.UnmatchedTokens.Select(token => $"one argument too many: {token}")];
         return [.. line.Errors.Select(fault => Reworded(fault, command)).Distinct()];

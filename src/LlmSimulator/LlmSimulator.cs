@@ -33,7 +33,7 @@ public sealed class LlmSimulator : IAsyncDisposable
     public Uri BaseUrl => new(Address, "v1");
 
     /// <summary>The counts at this moment.</summary>
-    public SimulatorStats Stats => _counters.Snapshot();
+    public SimulatorStats Stats => _counters.Snapshot().With(_windows.Counts);
 
     /// <summary>The calls so far as they arrived; empty without <see cref="SimulatorOptions.Record"/>.</summary>
     public IReadOnlyList<RecordedRequest> Requests => _log?.All ?? [];
@@ -69,6 +69,7 @@ public sealed class LlmSimulator : IAsyncDisposable
     public void ResetStats()
     {
         _counters.Reset();
+        _windows.ResetCounts();
         _log?.Clear();
     }
 

@@ -73,7 +73,7 @@ public sealed class SimulatorOptions
     public TimeSpan RetryAfter { get; set; } = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Words of an answer on average, drawn from half to one and a half of it; 24 by default.</summary>
-    [Range(1, 100_000)]
+    [Range(1, 10_000_000)]
     public int AnswerWords { get; set; } = 24;
 
     /// <summary>Count tokens as OpenAI's o200k_base does, the default; false estimates a token per four bytes, which is faster and needs no vocabulary in memory.</summary>

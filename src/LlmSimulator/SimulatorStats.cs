@@ -38,4 +38,28 @@ public sealed record SimulatorStats
 
     /// <summary>Number of calls → how many jobs made that many.</summary>
     public required IReadOnlyDictionary<int, int> CallsPerJob { get; init; }
+
+    /// <summary>Calls that the limits let in.</summary>
+    public long CountedRequests { get; init; }
+
+    /// <summary>Tokens of those calls, as they count against the limit: what was reserved, and what was used once that is known, where that is corrected.</summary>
+    public long CountedTokens { get; init; }
+
+    /// <summary>Calls that the limits refused.</summary>
+    public long Refused { get; init; }
+
+    /// <summary>Calls that stand in the last 60 s; 0 without limits.</summary>
+    public long RequestsInMinute { get; init; }
+
+    /// <summary>Tokens that stand in the last 60 s; 0 without limits.</summary>
+    public long TokensInMinute { get; init; }
+
+    internal SimulatorStats With(WindowCounts counts) => this with
+    {
+        CountedRequests = counts.Requests,
+        CountedTokens = counts.Tokens,
+        Refused = counts.Refused,
+        RequestsInMinute = counts.RequestsInMinute,
+        TokensInMinute = counts.TokensInMinute,
+    };
 }

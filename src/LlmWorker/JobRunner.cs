@@ -16,13 +16,13 @@ internal sealed partial class JobRunner(
             return;
         }
 
-        WorkerTelemetry.Wait.Record((time.GetUtcNow() - job.Enqueued).TotalSeconds, new KeyValuePair<string, object?>("messaging.destination.name", job.Queue));
+        WorkerTelemetry.Wait.Record(held.Claim.Age.TotalSeconds, new KeyValuePair<string, object?>("messaging.destination.name", job.Queue));
         CallOutcome outcome;
         try
         {
             outcome = held.CancelAsked ? Cancelled(held.Claim)
                 : held.Claim.Lost > options.MaxLost ? Poison(held.Claim)
-                : await caller.CallAsync(job, held.Claim.Attempts, held.Stopping).ConfigureAwait(false);
+                : await caller.CallAsync(job, held.Claim.Attempts, () => results.OpenStream(job.Id).Publish, held.Stopping).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (held.Stopping.IsCancellationRequested)
         {

@@ -43,6 +43,17 @@ internal sealed partial class LeaseKeeper(PromptQueueOptions queue, WorkerOption
         return false;
     }
 
+    /// <summary>
+    /// Renews now what is held of jobs and batches that were asked to stop, so that it stops at once. It is only sooner: the next renewal tells the same.
+    /// </summary>
+    public Task LookAsync(QueuePartition partition, IReadOnlyCollection<string> asked)
+    {
+        if (!_held.TryGetValue(partition, out var jobs))
+            return Task.CompletedTask;
+        var named = jobs.Values.Where(held => asked.Contains(held.Claim.Job.Id) || (held.Claim.Job.Batch is { } batch && asked.Contains(batch))).ToArray();
+        return named.Length == 0 ? Task.CompletedTask : TickAsync(partition, named);
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync().ConfigureAwait(false);

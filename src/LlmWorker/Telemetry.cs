@@ -22,6 +22,24 @@ internal static class Telemetry
     private static readonly Counter<long> Throttled = Meter.CreateCounter<long>(
         "llmpipeline.llm.throttled", "{call}", "Calls that the provider put off: 429, or 503 with Retry-After");
 
+    private static readonly Histogram<double> QuotaWait = Meter.CreateHistogram<double>(
+        "llmpipeline.quota.wait.duration", "s", "How long a call waited for its quota");
+
+    private static readonly Histogram<double> EstimateError = Meter.CreateHistogram<double>(
+        "llmpipeline.quota.estimate.error", "1", "Estimated tokens of a call against those it used: 0 for right, 1 for twice as many, -0.5 for half");
+
+    public static void Waited(Deployment deployment, string model, TimeSpan wait)
+    {
+        if (QuotaWait.Enabled)
+            QuotaWait.Record(wait.TotalSeconds, Tags(deployment, model));
+    }
+
+    public static void Estimated(Deployment deployment, string model, long estimated, long used)
+    {
+        if (EstimateError.Enabled)
+            EstimateError.Record(((double)estimated / used) - 1, Tags(deployment, model));
+    }
+
     public static void Called(Deployment deployment, string model, string? path, HttpAnswer answer, TimeSpan duration)
     {
         if (!Duration.Enabled && !Tokens.Enabled)

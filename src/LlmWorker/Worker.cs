@@ -13,7 +13,8 @@ internal sealed partial class Worker : BackgroundService
     private readonly IReadOnlyList<QueuePartition> _partitions;
     private readonly WorkerParts _parts;
     private readonly ILogger<Worker> _logger;
-    private int _turn;
+    private readonly LaneTurns _lanes;
+    private uint _round;
 
     public Worker(string queue, IReadOnlyList<QueuePartition> partitions, WorkerParts parts, ILogger<Worker> logger)
     {
@@ -21,8 +22,12 @@ internal sealed partial class Worker : BackgroundService
         _partitions = partitions;
         _parts = parts;
         _logger = logger;
-        _turn = Random.Shared.Next(8);
+        _lanes = new LaneTurns(partitions.Count, Random.Shared);
+        _round = (uint)Random.Shared.Next(partitions.Count);
     }
+
+    /// <summary>Set when jobs or batches were asked to stop.</summary>
+    public VersionedSignal Asked { get; } = new();
 
     /// <summary>Why the worker has ended by itself: no deployment of this model is left. Else null.</summary>
     public string? ClosedReason { get; private set; }
@@ -31,7 +36,7 @@ internal sealed partial class Worker : BackgroundService
     {
         try
         {
-            await using var wakeUps = await WakeUps.ListenAsync(_parts.Redis, _partitions).ConfigureAwait(false);
+            await using var wakeUps = await WakeUps.ListenAsync(_parts.Redis, _partitions, OnAsked).ConfigureAwait(false);
             while (true)
             {
                 stoppingToken.ThrowIfCancellationRequested();
@@ -49,6 +54,24 @@ internal sealed partial class Worker : BackgroundService
         {
             // No more claims; what runs is waited for by the process.
         }
+    }
+
+    /// <summary>Ends jobs that were asked to stop before they were run: they need no slot.</summary>
+    public async Task EndAsync(QueuePartition partition, ClaimResult claimed)
+    {
+        var held = Hold(partition, claimed.Jobs);
+        if (await StandsAsync(held).ConfigureAwait(false) is { } stands)
+            await Task.WhenAll(held.Zip(stands, RunAsync)).ConfigureAwait(false);
+        foreach (var job in held)
+            _parts.Leases.Remove(job);
+        if (claimed.Unreadable.Count > 0)
+            await EndAsync(partition, claimed.Unreadable).ConfigureAwait(false);
+    }
+
+    private void OnAsked(QueuePartition partition, IReadOnlyCollection<string> asked)
+    {
+        Asked.Set();
+        _parts.Track(_parts.Leases.LookAsync(partition, asked));
     }
 
     private async Task WorkAsync(WakeUps wakeUps, CancellationToken cancellationToken)
@@ -73,14 +96,23 @@ internal sealed partial class Worker : BackgroundService
         TimeSpan? due = null;
         try
         {
-            foreach (var partition in Turned(_partitions))
+            // Each round begins with another partition, so that none is always the last to be asked.
+            var first = _round++;
+            for (var n = 0; n < _partitions.Count; n++)
             {
+                var partition = _partitions[(int)((first + (uint)n) % (uint)_partitions.Count)];
                 if (free == 0 || cancellationToken.IsCancellationRequested)
                     break;
+                var asked = Asked.Version;
                 var claimed = await ClaimAsync(partition, free, cancellationToken).ConfigureAwait(false);
                 due = claimed.NextDue < due || due is null ? claimed.NextDue : due;
                 free -= claimed.Jobs.Count;
-                Start(partition, claimed.Jobs);
+                var held = Hold(partition, claimed.Jobs);
+                if (held.Count > 0)
+                    _parts.Track(StartAsync(held));
+                // Asked to stop between the claim and now: the message came when it was not yet held.
+                if (held.Count > 0 && Asked.Version != asked)
+                    _parts.Track(_parts.Leases.LookAsync(partition, [.. held.Select(job => job.Claim.Job.Id)]));
                 if (claimed.Unreadable.Count > 0)
                     _parts.Track(EndAsync(partition, claimed.Unreadable));
             }
@@ -99,7 +131,7 @@ internal sealed partial class Worker : BackgroundService
     private async Task<ClaimResult> ClaimAsync(QueuePartition partition, int most, CancellationToken cancellationToken)
     {
         var token = RandomNumberGenerator.GetHexString(32, lowercase: true);
-        var lane = (_turn++ % 8) switch { 7 => Lane.Low, 2 or 5 => Lane.Normal, _ => Lane.High };
+        var lane = _lanes.Next(partition.Index);
         var repeated = false;
         // A claim that is on its way when the process is asked to stop is waited for: what it took would else wait for its lease to run out.
         using var late = CancellationTokenSource.CreateLinkedTokenSource(_parts.GiveUp);
@@ -114,26 +146,17 @@ internal sealed partial class Worker : BackgroundService
             _parts.Time, _logger, late.Token).ConfigureAwait(false);
     }
 
-    private void Start(QueuePartition partition, IReadOnlyList<ClaimedJob> jobs)
+    private List<HeldJob> Hold(QueuePartition partition, IReadOnlyList<ClaimedJob> jobs)
     {
-        if (jobs.Count == 0)
-            return;
         var held = jobs.Select(job => new HeldJob(job, partition)).ToList();
         foreach (var job in held)
             _parts.Leases.Add(job);
-        _parts.Track(RunAsync(held));
+        return held;
     }
 
-    private async Task RunAsync(List<HeldJob> held)
+    private async Task StartAsync(List<HeldJob> held)
     {
-        // What stands already is not paid again: one look for the whole claim. Without an answer nothing is known, and nothing is called.
-        IReadOnlyList<ResultStatus?> stands;
-        try
-        {
-            stands = await RedisRetry.UntilAnsweredAsync(
-                () => _parts.Results.StatusesAsync([.. held.Select(h => h.Claim.Job.Id)]), _parts.Time, _logger, _parts.GiveUp).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException)
+        if (await StandsAsync(held).ConfigureAwait(false) is not { } stands)
         {
             foreach (var job in held)
                 End(job);
@@ -141,7 +164,33 @@ internal sealed partial class Worker : BackgroundService
         }
 
         foreach (var (job, status) in held.Zip(stands))
-            _parts.Track(RunAsync(job, status));
+            _parts.Track(RunToEndAsync(job, status));
+    }
+
+    /// <summary>What stands already is not paid again: one look for the whole claim. Without an answer, null, nothing is known, and nothing is called.</summary>
+    private async Task<IReadOnlyList<ResultStatus?>?> StandsAsync(List<HeldJob> held)
+    {
+        try
+        {
+            return await RedisRetry.UntilAnsweredAsync(
+                () => _parts.Results.StatusesAsync([.. held.Select(h => h.Claim.Job.Id)]), _parts.Time, _logger, _parts.GiveUp).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (_parts.GiveUp.IsCancellationRequested)
+        {
+            return null;
+        }
+        catch (Exception e)
+        {
+            foreach (var job in held)
+                LogUnsettled(e, job.Claim.Job.Id);
+            return null;
+        }
+    }
+
+    private async Task RunToEndAsync(HeldJob held, ResultStatus? stands)
+    {
+        await RunAsync(held, stands).ConfigureAwait(false);
+        End(held);
     }
 
     private async Task RunAsync(HeldJob held, ResultStatus? stands)
@@ -157,10 +206,6 @@ internal sealed partial class Worker : BackgroundService
         catch (Exception e)
         {
             LogUnsettled(e, held.Claim.Job.Id);
-        }
-        finally
-        {
-            End(held);
         }
     }
 
@@ -187,18 +232,17 @@ internal sealed partial class Worker : BackgroundService
         {
             // The leases run out, and another worker ends them.
         }
+        catch (Exception e)
+        {
+            foreach (var job in jobs)
+                LogUnsettled(e, job.Id);
+        }
     }
 
     private void End(HeldJob held)
     {
         _parts.Leases.Remove(held);
         _parts.Slots.Free(1);
-    }
-
-    private IEnumerable<QueuePartition> Turned(IReadOnlyList<QueuePartition> partitions)
-    {
-        for (var n = 0; n < partitions.Count; n++)
-            yield return partitions[(int)((uint)(_turn + n) % (uint)partitions.Count)];
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "No deployment of {Queue} is left: {Reason}")]

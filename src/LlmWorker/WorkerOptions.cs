@@ -18,9 +18,9 @@ public sealed class WorkerOptions
     [Range(typeof(TimeSpan), "00:00:00", "1.00:00:00")]
     public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>How often expired leases are looked for; default 1 s, with jitter.</summary>
+    /// <summary>How often expired leases are looked for; default 0.5 s, with jitter.</summary>
     [Range(typeof(TimeSpan), "00:00:00.05", "01:00:00")]
-    public TimeSpan ReclaimInterval { get; set; } = TimeSpan.FromSeconds(1);
+    public TimeSpan ReclaimInterval { get; set; } = TimeSpan.FromSeconds(0.5);
 
     /// <summary>How often this process says that it lives, where it holds leases; default 1.5 s, and never more than a third of the queue's WorkerTimeout.</summary>
     [Range(typeof(TimeSpan), "00:00:00.05", "01:00:00")]

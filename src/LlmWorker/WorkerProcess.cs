@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 
 namespace LlmPipeline;
@@ -5,7 +6,7 @@ namespace LlmPipeline;
 /// <summary>
 /// The workers of one process: one for each queue that it was given, which share slots, leases and the LLM. Start it once, stop it once.
 /// </summary>
-public sealed class WorkerProcess : IAsyncDisposable
+public sealed partial class WorkerProcess : IAsyncDisposable
 {
     private readonly PromptQueue _queue;
     private readonly RedisConnections _redis;
@@ -14,12 +15,14 @@ public sealed class WorkerProcess : IAsyncDisposable
     private readonly WorkerParts _parts;
     private readonly LeaseKeeper _leases;
     private readonly Settler _settler;
-    private readonly Dictionary<string, Worker> _workers = [];
+    private readonly ConcurrentDictionary<string, ServedQueue> _served = new();
+    private readonly ConcurrentDictionary<string, string> _refused = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly CancellationTokenSource _giveUp = new();
     private readonly TaskCompletionSource<string> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _serving = Task.CompletedTask;
+    private bool _servesAll;
     private bool _stopped;
 
     /// <summary>Workers on the Redis of <paramref name="redis"/>, which call the LLM through <paramref name="caller"/>.</summary>
@@ -61,10 +64,10 @@ public sealed class WorkerProcess : IAsyncDisposable
     /// <summary>Ends, with the reason, when a queue of this process has no deployment left; fails as <see cref="Failed"/> does.</summary>
     public Task<string> Closed => _closed.Task;
 
-    /// <summary>Ends, with the exception, when this process cannot go on: a queue of another schema version, say.</summary>
+    /// <summary>Ends, with the exception, when this process cannot go on.</summary>
     public Task Failed => _failed.Task;
 
-    /// <summary>Starts workers of the given queues.</summary>
+    /// <summary>Starts workers of the given queues. One of another schema version, or with other partitions, ends <see cref="Closed"/>.</summary>
     public async Task StartAsync(IEnumerable<string> queues, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(queues);
@@ -73,11 +76,15 @@ public sealed class WorkerProcess : IAsyncDisposable
             await StartAsync(queue, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Starts a worker of every queue that a deployment serves, and of each new one within a second. Returns at once; failures end <see cref="Closed"/>.</summary>
+    /// <summary>
+    /// Starts a worker of every queue that a deployment serves, and of each new one within a second. Returns at once; failures end <see cref="Closed"/>.
+    /// A queue of another schema version is refused, with an error in the log, and the others are served; it is served when it has become right.
+    /// </summary>
     public void ServeAll()
     {
+        _servesAll = true;
         _leases.Start();
-        _serving = WatchAsync(ServeAllAsync);
+        _serving = WatchAsync(null, null, ServeAllAsync);
     }
 
     /// <summary>
@@ -91,8 +98,8 @@ public sealed class WorkerProcess : IAsyncDisposable
         _stopped = true;
         await _stop.CancelAsync().ConfigureAwait(false);
         await _serving.ConfigureAwait(false);
-        foreach (var worker in _workers.Values)
-            await worker.StopAsync(CancellationToken.None).ConfigureAwait(false);
+        foreach (var served in _served.Values)
+            await served.StopAsync().ConfigureAwait(false);
         var idle = _parts.IdleAsync();
         if (!await EndsAsync(idle, _parts.Options.DrainTimeout, atOnce).ConfigureAwait(false))
         {
@@ -115,8 +122,8 @@ public sealed class WorkerProcess : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await StopAsync(new CancellationToken(canceled: true)).ConfigureAwait(false);
-        foreach (var worker in _workers.Values)
-            worker.Dispose();
+        foreach (var served in _served.Values)
+            await served.DisposeAsync().ConfigureAwait(false);
         _stop.Dispose();
         _giveUp.Dispose();
     }
@@ -124,17 +131,15 @@ public sealed class WorkerProcess : IAsyncDisposable
     private async Task StartAsync(string queue, CancellationToken cancellationToken)
     {
         var partitions = await RedisRetry.UntilAnsweredAsync(() => _queue.PartitionsAsync(queue), _parts.Time, _logger, cancellationToken).ConfigureAwait(false);
-        var worker = new Worker(queue, partitions, _parts, _loggers.CreateLogger<Worker>());
-        _workers.Add(queue, worker);
-        await worker.StartAsync(cancellationToken).ConfigureAwait(false);
-        _parts.Track(WatchAsync(async () =>
+        var served = new ServedQueue(queue, partitions, _queue.Options, _parts, _loggers);
+        _served[queue] = served;
+        _parts.Track(WatchAsync(queue, served, async () =>
         {
-            await worker.ExecuteTask!.ConfigureAwait(false);
-            if (worker.ClosedReason is { } reason)
+            if (await served.WorkAsync().ConfigureAwait(false) is { } reason)
                 _closed.TrySetResult(reason);
         }));
-        var reclaimer = new Reclaimer(_redis, partitions, _queue.Options, _parts.Options, _parts.Time, _loggers.CreateLogger<Reclaimer>());
-        _parts.Track(WatchAsync(() => reclaimer.RunAsync(_stop.Token)));
+        _parts.Track(WatchAsync(queue, served, served.ReclaimAsync));
+        _parts.Track(WatchAsync(queue, served, served.SweepAsync));
     }
 
     private async Task ServeAllAsync()
@@ -147,8 +152,8 @@ public sealed class WorkerProcess : IAsyncDisposable
                 var seen = created.Signal.Version;
                 foreach (var queue in await RedisRetry.UntilAnsweredAsync(_queue.QueuesAsync, _parts.Time, _logger, _stop.Token).ConfigureAwait(false))
                 {
-                    if (!_workers.ContainsKey(queue) && _parts.Caller.Serves(queue))
-                        await StartAsync(queue, _stop.Token).ConfigureAwait(false);
+                    if (!_served.ContainsKey(queue) && _parts.Caller.Serves(queue))
+                        await WatchAsync(queue, null, () => ServeAsync(queue)).ConfigureAwait(false);
                 }
 
                 await created.Signal.WaitAsync(seen, TimeSpan.FromSeconds(1), _parts.Time, _stop.Token).ConfigureAwait(false);
@@ -160,12 +165,33 @@ public sealed class WorkerProcess : IAsyncDisposable
         }
     }
 
+    private async Task ServeAsync(string queue)
+    {
+        // Every partition says whether it is of this version: what is refused is not claimed from even once.
+        await RedisRetry.UntilAnsweredAsync(() => _queue.StatsAsync(queue), _parts.Time, _logger, _stop.Token).ConfigureAwait(false);
+        if (_refused.TryRemove(queue, out _))
+            LogServedAgain(queue);
+        await StartAsync(queue, _stop.Token).ConfigureAwait(false);
+    }
+
     /// <summary>Lets whoever waits for it know of work that failed.</summary>
-    private async Task WatchAsync(Func<Task> work)
+    private async Task WatchAsync(string? queue, ServedQueue? served, Func<Task> work)
     {
         try
         {
             await work().ConfigureAwait(false);
+        }
+        catch (QueueMismatchException e) when (_servesAll && queue is not null)
+        {
+            // It is looked at again with the next look for queues.
+            if (_refused.TryAdd(queue, e.Message))
+                LogRefused(queue, e.Message);
+            if (served is not null && _served.TryRemove(new(queue, served)))
+                await served.DisposeAsync().ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            // The process ends.
         }
         catch (Exception e)
         {
@@ -186,4 +212,10 @@ public sealed class WorkerProcess : IAsyncDisposable
             return false;
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Queue {Queue} is not served: {Reason}")]
+    private partial void LogRefused(string queue, string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Queue {Queue} is served again")]
+    private partial void LogServedAgain(string queue);
 }

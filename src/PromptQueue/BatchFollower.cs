@@ -5,14 +5,22 @@ public sealed class BatchFollower
 {
     private readonly string _batch;
     private readonly IReadOnlyList<QueuePartition> _partitions;
+    private readonly RedisConnections _redis;
     private readonly long[] _positions;
+    private readonly string[] _last;
     private readonly BatchProgress[] _progress;
 
-    internal BatchFollower(string batch, IReadOnlyList<QueuePartition> partitions)
+    private long _losses;
+
+    internal BatchFollower(RedisConnections redis, string batch, IReadOnlyList<QueuePartition> partitions)
     {
+        _redis = redis;
+        _losses = redis.Losses;
         _batch = batch;
         _partitions = partitions;
         _positions = new long[partitions.Count];
+        _last = new string[partitions.Count];
+        Array.Fill(_last, "");
         _progress = new BatchProgress[partitions.Count];
         Array.Fill(_progress, new BatchProgress(0, 0, 0, 0));
     }
@@ -21,20 +29,29 @@ public sealed class BatchFollower
     public BatchProgress Progress => new(
         _progress.Sum(p => p.Expected), _progress.Sum(p => p.Completed), _progress.Sum(p => p.Failed), _progress.Sum(p => p.Cancelled));
 
-    /// <summary>The ids that have ended since the last read; a redriven job comes again when it ends again.</summary>
+    /// <summary>
+    /// The ids that have ended since the last read. An id can come again: when a redriven job has ended again, and when a connection was lost,
+    /// after which all are told once more, because the Redis that is back may have another list.
+    /// </summary>
     /// <param name="most">Ids at most from each partition.</param>
     public async Task<IReadOnlyList<string>> ReadAsync(int most = 1000)
     {
-        var ids = new List<string>();
-        for (var p = 0; p < _partitions.Count; p++)
+        if (_redis.Losses is var losses && losses != _losses)
         {
-            var (next, progress, read) = await _partitions[p].FollowAsync(_batch, _positions[p], Math.Max(1, most)).ConfigureAwait(false);
-            _positions[p] = next;
-            _progress[p] = progress;
-            ids.AddRange(read);
+            Array.Clear(_positions);
+            Array.Fill(_last, "");
         }
 
-        return ids;
+        var read = await Task.WhenAll(_partitions.Select((partition, p) => partition.FollowAsync(_batch, _positions[p], _last[p], Math.Max(1, most)))).ConfigureAwait(false);
+        // Only now: where one partition did not answer, nothing was read.
+        _losses = losses;
+        for (var p = 0; p < read.Length; p++)
+        {
+            (_positions[p], _progress[p], var ids) = read[p];
+            _last[p] = ids.Count > 0 ? ids[^1] : _last[p];
+        }
+
+        return [.. read.SelectMany(r => r.Ids)];
     }
 
     /// <summary>

@@ -94,8 +94,8 @@ public sealed class Batches
     }
 
     /// <summary>
-    /// Asks the rows of a batch to stop, those too that are enqueued after this. Workers end them as cancelled, many with a claim and without a call; running
-    /// calls stop with the next renewal of their lease. Running rows again takes the request back. Safe to repeat.
+    /// Asks the rows of a batch to stop, those too that are enqueued after this. The workers are told at once: they end waiting rows as cancelled, wherever in
+    /// the queue these are, and break off running calls. Running rows again takes the request back. Safe to repeat.
     /// </summary>
     public async Task CancelAsync(string batch)
     {
@@ -106,6 +106,10 @@ public sealed class Batches
         foreach (var partition in await PartitionsOfAsync(batch).ConfigureAwait(false))
             await partition.StopAsync(batch).ConfigureAwait(false);
     }
+
+    /// <summary>A batch with rows that run again is not one that was asked to stop.</summary>
+    internal Task TakeBackCancelAsync(string batch) =>
+        _redis.Commands.HashDeleteAsync(QueueKeys.WholeBatch(_options.KeyPrefix, batch), "cancelled");
 
     /// <summary>The rows of a batch that have ended with an error or past their deadline, in the order of their numbers.</summary>
     public async Task<IReadOnlyList<(string Id, int Row)>> FailedAsync(string batch)
@@ -138,7 +142,7 @@ public sealed class Batches
         var partitions = new List<QueuePartition>();
         foreach (var queue in queues)
             partitions.AddRange(await _queue.PartitionsAsync(queue).ConfigureAwait(false));
-        return new BatchFollower(batch, partitions);
+        return new BatchFollower(_redis, batch, partitions);
     }
 
     private async Task<IReadOnlyList<QueuePartition>> PartitionsOfAsync(string batch)
@@ -194,6 +198,8 @@ public sealed class Batches
             }
         }
 
+        if (answers.Contains(true))
+            await TakeBackCancelAsync(batch).ConfigureAwait(false);
         return answers;
     }
 }

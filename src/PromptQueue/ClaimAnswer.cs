@@ -2,13 +2,19 @@ using StackExchange.Redis;
 
 namespace LlmPipeline;
 
-/// <summary>Reads what <c>claim.lua</c> and <c>held.lua</c> answer.</summary>
+/// <summary>Reads what <c>claim.lua</c>, <c>held.lua</c> and <c>sweep.lua</c> answer.</summary>
 internal static class ClaimAnswer
 {
-    public static ClaimResult Read(string queue, int partition, string token, RedisResult[] answer)
+    /// <param name="queue">The queue.</param>
+    /// <param name="partition">Which of its partitions answered.</param>
+    /// <param name="token">The token of the claim.</param>
+    /// <param name="answer">As the scripts' heads tell.</param>
+    /// <param name="here">What time it is by the clock of this process.</param>
+    public static ClaimResult Read(string queue, int partition, string token, RedisResult[] answer, DateTimeOffset here)
     {
-        var first = 4 + (int)answer[3];
-        var stopped = answer[4..first].Select(batch => (string)batch!).ToHashSet();
+        var now = DateTimeOffset.FromUnixTimeMilliseconds((long)answer[1]);
+        var first = 5 + (int)answer[4];
+        var stopped = answer[5..first].Select(batch => (string)batch!).ToHashSet();
         var jobs = new List<ClaimedJob>((answer.Length - first) / 5);
         var unreadable = new List<UnreadableJob>();
         for (var i = first; i + 4 < answer.Length; i += 5)
@@ -17,8 +23,10 @@ internal static class ClaimAnswer
             try
             {
                 var job = Envelope.Decode(queue, id, (byte[])answer[i + 1]!);
+                // From here on a deadline is compared with the clock of this process, which may be wrong; what is left of it is the same on both.
                 jobs.Add(new ClaimedJob(
-                    job, partition, token, (int)answer[i + 2], (int)answer[i + 3], (int)answer[i + 4] == 1 || (job.Batch is not null && stopped.Contains(job.Batch))));
+                    job with { Deadline = Envelope.Shifted(job.Deadline, here - now) }, partition, token, (int)answer[i + 2], (int)answer[i + 3],
+                    (int)answer[i + 4] == 1 || (job.Batch is not null && stopped.Contains(job.Batch)), now > job.Enqueued ? now - job.Enqueued : TimeSpan.Zero));
             }
             catch (FormatException e)
             {
@@ -26,7 +34,7 @@ internal static class ClaimAnswer
             }
         }
 
-        var due = (long)answer[1];
-        return new ClaimResult(jobs, due < 0 ? null : TimeSpan.FromMilliseconds(due)) { Unreadable = unreadable, Paused = (int)answer[2] == 1 };
+        var due = (long)answer[2];
+        return new ClaimResult(jobs, due < 0 ? null : TimeSpan.FromMilliseconds(due)) { Unreadable = unreadable, Paused = (int)answer[3] == 1 };
     }
 }

@@ -1,13 +1,14 @@
 namespace LlmPipeline;
 
 /// <summary>A job that this process holds under a lease.</summary>
-/// <param name="Job">What is to be done.</param>
+/// <param name="Job">What is to be done; its deadline is by the clock of this process.</param>
 /// <param name="Partition">The partition that it lies in.</param>
 /// <param name="Token">The fence of this claim: settling and renewing need it.</param>
 /// <param name="Attempts">Attempts charged before this claim.</param>
 /// <param name="Lost">How often a lease on it was lost.</param>
 /// <param name="CancelAsked">Whether it, or its batch, was asked to stop: it is to be ended as cancelled, without a call.</param>
-public sealed record ClaimedJob(Job Job, int Partition, string Token, int Attempts, int Lost, bool CancelAsked);
+/// <param name="Age">How long ago it was enqueued.</param>
+public sealed record ClaimedJob(Job Job, int Partition, string Token, int Attempts, int Lost, bool CancelAsked, TimeSpan Age);
 
 /// <summary>What a claim brought.</summary>
 /// <param name="Jobs">The jobs; none when nothing waits.</param>

@@ -29,7 +29,9 @@ internal sealed class DeadLetters(RedisConnections redis, IReadOnlyList<QueuePar
         return [.. page.Select(e => new DeadJob(e.Id, DateTimeOffset.FromUnixTimeMilliseconds((long)e.Score), jobs[e.Id]))];
     }
 
-    public async Task<long> RedriveAsync(IReadOnlyList<string>? ids)
+    /// <param name="ids">Which; null for all.</param>
+    /// <param name="goesOn">Told the batches of which rows run again.</param>
+    public async Task<long> RedriveAsync(IReadOnlyList<string>? ids, Func<string, Task> goesOn)
     {
         var redriven = 0L;
         foreach (var partition in partitions)
@@ -37,7 +39,7 @@ internal sealed class DeadLetters(RedisConnections redis, IReadOnlyList<QueuePar
             if (ids is not null)
             {
                 foreach (var part in ids.Where(partition.Holds).Distinct().Chunk(JobsPerCall))
-                    redriven += await RedriveAsync(partition, part).ConfigureAwait(false);
+                    redriven += await RedriveAsync(partition, part, goesOn).ConfigureAwait(false);
                 continue;
             }
 
@@ -49,7 +51,7 @@ internal sealed class DeadLetters(RedisConnections redis, IReadOnlyList<QueuePar
                 var part = await redis.Commands.SortedSetRangeByScoreAsync(partition.Keys.Dead, stop: latest[0].Score, skip: kept, take: JobsPerCall).ConfigureAwait(false);
                 if (part.Length == 0)
                     break;
-                var waiting = await RedriveAsync(partition, [.. part.Select(id => (string)id!)]).ConfigureAwait(false);
+                var waiting = await RedriveAsync(partition, [.. part.Select(id => (string)id!)], goesOn).ConfigureAwait(false);
                 redriven += waiting;
                 kept += part.Length - waiting;
             }
@@ -79,7 +81,7 @@ internal sealed class DeadLetters(RedisConnections redis, IReadOnlyList<QueuePar
     }
 
     // The counts of a batch go back with its rows, so each call is about one batch.
-    private async Task<long> RedriveAsync(QueuePartition partition, IReadOnlyList<string> ids)
+    private async Task<long> RedriveAsync(QueuePartition partition, IReadOnlyList<string> ids, Func<string, Task> goesOn)
     {
         var redriven = 0L;
         var rows = (await ReadAsync(partition, ids).ConfigureAwait(false)).Select(read => (read.Id, Place: PlaceOf(read.Id, read.Job)));
@@ -87,6 +89,8 @@ internal sealed class DeadLetters(RedisConnections redis, IReadOnlyList<QueuePar
         {
             var answers = await partition.RedriveAsync(group.Key, [.. group.Select(row => (row.Id, row.Place?.Row ?? 0))]).ConfigureAwait(false);
             redriven += answers.Count(waits => waits);
+            if (group.Key is { } batch && answers.Contains(true))
+                await goesOn(batch).ConfigureAwait(false);
         }
 
         return redriven;

@@ -14,9 +14,14 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
 
     public async Task<IReadOnlyList<EnqueueOutcome>> EnqueueAsync(IReadOnlyList<Job> jobs, bool rerunEnded, CancellationToken cancellationToken)
     {
+        foreach (var job in jobs)
+            Check(job);
+        // What comes with a time was told it by the clock of this process; workers go by that of Redis.
+        var now = await RepeatedAsync(() => redis.Clock.NowAsync().AsTask(), cancellationToken).ConfigureAwait(false);
+        var ahead = now - time.GetUtcNow();
         var envelopes = new byte[jobs.Count][];
         for (var i = 0; i < jobs.Count; i++)
-            envelopes[i] = Checked(jobs[i]);
+            envelopes[i] = Encode(jobs[i] with { Enqueued = jobs[i].Enqueued == default ? now : jobs[i].Enqueued + ahead, Deadline = Envelope.Shifted(jobs[i].Deadline, ahead) });
         var outcomes = new EnqueueOutcome[jobs.Count];
         var partitions = new Dictionary<string, int>();
         foreach (var queue in jobs.Select(job => job.Queue).Distinct())
@@ -36,7 +41,7 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
         return outcomes;
     }
 
-    private byte[] Checked(Job job)
+    private static void Check(Job job)
     {
         if (Names.Fault(job.Id) is { } fault)
             throw new ArgumentException($"job id '{job.Id}' {fault}");
@@ -48,7 +53,11 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
             throw new ArgumentException($"job {job.Id} of batch {job.Batch} has row {job.Row}; rows are 1 to {Names.MaxRow}");
         if (!Enum.IsDefined(job.Lane))
             throw new ArgumentException($"job {job.Id} has the unknown lane {job.Lane}");
-        var envelope = Envelope.Encode(job.Enqueued == default ? job with { Enqueued = time.GetUtcNow() } : job);
+    }
+
+    private byte[] Encode(Job job)
+    {
+        var envelope = Envelope.Encode(job);
         return envelope.Length <= options.MaxJobBytes
             ? envelope
             : throw new ArgumentException($"job {job.Id} has {envelope.Length} bytes, the most is {options.MaxJobBytes} (MaxJobBytes)");
@@ -69,9 +78,13 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
     }
 
     /// <summary>As many partitions as the queue has, or as a new one gets.</summary>
+    /// <exception cref="QueueMismatchException">It has another schema version.</exception>
     public static async Task<int> FindPartitionsAsync(RedisConnections redis, PromptQueueOptions options, string queue)
     {
-        var found = await redis.Commands.HashGetAsync(new QueueKeys(options.KeyPrefix, queue, 0).Meta, "partitions").ConfigureAwait(false);
+        var meta = await redis.Commands.HashGetAsync(new QueueKeys(options.KeyPrefix, queue, 0).Meta, ["partitions", "version"]).ConfigureAwait(false);
+        var (found, version) = (meta[0], (string?)meta[1]);
+        if (version is not null && version != PromptQueue.SchemaVersion)
+            throw new QueueMismatchException(queue, options.Partitions ?? 0, (string?)found, version);
         return found.IsNull ? options.Partitions ?? (redis.IsCluster ? PartitionsOnCluster : 1) : (int)found;
     }
 
@@ -87,9 +100,11 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
             .. jobs.SelectMany(j => new RedisValue[] { j.Job.Id, (long)Math.Ceiling(j.Job.Delay.TotalMilliseconds), batch is null ? 0 : j.Job.Row, j.Envelope }),
         ];
         return RepeatedAsync(
-            () => QueueScripts.RunAsync(
-                QueueScripts.Enqueue, redis.Commands, queue, partitions,
-                [keys.Meta, keys.Jobs, .. keys.Waiting, keys.Delayed, keys.Dead, keys.Stopped, .. batchKeys], arguments), cancellationToken);
+            async () => QueueScripts.Checked(
+                await redis.RunAsync(
+                    QueueScripts.Enqueue, [keys.Meta, keys.Jobs, .. keys.Waiting, keys.Delayed, keys.Dead, keys.Stopped, .. batchKeys], arguments,
+                    new ReplicaWait(options.Replicas, options.ReplicaTimeout)).ConfigureAwait(false),
+                queue, partitions), cancellationToken);
     }
 
     private Task<T> RepeatedAsync<T>(Func<Task<T>> call, CancellationToken cancellationToken) =>

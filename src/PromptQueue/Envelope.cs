@@ -67,6 +67,10 @@ internal static class Envelope
         }
     }
 
+    /// <summary>A deadline on another clock, which is <paramref name="ahead"/>; one near the end of time stays where it is.</summary>
+    public static DateTimeOffset? Shifted(DateTimeOffset? deadline, TimeSpan ahead) =>
+        deadline is { } due && due < DateTimeOffset.MaxValue - ahead.Duration() && due > DateTimeOffset.MinValue + ahead.Duration() ? due + ahead : deadline;
+
     private static int VarintLength(int value) => value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
 
     private static EnvelopeHead ToHead(Job job)

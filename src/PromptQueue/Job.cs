@@ -36,10 +36,13 @@ public sealed record Job
     /// <summary>How long it waits before it may be claimed. Not kept: a claimed job reads zero here.</summary>
     public TimeSpan Delay { get; init; }
 
-    /// <summary>When it is no longer wanted; null for never. Past it, the job ends as expired.</summary>
+    /// <summary>
+    /// When it is no longer wanted, by the clock of this process, whose difference to the clock of Redis is made up for; null for never. Past it, the job
+    /// ends as expired.
+    /// </summary>
     public DateTimeOffset? Deadline { get; init; }
 
-    /// <summary>When it was enqueued, by the enqueuer's clock; set by <c>EnqueueAsync</c> when left out.</summary>
+    /// <summary>When it was enqueued; set by <c>EnqueueAsync</c> when left out. Of a claimed job: by the clock of Redis.</summary>
     public DateTimeOffset Enqueued { get; init; }
 
     /// <summary>The submitter's own data, copied along; null for none.</summary>

@@ -14,6 +14,7 @@ public sealed class PromptQueue
     private readonly RedisConnections _redis;
     private readonly PromptQueueOptions _options;
     private readonly Enqueuer _enqueuer;
+    private readonly TimeProvider _time;
 
     /// <summary>A queue on the Redis of <paramref name="redis"/>.</summary>
     public PromptQueue(RedisConnections redis, PromptQueueOptions options, TimeProvider time)
@@ -22,6 +23,7 @@ public sealed class PromptQueue
         ArgumentNullException.ThrowIfNull(options);
         _redis = redis;
         _options = options;
+        _time = time;
         _enqueuer = new Enqueuer(redis, options, time);
         Batches = new Batches(redis, options, this, time);
     }
@@ -43,11 +45,14 @@ public sealed class PromptQueue
     /// <exception cref="ArgumentException">A name is not allowed, or a job is larger than <see cref="PromptQueueOptions.MaxJobBytes"/>; nothing was enqueued.</exception>
     /// <exception cref="QueueMismatchException">The queue has another number of partitions or schema version; none of its jobs was enqueued.</exception>
     /// <exception cref="RedisConnectionException">Redis is away for longer; some jobs may be enqueued.</exception>
-    public Task<IReadOnlyList<EnqueueOutcome>> EnqueueAsync(
+    public async Task<IReadOnlyList<EnqueueOutcome>> EnqueueAsync(
         IReadOnlyList<Job> jobs, bool rerunEnded = false, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(jobs);
-        return _enqueuer.EnqueueAsync(jobs, rerunEnded, cancellationToken);
+        var outcomes = await _enqueuer.EnqueueAsync(jobs, rerunEnded, cancellationToken).ConfigureAwait(false);
+        foreach (var batch in rerunEnded ? jobs.Where((_, n) => outcomes[n] == EnqueueOutcome.Added).Select(job => job.Batch).OfType<string>().Distinct() : [])
+            await Batches.TakeBackCancelAsync(batch).ConfigureAwait(false);
+        return outcomes;
     }
 
     /// <summary>The queues that exist.</summary>
@@ -55,10 +60,11 @@ public sealed class PromptQueue
         [.. (await _redis.Commands.SetMembersAsync(QueueKeys.Queues(_options.KeyPrefix)).ConfigureAwait(false)).Select(q => (string)q!).Order(StringComparer.Ordinal)];
 
     /// <summary>The partitions of a queue: as many as it was created with, or as <see cref="PromptQueueOptions.Partitions"/> says when it does not exist yet.</summary>
+    /// <exception cref="QueueMismatchException">The queue has another schema version.</exception>
     public async Task<IReadOnlyList<QueuePartition>> PartitionsAsync(string queue)
     {
         var count = await Enqueuer.FindPartitionsAsync(_redis, _options, queue).ConfigureAwait(false);
-        return [.. Enumerable.Range(0, count).Select(p => new QueuePartition(_redis, _options, queue, p, count))];
+        return [.. Enumerable.Range(0, count).Select(p => new QueuePartition(_redis, _options, queue, p, count, _time))];
     }
 
     /// <summary>Where the jobs of a queue are.</summary>
@@ -105,8 +111,8 @@ public sealed class PromptQueue
     public Task<bool> ResumeAsync(string queue) => PauseAsync(queue, paused: false);
 
     /// <summary>
-    /// Asks jobs to stop. A worker ends them as cancelled: those that wait with its next claims, those that run with its next renewal. A completion that
-    /// was paid by then is kept. Safe to repeat.
+    /// Asks jobs to stop. The workers are told at once, and end them as cancelled: those that wait without their turn, those that run by breaking off the call.
+    /// Should the message be lost, they find out with the next claims and renewals. A completion that was paid by then is kept. Safe to repeat.
     /// </summary>
     /// <param name="queue">The queue of the jobs.</param>
     /// <param name="ids">The jobs.</param>
@@ -138,7 +144,7 @@ public sealed class PromptQueue
     /// <param name="ids">The jobs; null for all that are dead now.</param>
     /// <returns>How many wait again.</returns>
     public async Task<long> RedriveDeadAsync(string queue, IReadOnlyList<string>? ids) =>
-        await new DeadLetters(_redis, await PartitionsAsync(queue).ConfigureAwait(false)).RedriveAsync(ids).ConfigureAwait(false);
+        await new DeadLetters(_redis, await PartitionsAsync(queue).ConfigureAwait(false)).RedriveAsync(ids, Batches.TakeBackCancelAsync).ConfigureAwait(false);
 
     /// <summary>Drops dead letters for good, in bounded steps; they stay counted as failed, and their results stay until their time is over.</summary>
     /// <param name="queue">The queue of the jobs.</param>

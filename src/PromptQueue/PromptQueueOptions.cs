@@ -20,9 +20,9 @@ public sealed class PromptQueueOptions
     [Range(typeof(TimeSpan), "00:00:00.5", "1.00:00:00")]
     public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>A process that was not seen for so long is gone and its leases are reclaimed; default 5 s.</summary>
+    /// <summary>A process that was not seen for so long is gone and its leases are reclaimed; default 4.4 s, so that with the time between two looks a dead process is noticed within 5 s.</summary>
     [Range(typeof(TimeSpan), "00:00:00.5", "1.00:00:00")]
-    public TimeSpan WorkerTimeout { get; set; } = TimeSpan.FromSeconds(5);
+    public TimeSpan WorkerTimeout { get; set; } = TimeSpan.FromSeconds(4.4);
 
     /// <summary>The largest envelope that is accepted, in bytes; default 1 MiB.</summary>
     [Range(1024, 64 * 1024 * 1024)]
@@ -46,4 +46,15 @@ public sealed class PromptQueueOptions
     /// <summary>How long a batch's counts are kept after its last change; default 30 days, as for results.</summary>
     [Range(typeof(TimeSpan), "00:01:00", "3650.00:00:00")]
     public TimeSpan BatchTtl { get; set; } = TimeSpan.FromDays(30);
+
+    /// <summary>
+    /// Replicas that must have an enqueued job before it counts; default 0. Redis replicates asynchronously: without this a failover may lose
+    /// what its master accepted last. Needs a Redis with that many replicas at the master concerned.
+    /// </summary>
+    [Range(0, 100)]
+    public int Replicas { get; set; }
+
+    /// <summary>How long they may take before it is a <see cref="ReplicasBehindException"/>; default 1 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.01", "00:00:05")]
+    public TimeSpan ReplicaTimeout { get; set; } = TimeSpan.FromSeconds(1);
 }

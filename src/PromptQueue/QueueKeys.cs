@@ -53,7 +53,7 @@ internal sealed class QueueKeys
     /// <summary>ZSET: batch that was asked to stop and has rows left → when it was asked, ms.</summary>
     public RedisKey Stopped { get; }
 
-    /// <summary>Channel: says "look", never carries a job.</summary>
+    /// <summary>Channel: says "look", never carries a job; <c>!</c> and ids, a line each, name jobs and batches that were asked to stop.</summary>
     public string Wake { get; }
 
     /// <summary>HASH: expected, completed, failed, cancelled of this partition, how much of the finished list was taken, and the stop flag.</summary>

@@ -3,17 +3,20 @@ using StackExchange.Redis;
 namespace LlmPipeline;
 
 /// <summary>One partition of a queue, as its workers use it. Every verb is one script, and safe to repeat after a lost answer.</summary>
-public sealed class QueuePartition
+public sealed partial class QueuePartition
 {
     private const int JobsPerCall = 500;
+    private const int JobsPerSweep = 200;
     private const int BytesPerClaim = 4 * 1024 * 1024;
     private readonly RedisConnections _redis;
     private readonly PromptQueueOptions _options;
     private readonly QueueKeys _keys;
     private readonly int _partitions;
+    private readonly TimeProvider _time;
 
-    internal QueuePartition(RedisConnections redis, PromptQueueOptions options, string queue, int index, int partitions)
+    internal QueuePartition(RedisConnections redis, PromptQueueOptions options, string queue, int index, int partitions, TimeProvider time)
     {
+        _time = time;
         _redis = redis;
         _options = options;
         _keys = new QueueKeys(options.KeyPrefix, queue, index);
@@ -34,6 +37,8 @@ public sealed class QueuePartition
     /// <summary>The keys, for tests that look at them.</summary>
     internal QueueKeys Keys => _keys;
 
+    private long LeaseMilliseconds => (long)_options.Lease.TotalMilliseconds;
+
     /// <summary>Whether a job of this queue lies here.</summary>
     internal bool Holds(string jobId) => Names.PartitionOf(jobId, _partitions) == Index;
 
@@ -48,19 +53,13 @@ public sealed class QueuePartition
     {
         CheckName(token, nameof(token));
         CheckName(worker, nameof(worker));
-        var lease = (long)_options.Lease.TotalMilliseconds;
-        if (repeated)
-        {
-            var held = ClaimAnswer.Read(Queue, Index, token, await RunAsync(
-                QueueScripts.Held, _redis.Commands, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Cancel, _keys.Stopped], [token, lease]).ConfigureAwait(false));
-            if (held.Jobs.Count + held.Unreadable.Count > 0)
-                return held;
-        }
+        if (repeated && await HeldAsync(token).ConfigureAwait(false) is { } held)
+            return held;
 
         return ClaimAnswer.Read(Queue, Index, token, await RunAsync(
             QueueScripts.Claim, _redis.Commands,
             [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Delayed, _keys.Inflight, _keys.Leases, _keys.Workers, _keys.Cancel, _keys.Stopped],
-            [Math.Clamp(most, 1, JobsPerCall), token, lease, worker, (int)lane + 1, BytesPerClaim]).ConfigureAwait(false));
+            [Math.Clamp(most, 1, JobsPerCall), token, LeaseMilliseconds, worker, (int)lane + 1, BytesPerClaim]).ConfigureAwait(false), _time.GetUtcNow());
     }
 
     /// <summary>Extends leases, and says that <paramref name="worker"/> lives; the latter also without jobs.</summary>
@@ -74,7 +73,7 @@ public sealed class QueuePartition
         {
             var answer = await RunAsync(
                 QueueScripts.Renew, _redis.Leases, [_keys.Meta, _keys.Inflight, _keys.Leases, _keys.Workers, _keys.Cancel, _keys.Stopped],
-                [(long)_options.Lease.TotalMilliseconds, worker, .. step.SelectMany(j => new RedisValue[] { j.Job.Id, j.Token })]).ConfigureAwait(false);
+                [LeaseMilliseconds, worker, .. step.SelectMany(j => new RedisValue[] { j.Job.Id, j.Token })]).ConfigureAwait(false);
             var stopped = answer.Skip(1 + step.Count).Select(a => (string)a!).ToHashSet();
             return [.. step.Select((job, n) => (int)answer[n + 1] switch
             {
@@ -143,25 +142,34 @@ public sealed class QueuePartition
 
     /// <summary>Returns expired leases, and those of processes that are gone, to the lists, in bounded steps.</summary>
     /// <returns>How many jobs wait again.</returns>
-    public async Task<int> ReclaimAsync(CancellationToken cancellationToken)
+    public async Task<int> ReclaimAsync(CancellationToken cancellationToken) =>
+        (await ReclaimAsync(null, TimeSpan.Zero, cancellationToken).ConfigureAwait(false)).Returned;
+
+    /// <summary>The same for who calls it regularly: where this Redis may have been away, and not the workers, nothing is returned.</summary>
+    /// <param name="answered">What the last call's <see cref="ReclaimAnswer.Time"/> was; the distant past only to learn the time; null not to ask.</param>
+    /// <param name="gap">The longest time between two answers with which Redis was not away.</param>
+    /// <param name="cancellationToken">Ends it between two steps.</param>
+    public async Task<ReclaimAnswer> ReclaimAsync(DateTimeOffset? answered, TimeSpan gap, CancellationToken cancellationToken)
     {
         const int Step = 100;
-        var returned = 0;
-        var rank = 0L;
+        var (returned, rank, time) = (0, 0L, answered?.ToUnixTimeMilliseconds() ?? -1);
         while (rank >= 0)
         {
             cancellationToken.ThrowIfCancellationRequested();
             var answer = await RunAsync(
                 QueueScripts.Reclaim, _redis.Commands, [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Inflight, _keys.Leases, _keys.Workers],
-                [_keys.Wake, _redis.PublishVerb, Step, (long)_options.WorkerTimeout.TotalMilliseconds, rank]).ConfigureAwait(false);
+                [_keys.Wake, _redis.PublishVerb, Step, (long)_options.WorkerTimeout.TotalMilliseconds, rank, answered is null ? -1 : Math.Max(0, time), (long)gap.TotalMilliseconds])
+                .ConfigureAwait(false);
+            if ((string?)answer[0] == "AWAY")
+                return new ReclaimAnswer(returned, true, DateTimeOffset.FromUnixTimeMilliseconds((long)answer[1]));
             var step = (int)answer[1];
             returned += step;
-            rank = (long)answer[2];
+            (rank, time) = ((long)answer[2], (long)answer[3]);
             if (rank < 0 && step >= Step)
                 rank = 0;
         }
 
-        return returned;
+        return new ReclaimAnswer(returned, false, DateTimeOffset.FromUnixTimeMilliseconds(time));
     }
 
     /// <summary>Runs dead jobs again, with fresh attempts; their error results are for the caller to remove first.</summary>
@@ -175,28 +183,6 @@ public sealed class QueuePartition
             QueueScripts.Redrive, _redis.Commands, [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Leases, _keys.Dead, _keys.Stopped, .. batchKeys],
             [_keys.Wake, _redis.PublishVerb, .. jobs.SelectMany(j => new RedisValue[] { j.Id, batch is null ? 0 : j.Row })]).ConfigureAwait(false);
         return [.. jobs.Select((_, n) => n + 1 < answer.Length && (int)answer[n + 1] == 1)];
-    }
-
-    /// <summary>Asks jobs to stop.</summary>
-    /// <returns>For each job whether it was there and had not ended.</returns>
-    internal Task<IReadOnlyList<bool>> CancelAsync(IReadOnlyList<string> ids) => InStepsAsync<string, bool>(ids, async step =>
-    {
-        var answer = await RunAsync(
-            QueueScripts.Cancel, _redis.Commands, [_keys.Meta, _keys.Jobs, _keys.Delayed, _keys.Dead, _keys.Cancel],
-            [_keys.Wake, _redis.PublishVerb, .. step.Select(id => (RedisValue)id)]).ConfigureAwait(false);
-        return [.. answer.Skip(1).Select(a => (int)a == 1)];
-    });
-
-    /// <summary>Asks the rows of a batch to stop, and makes those of them due that are delayed, in bounded steps.</summary>
-    internal async Task StopAsync(string batch)
-    {
-        for (var passed = 0L; passed >= 0;)
-        {
-            var answer = await RunAsync(
-                QueueScripts.Stop, _redis.Commands, [_keys.Meta, _keys.Delayed, _keys.Batch(batch), _keys.Stopped],
-                [_keys.Wake, _redis.PublishVerb, (long)_options.BatchTtl.TotalSeconds, JobsPerCall, passed]).ConfigureAwait(false);
-            passed = (long)answer[1];
-        }
     }
 
     /// <summary>Pauses or resumes.</summary>
@@ -232,9 +218,9 @@ public sealed class QueuePartition
         [read.Expected, read.Completed, read.Failed, read.Cancelled, right.Expected, right.Completed, right.Failed, right.Cancelled]).ConfigureAwait(false) == 1;
 
     /// <summary>Reads on in the finished list of a batch.</summary>
-    internal async Task<(long Next, BatchProgress Progress, IReadOnlyList<string> Ids)> FollowAsync(string batch, long from, int most)
+    internal async Task<(long Next, BatchProgress Progress, IReadOnlyList<string> Ids)> FollowAsync(string batch, long from, string last, int most)
     {
-        var answer = (RedisResult[])(await QueueScripts.Follow.RunAsync(_redis.Commands, [_keys.Batch(batch), _keys.Finished(batch)], [from, most]).ConfigureAwait(false))!;
+        var answer = (RedisResult[])(await QueueScripts.Follow.RunAsync(_redis.Commands, [_keys.Batch(batch), _keys.Finished(batch)], [from, most, last]).ConfigureAwait(false))!;
         return ((long)answer[0], new BatchProgress((long)answer[1], (long)answer[2], (long)answer[3], (long)answer[4]), [.. answer.Skip(5).Select(id => (string)id!)]);
     }
 

@@ -21,6 +21,7 @@ internal static class QueueScripts
     public static readonly RedisScript SaveBatch = Load("save-batch");
     public static readonly RedisScript Cancel = Load("cancel");
     public static readonly RedisScript Stop = Load("stop");
+    public static readonly RedisScript Sweep = Load("sweep");
     public static readonly RedisScript Pause = Load("pause");
     public static readonly RedisScript Purge = Load("purge");
     public static readonly RedisScript Scan = Load("scan");
@@ -34,7 +35,14 @@ internal static class QueueScripts
     public static async Task<RedisResult[]> RunAsync(
         RedisScript script, IDatabase database, string queue, int partitions, RedisKey[] keys, RedisValue[] arguments)
     {
-        var answer = (RedisResult[])(await script.RunAsync(database, keys, arguments).ConfigureAwait(false))!;
+        return Checked(await script.RunAsync(database, keys, arguments).ConfigureAwait(false), queue, partitions);
+    }
+
+    /// <summary>The answer of such a script.</summary>
+    /// <exception cref="QueueMismatchException">The queue has other partitions or another schema version.</exception>
+    public static RedisResult[] Checked(RedisResult said, string queue, int partitions)
+    {
+        var answer = (RedisResult[])said!;
         if ((string?)answer[0] == "MISMATCH")
             throw new QueueMismatchException(queue, partitions, (string?)answer[1], (string?)answer[2]);
         return answer;

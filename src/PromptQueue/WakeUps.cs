@@ -17,31 +17,42 @@ public sealed class WakeUps : IAsyncDisposable
     public VersionedSignal Signal { get; } = new();
 
     /// <summary>Listens for <paramref name="partitions"/>.</summary>
-    public static Task<WakeUps> ListenAsync(RedisConnections redis, IEnumerable<QueuePartition> partitions)
+    /// <param name="redis">Where they are.</param>
+    /// <param name="partitions">The partitions.</param>
+    /// <param name="asked">Told the ids of jobs and batches that were asked to stop. As with all messages, some may be lost.</param>
+    public static Task<WakeUps> ListenAsync(RedisConnections redis, IEnumerable<QueuePartition> partitions, Action<QueuePartition, IReadOnlyCollection<string>>? asked = null)
     {
         ArgumentNullException.ThrowIfNull(partitions);
         ArgumentNullException.ThrowIfNull(redis);
-        return ListenAsync(redis, partitions.Select(partition => redis.Channel(partition.Wake)));
+        return ListenAsync(redis, partitions.Select(partition => (redis.Channel(partition.Wake), (Action<string>)(message =>
+        {
+            if (message.StartsWith('!'))
+                asked?.Invoke(partition, message[1..].Split('\n').ToHashSet(StringComparer.Ordinal));
+        }))));
     }
 
     /// <summary>Listens for queues that are created.</summary>
     public static Task<WakeUps> ListenForQueuesAsync(RedisConnections redis, PromptQueueOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        return ListenAsync(redis, [RedisChannel.Literal(QueueKeys.QueuesChannel(options.KeyPrefix))]);
+        return ListenAsync(redis, [(RedisChannel.Literal(QueueKeys.QueuesChannel(options.KeyPrefix)), _ => { })]);
     }
 
-    private static async Task<WakeUps> ListenAsync(RedisConnections redis, IEnumerable<RedisChannel> channels)
+    private static async Task<WakeUps> ListenAsync(RedisConnections redis, IEnumerable<(RedisChannel Channel, Action<string> Heard)> channels)
     {
         ArgumentNullException.ThrowIfNull(redis);
         var wakeUps = new WakeUps();
         wakeUps._restored = wakeUps.PassOnAsync(redis.Restored, redis.Restored.Version);
         try
         {
-            foreach (var channel in channels)
+            foreach (var (channel, heard) in channels)
             {
                 var subscription = await redis.Subscriber.SubscribeAsync(channel).ConfigureAwait(false);
-                subscription.OnMessage(_ => wakeUps.Signal.Set());
+                subscription.OnMessage(message =>
+                {
+                    heard((string?)message.Message ?? "");
+                    wakeUps.Signal.Set();
+                });
                 wakeUps._subscriptions.Add(subscription);
             }
         }

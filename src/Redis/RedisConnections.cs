@@ -6,7 +6,7 @@ namespace LlmPipeline;
 
 /// <summary>
 /// The connections of one process to one Redis: one for commands, and one of its own for leases, so that a 10 MB completion
-/// on the first cannot delay a renewal on the second.
+/// on the first cannot delay a renewal on the second; a third for writes that wait for replicas.
 /// </summary>
 public sealed partial class RedisConnections : IAsyncDisposable
 {
@@ -15,16 +15,20 @@ public sealed partial class RedisConnections : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly bool _sharded;
-    private long _restoredAt;
+    private readonly ConfigurationOptions _options;
+    private readonly SemaphoreSlim _opening = new(1);
+    private ReplicatedWrites? _replicated;
+    private long _losses;
 
-    private RedisConnections(ConnectionMultiplexer commands, ConnectionMultiplexer leases, string name, TimeProvider time, ILogger logger)
+    private RedisConnections(ConnectionMultiplexer commands, ConnectionMultiplexer leases, ConfigurationOptions options, string name, TimeProvider time, ILogger logger)
     {
+        _options = options;
         _commands = commands;
         _leases = leases;
         _time = time;
         _logger = logger;
         Name = name;
-        _restoredAt = time.GetTimestamp();
+        Clock = new RedisClock(this, time);
         var masters = Masters().ToList();
         IsCluster = masters.Exists(server => server.ServerType == ServerType.Cluster);
         _sharded = IsCluster && masters.TrueForAll(server => server.Version.Major >= 7);
@@ -35,6 +39,9 @@ public sealed partial class RedisConnections : IAsyncDisposable
 
     /// <summary>The end points, for messages.</summary>
     public string Name { get; }
+
+    /// <summary>The time that all processes on this Redis share.</summary>
+    public RedisClock Clock { get; }
 
     /// <summary>For everything but leases.</summary>
     public IDatabase Commands => _commands.GetDatabase();
@@ -54,8 +61,8 @@ public sealed partial class RedisConnections : IAsyncDisposable
     /// <summary>Set each time that a connection has been lost and is back.</summary>
     public VersionedSignal Restored { get; } = new();
 
-    /// <summary>How long the connections have stood since the last (re)connect; zero while one is lost.</summary>
-    public TimeSpan SinceRestored => _commands.IsConnected && _leases.IsConnected ? _time.GetElapsedTime(Volatile.Read(ref _restoredAt)) : TimeSpan.Zero;
+    /// <summary>How often a connection to a server was lost. What a reader knows from before may be undone: by a crash, or a failover to a replica.</summary>
+    public long Losses => Volatile.Read(ref _losses);
 
     /// <summary>Connects to the Redis that <paramref name="options"/> names.</summary>
     /// <exception cref="RedisUnreachableException">It doesn't answer.</exception>
@@ -70,7 +77,7 @@ public sealed partial class RedisConnections : IAsyncDisposable
         try
         {
             await Task.WhenAll(commands, leases).WaitAsync(cancellationToken).ConfigureAwait(false);
-            return new RedisConnections(await commands.ConfigureAwait(false), await leases.ConfigureAwait(false), name, time, (ILogger?)logger ?? NullLogger.Instance);
+            return new RedisConnections(await commands.ConfigureAwait(false), await leases.ConfigureAwait(false), shaped, name, time, (ILogger?)logger ?? NullLogger.Instance);
         }
         catch (RedisConnectionException e)
         {
@@ -96,7 +103,7 @@ public sealed partial class RedisConnections : IAsyncDisposable
         try
         {
             commands = ConnectionMultiplexer.Connect(shaped);
-            return new RedisConnections(commands, ConnectionMultiplexer.Connect(shaped), name, time, (ILogger?)logger ?? NullLogger.Instance);
+            return new RedisConnections(commands, ConnectionMultiplexer.Connect(shaped), shaped, name, time, (ILogger?)logger ?? NullLogger.Instance);
         }
         catch (RedisConnectionException e)
         {
@@ -109,14 +116,49 @@ public sealed partial class RedisConnections : IAsyncDisposable
     /// <param name="name">Its name; on a cluster the hash tag in it says which shard has it.</param>
     public RedisChannel Channel(string name) => _sharded ? RedisChannel.Sharded(name) : RedisChannel.Literal(name);
 
+    /// <summary>Runs a script; with <paramref name="wait"/>, until replicas have what it wrote. The script must write something each time it runs.</summary>
+    /// <param name="script">The script.</param>
+    /// <param name="keys">Its keys, at least one, all in one slot.</param>
+    /// <param name="arguments">Its arguments.</param>
+    /// <param name="wait">How many replicas must have it, by a connection of its own that is opened at the first such call.</param>
+    /// <exception cref="ReplicasBehindException">The script has run, but too few replicas confirm it in time.</exception>
+    /// <exception cref="RedisException">Redis answers with an error or not at all; in the second case the script may have run.</exception>
+    public async Task<RedisResult> RunAsync(RedisScript script, RedisKey[] keys, RedisValue[] arguments, ReplicaWait wait)
+    {
+        ArgumentNullException.ThrowIfNull(script);
+        if (wait.Replicas == 0)
+            return await script.RunAsync(Commands, keys, arguments).ConfigureAwait(false);
+        return await (await ReplicatedAsync().ConfigureAwait(false)).RunAsync(script, keys, arguments, wait).ConfigureAwait(false);
+    }
+
     /// <summary>The servers that take writes, as far as they are connected now.</summary>
     internal IEnumerable<IServer> Masters() => _commands.GetServers().Where(server => server.IsConnected && !server.IsReplica);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        if (_replicated is { } replicated)
+            await replicated.DisposeAsync().ConfigureAwait(false);
+        _opening.Dispose();
         await _leases.DisposeAsync().ConfigureAwait(false);
         await _commands.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private async Task<ReplicatedWrites> ReplicatedAsync()
+    {
+        if (Volatile.Read(ref _replicated) is { } opened)
+            return opened;
+        await _opening.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            var replicated = _replicated ?? await ReplicatedWrites.ConnectAsync(_options).ConfigureAwait(false);
+            Volatile.Write(ref _replicated, replicated);
+            return replicated;
+        }
+        finally
+        {
+            _opening.Release();
+        }
     }
 
     private static ConfigurationOptions Shape(ConfigurationOptions options)
@@ -156,7 +198,6 @@ public sealed partial class RedisConnections : IAsyncDisposable
 
     private void OnRestored(object? sender, ConnectionFailedEventArgs e)
     {
-        Volatile.Write(ref _restoredAt, _time.GetTimestamp());
         if (IsCommands(sender, e))
             LogRestored(Name);
         Restored.Set();
@@ -164,6 +205,7 @@ public sealed partial class RedisConnections : IAsyncDisposable
 
     private void OnFailed(object? sender, ConnectionFailedEventArgs e)
     {
+        Interlocked.Increment(ref _losses);
         if (IsCommands(sender, e))
             LogLost(Name, e.FailureType);
     }

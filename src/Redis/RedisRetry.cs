@@ -82,8 +82,9 @@ public static partial class RedisRetry
     /// <summary>Whether the same call may be answered later: no connection, no answer in time, or a server that says "not now".</summary>
     public static bool MayPass(Exception exception) => exception switch
     {
-        RedisConnectionException or RedisTimeoutException => true,
-        RedisServerException e => Passing.Any(code => Says(e.Message, code)),
+        RedisConnectionException or RedisTimeoutException or ReplicasBehindException => true,
+        // The second: StackExchange.Redis was sent on to a server of the cluster that it has no connection to yet.
+        RedisServerException e => Passing.Any(code => Says(e.Message, code)) || e.Message.Contains("hashslot", StringComparison.Ordinal),
         _ => false,
     };
 

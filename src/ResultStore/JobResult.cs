@@ -68,13 +68,13 @@ public sealed record ResultMeta
     /// <summary>How often the LLM work was started.</summary>
     public int Attempts { get; init; }
 
-    /// <summary>When the job was enqueued, Unix ms.</summary>
+    /// <summary>When the job was enqueued, Unix ms by the clock of Redis.</summary>
     public long Enqueued { get; init; }
 
-    /// <summary>When the last call was started, Unix ms; 0 when none was.</summary>
+    /// <summary>When the last call was started, Unix ms by the clock of its worker; 0 when none was.</summary>
     public long Started { get; init; }
 
-    /// <summary>When the result was stored, Unix ms.</summary>
+    /// <summary>When the result was stored, Unix ms by the clock of its worker.</summary>
     public long Finished { get; init; }
 }
 

@@ -25,13 +25,14 @@ public sealed class ResultStore
 
     /// <summary>Stores the end of a job: a completion replaces anything but a completion, an error is stored only where nothing stands. Safe to repeat.</summary>
     /// <returns>The status that stands now, which may be another's.</returns>
+    /// <exception cref="ReplicasBehindException">It is stored, but fewer than <see cref="ResultStoreOptions.Replicas"/> have it in time.</exception>
     public async Task<ResultStatus> PutAsync(JobResult result)
     {
         ArgumentNullException.ThrowIfNull(result);
         var key = Key(result.JobId);
-        var stands = await Put.RunAsync(_redis.Commands, [key], [
+        var stands = await _redis.RunAsync(Put, [key], [
             ResultFormat.Text(result.Status), result.Response, ResultFormat.Encode(result.Meta), (long)_options.Ttl.TotalSeconds, (string)key!, _redis.PublishVerb,
-        ]).ConfigureAwait(false);
+        ], new ReplicaWait(_options.Replicas, _options.ReplicaTimeout)).ConfigureAwait(false);
         return ResultFormat.Status((string?)stands);
     }
 
@@ -95,6 +96,15 @@ public sealed class ResultStore
         }
     }
 
+    /// <summary>Follows the answer of a job that asks for a stream, as it comes; of any other, and for a reader that comes late, the result alone.</summary>
+    /// <param name="jobId">The job.</param>
+    /// <param name="cancellationToken">Ends it with an exception.</param>
+    public IAsyncEnumerable<StreamedPart> StreamAsync(string jobId, CancellationToken cancellationToken = default) =>
+        new StreamFollower(_redis, this, _time).FollowAsync(StreamChannel(jobId), jobId, cancellationToken);
+
+    /// <summary>For the worker that makes the call: tells its deltas to whoever follows the job.</summary>
+    public StreamPublisher OpenStream(string jobId) => new(_redis.Subscriber, StreamChannel(jobId));
+
     /// <summary>Removes error results, so that whoever waits for the jobs' next run waits. Completions stay.</summary>
     /// <returns>How many were removed.</returns>
     public async Task<int> ForgetErrorsAsync(IReadOnlyCollection<string> jobIds)
@@ -112,6 +122,8 @@ public sealed class ResultStore
         var database = _redis.Commands;
         return Task.WhenAll(jobIds.Select(id => database.KeyDeleteAsync(Key(id))));
     }
+
+    private RedisChannel StreamChannel(string jobId) => _redis.Channel($"{_options.KeyPrefix}result:{jobId}:stream");
 
     private RedisKey Key(string jobId) => $"{_options.KeyPrefix}result:{jobId}";
 }

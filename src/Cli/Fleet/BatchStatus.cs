@@ -30,7 +30,7 @@ internal sealed record BatchStatus
 
     public required long Cancelled { get; init; }
 
-    /// <summary>Rows that have not ended.</summary>
+    /// <summary>Rows that have not ended. Of a batch that was submitted as a whole: those that are on the queue.</summary>
     public required long Left { get; init; }
 
     [JsonIgnore]
@@ -43,7 +43,8 @@ internal sealed record BatchStatus
     public static async Task<BatchStatus> ReadAsync(Fleet fleet, BatchInfo batch, CancellationToken cancellationToken)
     {
         var progress = await fleet.AnsweredAsync(() => fleet.Queue.Batches.ProgressAsync(batch.Id), cancellationToken).ConfigureAwait(false);
-        var left = Math.Max(0, batch.Rows - progress.Ended);
+        // A run that found answers on its disk submits only the other rows.
+        var left = Math.Max(0, (batch.Sealed ? progress.Expected : batch.Rows) - progress.Ended);
         return new BatchStatus
         {
             Batch = batch.Id,

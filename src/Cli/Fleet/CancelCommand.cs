@@ -10,8 +10,8 @@ internal static class CancelCommand
         Stop a batch, or one job.
 
         Rows that wait end as cancelled without a call, running calls are stopped, and a completion that is already paid is
-        kept. The workers do this, within seconds: while none runs, or the queue is paused, the rows stay as they are. What was
-        cancelled runs again with 'submit --retry-failed' of the same file.
+        kept. The workers do this, at once, also of a paused queue and while the quota admits no calls; as long as none runs, the
+        rows stay as they are. What was cancelled runs again with 'submit --retry-failed' of the same file.
 
         Examples:
           llmpipe cancel b-0123456789abcdef0123456789abcdef --redis redis.internal:6379
@@ -30,11 +30,13 @@ internal static class CancelCommand
         await using var fleet = await call.OpenAsync(cancellationToken).ConfigureAwait(false);
         if (await fleet.FindBatchAsync(id, cancellationToken).ConfigureAwait(false) is { } batch)
         {
+            // Before and after: workers may end its rows faster than the next look.
+            var before = await BatchStatus.ReadAsync(fleet, batch, cancellationToken).ConfigureAwait(false);
             await fleet.Queue.Batches.CancelAsync(id).ConfigureAwait(false);
             var status = await BatchStatus.ReadAsync(fleet, batch with { Cancelled = true }, cancellationToken).ConfigureAwait(false);
-            call.Report(status, status.HasEnded
+            call.Report(status, before.HasEnded
                 ? $"batch {id} had ended already"
-                : $"batch {id}: {RunConsole.Text(status.Left)} rows are asked to stop; {RunConsole.Text(status.Completed)} are completed and stay");
+                : $"batch {id}: {RunConsole.Text(before.Left)} rows are asked to stop; {RunConsole.Text(status.Completed)} are completed and stay");
             return ExitCodes.Done;
         }
 

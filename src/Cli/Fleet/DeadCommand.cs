@@ -28,21 +28,23 @@ internal static class DeadCommand
 
     private const string ShowHelp =
         """
-        Show a dead letter: the job as it was submitted, and its last error.
+        Show a dead letter: what it was, and its last error; with --content also the prompt as it was submitted, and what the
+        provider answered.
 
         Examples:
           llmpipe dead show b-0123456789abcdef0123456789abcdef.7
-          llmpipe dead show $job --json | jq .body
+          llmpipe dead show $job --content --json | jq .body
         """;
 
     private static readonly Argument<string> Job = new("JOB") { Description = "The job's id." };
+    private static readonly Option<bool> Content = new("--content") { Description = "Also the prompt, and the provider's answer." };
     private static readonly Option<string?> Queue = new("--queue") { Description = "Only this queue.", HelpName = "Q" };
     private static readonly Option<int?> Limit = RunCommand.Number("--limit", "How many at most. Default: 100.", "N", 1, int.MaxValue);
 
     public static Command Create() => FleetCommand.Group(
         "dead", Help,
         FleetCommand.Create("list", ListHelp, [Queue, Limit], ListAsync),
-        FleetCommand.Create("show", ShowHelp, [Job], ShowAsync),
+        FleetCommand.Create("show", ShowHelp, [Job, Content], ShowAsync),
         DeadRedriveCommand.Create(),
         DeadPurgeCommand.Create());
 
@@ -80,7 +82,7 @@ internal static class DeadCommand
         if (place is not { State: JobState.Dead })
             throw CliException.Broke(place is null ? $"there is no dead letter {id} on Redis at {fleet.Name}" : $"job {id} is no dead letter: it is {place.State.ToString().ToLowerInvariant()}");
         var result = await fleet.AnsweredAsync(() => fleet.Results.GetAsync(id), cancellationToken).ConfigureAwait(false);
-        var shown = DeadContent.Of(place, result);
+        var shown = DeadContent.Of(place, result, call.Line.GetValue(Content));
         Console.Out.Write(call.Json ? FleetJson.Of(shown) + "\n" : shown.ToText());
         return ExitCodes.Done;
     }

@@ -6,34 +6,34 @@ using System.Text.Json.Nodes;
 
 namespace LlmPipeline;
 
-/// <summary>A dead letter as a whole: the job as it was submitted, and its last error.</summary>
+/// <summary>A dead letter as a whole: the job as it was submitted, and its last error. Prompt and answer only for who asks for them.</summary>
 internal sealed record DeadContent(DeadLetter Letter)
 {
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public required string? Path { get; init; }
 
-    /// <summary>The body of a request; null for a prompt function's row, or when it is no JSON.</summary>
+    /// <summary>The body of a request; null for a prompt function's row, or when it was not asked for.</summary>
     public required JsonNode? Body { get; init; }
 
     public required string? Function { get; init; }
 
     public required IReadOnlyDictionary<string, string>? Variables { get; init; }
 
-    /// <summary>What the provider answered last; null when it did not, or its answer is no longer kept.</summary>
+    /// <summary>What the provider answered last; null when it did not, its answer is no longer kept, or was not asked for.</summary>
     public required JsonNode? Response { get; init; }
 
-    public static DeadContent Of(JobPlace place, JobResult? result)
+    public static DeadContent Of(JobPlace place, JobResult? result, bool withText)
     {
         var request = place.Job?.Work as RequestWork;
         var prompt = place.Job?.Work as PromptWork;
         return new DeadContent(DeadLetter.Of(place.Queue, new DeadJob(place.Id, place.Buried ?? default, place.Job), result))
         {
             Path = request?.Path,
-            Body = request is null ? null : Json(request.Body),
+            Body = request is null || !withText ? null : Json(request.Body),
             Function = prompt?.Function,
-            Variables = prompt?.Variables,
-            Response = result is null ? null : Json(result.Response),
+            Variables = withText ? prompt?.Variables : null,
+            Response = result is null || !withText ? null : Json(result.Response),
         };
     }
 

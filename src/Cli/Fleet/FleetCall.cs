@@ -26,7 +26,7 @@ internal sealed class FleetCall
         var options = Settings.Queue();
         options.Partitions = partitions ?? options.Partitions;
         var redis = await RunRedis.OpenAsync(Redis, time, Loggers, cancellationToken).ConfigureAwait(false);
-        return new Fleet(redis, new PromptQueue(redis.Connections, options, time), new ResultStore(redis.Connections, new ResultStoreOptions(), time), time);
+        return new Fleet(redis, new PromptQueue(redis.Connections, options, time), new ResultStore(redis.Connections, Settings.Results(), time), time);
     }
 
     /// <summary>A line for people.</summary>

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using Microsoft.Extensions.Logging;
 
 namespace LlmPipeline;
@@ -36,12 +37,18 @@ internal static class FleetCommand
         return command;
     }
 
-    /// <summary>A command that only has others below it.</summary>
+    /// <summary>A command that only has others below it: alone it tells which.</summary>
     public static Command Group(string name, string help, params Command[] commands)
     {
         var group = new Command(name, help);
         foreach (var command in commands)
             group.Add(command);
+        group.SetAction(line =>
+        {
+            line.InvocationConfiguration.Output = Console.Error;
+            new HelpAction().Invoke(line);
+            return ExitCodes.Usage;
+        });
         return group;
     }
 

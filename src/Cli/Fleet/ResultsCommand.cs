@@ -58,16 +58,18 @@ internal static class ResultsCommand
                 Console.Out.WriteLine(FleetJson.Of(report));
         }
 
-        Tell(report, batch);
+        Tell(report, batch, wait);
         return report.Open > 0 ? ExitCodes.Broke : report.Failed + report.Expired > 0 ? ExitCodes.FailedRows : ExitCodes.Done;
     }
 
-    private static void Tell(ResultsReport report, BatchInfo batch)
+    private static void Tell(ResultsReport report, BatchInfo batch, bool waited)
     {
         FleetCall.Say($"{RunConsole.Text(report.Rows)} rows: {RunConsole.Text(report.Completed)} completed, {RunConsole.Text(report.Failed)} failed");
         if (report.Expired > 0)
             FleetCall.Say($"{RunConsole.Text(report.Expired)} rows have ended, but their results are no longer kept; submitting the file again runs them again");
-        if (report.Open > 0)
+        if (report.Open > 0 && waited)
+            FleetCall.Say($"{RunConsole.Text(report.Open)} rows were never on the queue: 'run' had their answers already");
+        else if (report.Open > 0)
             FleetCall.Say($"{RunConsole.Text(report.Open)} rows have no result yet{(batch.Sealed ? "" : ", and perhaps not all were submitted")} (--wait waits for them)");
         if (report.Output is null)
             return;

@@ -14,10 +14,8 @@ internal sealed class ResultsFile(OutputPaths paths, bool force)
             throw CliException.Usage($"{paths.Results} holds answers of batch {output.BatchId}; choose another -o");
         var expired = await FetchAsync(reader, output, cancellationToken).ConfigureAwait(false);
         var open = Open(output, batch.Rows);
-        while (news is not null && open > 0)
-        {
-            open -= await TakeAsync(reader, output, await news.NextAsync(cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
-        }
+        while (news is not null && open > 0 && await news.NextAsync(cancellationToken).ConfigureAwait(false) is { } rows)
+            open -= await TakeAsync(reader, output, rows, cancellationToken).ConfigureAwait(false);
 
         var states = Enumerable.Range(1, batch.Rows).Select(output.StateOf).ToLookup(state => state);
         var failed = states[RowState.Failed].Count();

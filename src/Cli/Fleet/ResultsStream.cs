@@ -30,7 +30,10 @@ internal sealed class ResultsStream(Stream stream) : IAsyncDisposable
             await FlushAsync(cancellationToken).ConfigureAwait(false);
             // Only this row is waited for: the page is not read again each time that another one ends.
             while (news is not null && next <= page[^1].Row && !await reader.HasEndedAsync(next, cancellationToken).ConfigureAwait(false))
-                await news.NextAsync(cancellationToken).ConfigureAwait(false);
+            {
+                if (await news.NextAsync(cancellationToken).ConfigureAwait(false) is null)
+                    news = null;
+            }
         }
 
         return new ResultsReport(reader.Batch.Id, rows, _completed, _failed, _expired, open);

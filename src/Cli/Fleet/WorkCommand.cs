@@ -44,8 +44,8 @@ internal static class WorkCommand
         var time = TimeProvider.System;
         await using var redis = await RunRedis.OpenAsync(address ?? settings.Redis ?? "127.0.0.1:6379", time, loggers, interrupt.Token).ConfigureAwait(false);
         var queue = new PromptQueue(redis.Connections, settings.Queue(), time);
-        var results = new ResultStore(redis.Connections, new ResultStoreOptions(), time);
-        await using var caller = new LlmCaller(llm, new PromptFunctionSource(queue).FindAsync, time, loggers);
+        var results = new ResultStore(redis.Connections, settings.Results(), time);
+        await using var caller = new LlmCaller(llm, new PromptFunctionSource(queue).FindAsync, time, loggers, fleet: () => redis.Connections);
         var options = new WorkerOptions { Concurrency = concurrency ?? settings.Concurrency ?? 32 };
         options.DrainTimeout = settings.DrainTimeout ?? options.DrainTimeout;
         await using var worker = new WorkerProcess(redis.Connections, queue, results, caller, options, time, loggers);

@@ -42,10 +42,10 @@ internal sealed class RowEnqueuer(PromptQueue queue, ResultStore results, RunRed
     public async Task<BatchInfo> AnnounceAsync(RunPlan plan, string batch, CancellationToken cancellationToken)
     {
         var known = await redis.AnsweredAsync(() => queue.Batches.FindAsync(batch), cancellationToken).ConfigureAwait(false);
-        // Once sealed, all its rows are known to the queue: a repeated submit, or a run of the first rows, doesn't take that back.
-        var info = plan.Info(batch, known?.Created ?? time.GetUtcNow(), known?.Sealed ?? false);
-        if (known is { Sealed: true })
-            info = info with { Rows = Math.Max(info.Rows, known.Rows) };
+        // Once sealed, all its rows are known to the queue: a repeated submit, or a run of the first rows, doesn't take that back. A run of more rows does.
+        var info = plan.Info(batch, known?.Created ?? time.GetUtcNow(), known is { Sealed: true } && known.Rows >= plan.Rows) with { Cancelled = known?.Cancelled ?? false };
+        if (info.Sealed)
+            info = info with { Rows = known!.Rows };
         if (plan.Function is { } function)
             await DoneAsync(() => queue.SavePromptAsync(function.Sha, function.Name, function.Files), cancellationToken).ConfigureAwait(false);
         await DoneAsync(() => queue.Batches.SaveAsync(info), cancellationToken).ConfigureAwait(false);

@@ -23,8 +23,13 @@ internal sealed class RunCollector(
         while (true)
         {
             var seen = Look.Version;
-            if (await ReadAsync(cancellationToken).ConfigureAwait(false))
+            // What was read is taken to its end: broken off in between, answers that are paid would be told by nobody again.
+            if (await ReadAsync(CancellationToken.None).ConfigureAwait(false))
+            {
+                cancellationToken.ThrowIfCancellationRequested();
                 continue;
+            }
+
             if (_allFed && window.Count == 0)
                 return;
             // Other workers of a shared Redis end jobs too, unseen from here.

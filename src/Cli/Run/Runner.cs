@@ -24,7 +24,10 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunConsole console
         console.Start(plan, output);
         await using var simulator = plan.IsSimulated ? await SimulateAsync(interrupted).ConfigureAwait(false) : null;
         PromptFunctionSource? functions = null;
-        await using var caller = new LlmCaller(plan.Llm, (sha, token) => functions!.FindAsync(sha, token), _time, loggers);
+        RunRedis? store = null;
+        // A Redis that others may work on too is where they share the quota.
+        await using var caller = new LlmCaller(
+            plan.Llm, (sha, token) => functions!.FindAsync(sha, token), _time, loggers, fleet: options.Redis is null ? null : () => store!.Connections);
 
         var tally = new RunTally();
         var clock = Stopwatch.GetTimestamp();
@@ -32,8 +35,8 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunConsole console
         RunStop? stop = null;
         if (missing > 0)
         {
-            await using var redis = await RunRedis.OpenAsync(options.Redis, _time, loggers, interrupted).ConfigureAwait(false);
-            var queue = new PromptQueue(redis.Connections, settings.Queue(), _time);
+            await using var redis = store = await RunRedis.OpenAsync(options.Redis, _time, loggers, interrupted).ConfigureAwait(false);
+            var queue = new PromptQueue(redis.Connections, settings.Queue(redis.IsShared), _time);
             functions = new PromptFunctionSource(queue);
             if (plan.Function is not null)
                 functions.Add(plan.Function);
@@ -71,11 +74,10 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunConsole console
     private async Task<RunStop?> WorkAsync(
         RunRedis redis, PromptQueue queue, LlmCaller caller, OutputFile output, RunTally tally, int missing, CancellationToken interrupted)
     {
-        var results = new ResultStore(redis.Connections, new ResultStoreOptions(), _time);
+        var results = new ResultStore(redis.Connections, settings.Results(redis.IsShared), _time);
         var models = plan.Summary.Models.Keys.ToList();
         var enqueuer = new RowEnqueuer(queue, results, redis, _time);
-        if (redis.IsShared)
-            await enqueuer.AnnounceAsync(plan, output.BatchId, interrupted).ConfigureAwait(false);
+        var announced = redis.IsShared ? await enqueuer.AnnounceAsync(plan, output.BatchId, interrupted).ConfigureAwait(false) : null;
         var worker = new WorkerProcess(redis.Connections, queue, results, caller, new WorkerOptions { Concurrency = plan.Options.Concurrency ?? settings.Concurrency ?? 32 }, _time, loggers);
         await using var _ = worker.ConfigureAwait(false);
         var window = new RunWindow(RowsInStore, BytesInStore, _time);
@@ -87,7 +89,7 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunConsole console
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(interrupted);
         await worker.StartAsync(models, interrupted).ConfigureAwait(false);
         await using var progress = console.Watch(tally, worker, caller, missing);
-        var feeding = FeedAsync(feeder, collector, stopping.Token);
+        var feeding = FeedAsync(feeder, collector, announced is null ? null : () => enqueuer.SealAsync(announced, stopping.Token), stopping.Token);
         var collecting = collector.RunAsync(stopping.Token);
         var first = await Task.WhenAny(Task.WhenAll(feeding, collecting), Failed(feeding), Failed(collecting), worker.Closed, Cancelled(interrupted)).ConfigureAwait(false);
         var isDone = first != worker.Closed && !interrupted.IsCancellationRequested && collecting.IsCompletedSuccessfully && feeding.IsCompletedSuccessfully;
@@ -110,9 +112,11 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunConsole console
             : throw new UnreachableException("A run stops for a reason.");
     }
 
-    private static async Task FeedAsync(RunFeeder feeder, RunCollector collector, CancellationToken cancellationToken)
+    private static async Task FeedAsync(RunFeeder feeder, RunCollector collector, Func<Task>? seal, CancellationToken cancellationToken)
     {
         await feeder.RunAsync(cancellationToken).ConfigureAwait(false);
+        if (seal is not null)
+            await seal().ConfigureAwait(false);
         collector.AllFed();
     }
 

@@ -79,6 +79,13 @@ internal sealed record Answer
         for (var n = 0; n < Choices.Length; n++)
             WriteChoice(json, n, chat);
         json.WriteEndArray();
+        WriteUsage(json);
+        json.WriteString("system_fingerprint"u8, "fp_simulated"u8);
+    }
+
+    /// <summary>Writes the field <c>usage</c>.</summary>
+    public void WriteUsage(Utf8JsonWriter json)
+    {
         var output = CompletionTokens;
         json.WriteStartObject("usage"u8);
         json.WriteNumber("prompt_tokens"u8, Request.PromptTokens);
@@ -95,7 +102,6 @@ internal sealed record Answer
         json.WriteNumber("rejected_prediction_tokens"u8, 0);
         json.WriteEndObject();
         json.WriteEndObject();
-        json.WriteString("system_fingerprint"u8, "fp_simulated"u8);
     }
 
     private void WriteChoice(Utf8JsonWriter json, int n, bool chat)

@@ -70,6 +70,23 @@ internal sealed class CallExchange
         await _context.Response.BodyWriter.FlushAsync(_context.RequestAborted);
     }
 
+    /// <summary>Sends events one by one, a token's time between two; without <paramref name="completion"/> the connection breaks after them.</summary>
+    public async Task StreamAsync(IReadOnlyList<ReadOnlyMemory<byte>> events, TimeSpan between, SentUsage? completion, TimeProvider time)
+    {
+        Head(200, "text/event-stream; charset=utf-8", null);
+        for (var n = 0; n < events.Count; n++)
+        {
+            if (n > 0 && between > TimeSpan.Zero)
+                await Task.Delay(between, time, _context.RequestAborted);
+            Write(events[n]);
+            if (n == events.Count - 1)
+                CountAnswer(200, completion);
+            await _context.Response.BodyWriter.FlushAsync(_context.RequestAborted);
+        }
+        if (completion is null)
+            _context.Abort();
+    }
+
     /// <summary>Resets the connection: a linger time of zero makes the closing a TCP RST.</summary>
     public void Reset()
     {
@@ -107,7 +124,7 @@ internal sealed class CallExchange
 
     private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
 
-    private void Head(int status, string contentType, int length)
+    private void Head(int status, string contentType, int? length)
     {
         _context.RequestAborted.ThrowIfCancellationRequested();
         var response = _context.Response;

@@ -90,7 +90,7 @@ internal sealed class CallHandler(SimulatorOptions options, TimeProvider time, C
         var answer = Answer.To(route.Kind, request, request.Model ?? model!, hash, id, time.GetUtcNow().ToUnixTimeSeconds(), options, meter);
         // An error costs the time of a call, but no tokens are made.
         var tokens = fault is FaultKind.None or FaultKind.Slow or FaultKind.Cut ? answer.CompletionTokens : 0;
-        if (LatencyDraw.Of(options, latency, tokens) is var delay && delay > TimeSpan.Zero)
+        if (LatencyDraw.Of(options, latency, answer.Request.Stream ? 0 : tokens) is var delay && delay > TimeSpan.Zero)
             await Task.Delay(delay, time, context.RequestAborted);
         await AnswerAsync(exchange, route, answer, fault, admission.Reservation);
     }
@@ -102,6 +102,10 @@ internal sealed class CallHandler(SimulatorOptions options, TimeProvider time, C
             windows.Correct(reservation, usage.Input + usage.Output);
         switch (fault)
         {
+            case FaultKind.None or FaultKind.Slow or FaultKind.Cut when answer.Request.Stream:
+                var events = AnswerEvents.Of(answer, json);
+                await exchange.StreamAsync(fault == FaultKind.Cut ? events[..(events.Count / 2)] : events, options.LatencyPerToken, fault == FaultKind.Cut ? null : usage, time);
+                break;
             case FaultKind.None:
                 await exchange.SendAsync(200, JsonType, Body(), usage);
                 break;

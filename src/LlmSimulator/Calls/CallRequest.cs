@@ -28,6 +28,12 @@ internal sealed class CallRequest
     /// <summary>Whether the answer must be a JSON object.</summary>
     public bool Json { get; set; }
 
+    /// <summary>Whether the answer is wanted as a stream of events.</summary>
+    public bool Stream { get; set; }
+
+    /// <summary>Whether a stream ends with the usage.</summary>
+    public bool StreamUsage { get; set; }
+
     /// <summary>Tokens of the prompt.</summary>
     public int PromptTokens { get; set; }
 

@@ -88,6 +88,8 @@ internal ref partial struct CallRequestReader
             ReadFormat();
         else if (_reader.ValueTextEquals("stream"u8))
             ReadStream();
+        else if (_reader.ValueTextEquals("stream_options"u8))
+            ReadStreamOptions();
         else
             SkipValue();
     }
@@ -160,10 +162,29 @@ internal ref partial struct CallRequestReader
     private void ReadStream()
     {
         _reader.Read();
-        if (_reader.TokenType == JsonTokenType.True)
-            Wrong("stream", "Unsupported value: 'stream' does not support true with this simulator.", "unsupported_value");
-        else if (_reader.TokenType is not (JsonTokenType.False or JsonTokenType.Null))
+        if (_reader.TokenType == JsonTokenType.True && _kind == CallKind.Embedding)
+            Wrong("stream", "Unsupported value: 'stream' does not support true with embeddings.", "unsupported_value");
+        _request.Stream = _reader.TokenType == JsonTokenType.True;
+        if (_reader.TokenType is not (JsonTokenType.True or JsonTokenType.False or JsonTokenType.Null))
             Invalid("stream", "a boolean");
+    }
+
+    private void ReadStreamOptions()
+    {
+        _reader.Read();
+        if (_reader.TokenType != JsonTokenType.StartObject)
+        {
+            if (_reader.TokenType != JsonTokenType.Null)
+                Invalid("stream_options", "an object");
+            return;
+        }
+        while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var isUsage = _reader.ValueTextEquals("include_usage"u8);
+            SkipValue();
+            if (isUsage)
+                _request.StreamUsage = _reader.TokenType == JsonTokenType.True;
+        }
     }
 
     private void SkipValue()

@@ -22,11 +22,12 @@ internal sealed class ControlRoutes(SimulatorOptions options, TimeProvider time,
             case ("GET", "/health"):
                 return SendAsync(context, 200, json.Compose(0, static (w, _) => w.WriteRawValue("""{"status":"ok"}""")));
             case ("GET", "/stats"):
-                return SendAsync(context, 200, json.Compose((counters, request.Query["jobs"] == "1"), WriteStats));
+                return SendAsync(context, 200, json.Compose((counters, windows, request.Query["jobs"] == "1"), WriteStats));
             case ("POST", "/stats/reset"):
                 counters.Reset();
+                windows.ResetCounts();
                 log?.Clear();
-                return SendAsync(context, 200, json.Compose((counters, false), WriteStats));
+                return SendAsync(context, 200, json.Compose((counters, windows, false), WriteStats));
             case ("GET", "/requests") when log is not null:
                 return SendRequestsAsync(context, log);
             case ("GET", "/limits"):
@@ -136,9 +137,9 @@ internal sealed class ControlRoutes(SimulatorOptions options, TimeProvider time,
         writer.WriteEndObject();
     }
 
-    private static void WriteStats(Utf8JsonWriter writer, (CallCounters Counters, bool Jobs) what)
+    private static void WriteStats(Utf8JsonWriter writer, (CallCounters Counters, RateWindows Windows, bool Jobs) what)
     {
-        var stats = what.Counters.Snapshot();
+        var stats = what.Counters.Snapshot().With(what.Windows.Counts);
         writer.WriteStartObject();
         writer.WriteNumber("calls"u8, stats.Calls);
         writer.WriteNumber("completed"u8, stats.Completed);
@@ -149,6 +150,11 @@ internal sealed class ControlRoutes(SimulatorOptions options, TimeProvider time,
         writer.WriteNumber("maxInFlight"u8, stats.MaxInFlight);
         writer.WriteNumber("tokensIn"u8, stats.TokensIn);
         writer.WriteNumber("tokensOut"u8, stats.TokensOut);
+        writer.WriteNumber("countedRequests"u8, stats.CountedRequests);
+        writer.WriteNumber("countedTokens"u8, stats.CountedTokens);
+        writer.WriteNumber("refused"u8, stats.Refused);
+        writer.WriteNumber("requestsInMinute"u8, stats.RequestsInMinute);
+        writer.WriteNumber("tokensInMinute"u8, stats.TokensInMinute);
         writer.WriteNumber("jobs"u8, stats.Jobs);
         writer.WriteNumber("paidTwice"u8, stats.PaidTwice);
         WriteCounts(writer, "callsPerJob", stats.CallsPerJob.Select(p => KeyValuePair.Create(p.Key, (long)p.Value)), Text);

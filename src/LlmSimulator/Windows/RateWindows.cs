@@ -16,6 +16,14 @@ internal sealed record RefusedBy(bool Tokens, long Limit, long Used, long Reques
 /// <summary>Where the limits stand, for the headers.</summary>
 internal readonly record struct LimitState(long? Requests, long RequestsLeft, long? Tokens, long TokensLeft, TimeSpan UntilFull);
 
+/// <summary>What the windows have counted.</summary>
+/// <param name="Requests">Calls let in.</param>
+/// <param name="Tokens">Their tokens: reserved, and what was used once that is known, where reservations are corrected.</param>
+/// <param name="Refused">Calls refused.</param>
+/// <param name="RequestsInMinute">Of the last 60 s.</param>
+/// <param name="TokensInMinute">Of the last 60 s.</param>
+internal readonly record struct WindowCounts(long Requests, long Tokens, long Refused, long RequestsInMinute, long TokensInMinute);
+
 /// <summary>Requests and tokens a minute: a sliding minute at the limit, and a sliding second at three times the even share, as providers watch over short bursts too.</summary>
 internal sealed class RateWindows(TimeProvider time, long? requestsPerMinute, long? tokensPerMinute)
 {
@@ -25,6 +33,7 @@ internal sealed class RateWindows(TimeProvider time, long? requestsPerMinute, lo
     private readonly long _start = time.GetTimestamp();
     private readonly SlidingWindow _minute = new(TimeSpan.FromMinutes(1));
     private readonly SlidingWindow _second = new(TimeSpan.FromSeconds(1));
+    private WindowCounts _counts;
     private long? _requests = requestsPerMinute;
     private long? _tokens = tokensPerMinute;
 
@@ -51,10 +60,17 @@ internal sealed class RateWindows(TimeProvider time, long? requestsPerMinute, lo
         lock (_lock)
         {
             if (_requests is null && _tokens is null)
+            {
+                _counts = _counts with { Requests = _counts.Requests + 1, Tokens = _counts.Tokens + tokens };
                 return default;
+            }
             var now = Trimmed();
             if (Refuse(tokens) is { } refused)
+            {
+                _counts = _counts with { Refused = _counts.Refused + 1 };
                 return new(null, refused, Wait(now, tokens));
+            }
+            _counts = _counts with { Requests = _counts.Requests + 1, Tokens = _counts.Tokens + tokens };
             var call = new Reservation(now, tokens);
             _minute.Add(call);
             _second.Add(call);
@@ -71,8 +87,29 @@ internal sealed class RateWindows(TimeProvider time, long? requestsPerMinute, lo
             var by = tokens - call.Tokens;
             _minute.Changing(call, by);
             _second.Changing(call, by);
+            _counts = _counts with { Tokens = _counts.Tokens + by };
             call.Tokens = tokens;
         }
+    }
+
+    /// <summary>What has been counted against the limits since the start or the last reset, and what stands in the minute now.</summary>
+    public WindowCounts Counts
+    {
+        get
+        {
+            lock (_lock)
+            {
+                Trimmed();
+                return _counts with { RequestsInMinute = _minute.Requests, TokensInMinute = _minute.Tokens };
+            }
+        }
+    }
+
+    /// <summary>Counts from zero again; the windows stay as full as they are.</summary>
+    public void ResetCounts()
+    {
+        lock (_lock)
+            _counts = default;
     }
 
     /// <summary>Where the limits stand now.</summary>

@@ -21,6 +21,9 @@ internal sealed class CallContext(string jobId, string model, TimeSpan attemptTi
     /// <summary>How long each HTTP call may take.</summary>
     public TimeSpan AttemptTimeout { get; } = attemptTimeout;
 
+    /// <summary>Gets the data of each event of a streamed answer; null for nobody.</summary>
+    public Action<string>? Delta { get; init; }
+
     /// <summary>The HTTP calls so far, in order; more than one where a prompt uses tools. They come one after another.</summary>
     public List<HttpAnswer> Answers { get; } = [];
 

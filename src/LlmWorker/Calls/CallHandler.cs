@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Headers;
 using System.Text;
 using System.Threading.RateLimiting;
 using Polly.CircuitBreaker;
@@ -48,7 +49,10 @@ internal sealed class CallHandler : DelegatingHandler
         try
         {
             using var slot = _deployment.Concurrency is { } concurrency ? await concurrency.AcquireAsync(1, cancellationToken) : null;
-            using var lease = (RequestTokenLease)await _deployment.Quota.AcquireAsync(await EstimateAsync(request, context, cancellationToken), cancellationToken);
+            var estimate = await EstimateAsync(request, context, cancellationToken);
+            var waits = _time.GetTimestamp();
+            using var lease = await _deployment.Quota.AcquireAsync(estimate, cancellationToken);
+            Telemetry.Waited(_deployment, context.Model, _time.GetElapsedTime(waits));
             if (!lease.IsAcquired)
                 throw new QuotaClosedException(lease.TryGetMetadata(MetadataName.RetryAfter, out var wait) ? wait : TimeSpan.Zero);
             started = _time.GetUtcNow();
@@ -72,11 +76,9 @@ internal sealed class CallHandler : DelegatingHandler
             var answer = await CaptureAsync(response, started);
             context.Answers.Add(answer);
             var usage = answer.Parsed.Usage;
-            // A refused call costs no tokens; a good one that tells no usage keeps its estimate.
-            if (!response.IsSuccessStatusCode || usage.Total > 0)
-                lease.Settle(usage.Total);
-            if (usage.Output > 0)
-                _estimator.Learn(context.Model, usage.Output);
+            Settle(lease, context, answer, usage);
+            if (answer.Status is >= 200 and < 300)
+                _deployment.Answered(answer.Limits, _time.GetElapsedTime(since));
             _deployment.Counters.Used(usage);
             Telemetry.Called(_deployment, context.Model, request.RequestUri?.AbsolutePath, answer, _time.GetElapsedTime(since));
             return response;
@@ -97,6 +99,27 @@ internal sealed class CallHandler : DelegatingHandler
         }
     }
 
+    // What is charged:
+    // OpenAI's guide "Rate limits" says that unsuccessful requests count against the requests a minute, so the request of every call that was sent is spent;
+    // Azure's quota guide says that its token count is an estimate made when a call comes, and no measure of what it bills.
+    // A 4xx was refused before a token was made, and what it reserved comes back. A 5xx, a cut body, a time-out may have cost its tokens: the reservation stands.
+    private void Settle(RequestTokenLease lease, CallContext context, HttpAnswer answer, TokenUsage usage)
+    {
+        if (answer.Status is >= 400 and < 500)
+        {
+            lease.Settle(0);
+        }
+        else if (usage.Total > 0)
+        {
+            // A prompt counted wrongly is set right also where what was held for the completion is never corrected.
+            lease.Settle(_deployment.Options.Charges == TokenCharge.Reserved ? usage.Input + lease.Estimate.Held : usage.Total);
+            if (lease.Estimate.Prompt > 0)
+                Telemetry.Estimated(_deployment, context.Model, lease.Estimate.Pace, usage.Total);
+        }
+        if (usage.Output > 0)
+            _estimator.Learn(context.Model, usage.Output);
+    }
+
     // The body is read here and not by the SDKs, so that it is under the attempt's timeout and in the eyes of the circuit breaker.
     private async ValueTask<HttpResponseMessage> SendWholeAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
@@ -105,7 +128,10 @@ internal sealed class CallHandler : DelegatingHandler
         try
         {
             response = await base.SendAsync(request, cancellationToken);
-            await response.Content.LoadIntoBufferAsync(cancellationToken);
+            if (response.IsSuccessStatusCode && response.Content.Headers.ContentType?.MediaType == StreamedAnswer.MediaType)
+                await GatherAsync(response, cancellationToken);
+            else
+                await response.Content.LoadIntoBufferAsync(cancellationToken);
             return response;
         }
         catch
@@ -117,6 +143,15 @@ internal sealed class CallHandler : DelegatingHandler
         {
             _deployment.CallEnds();
         }
+    }
+
+    // Whoever reads the response from here on finds the body of a call without stream.
+    private static async Task GatherAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    {
+        using var streamed = response.Content;
+        var body = await StreamedAnswer.ReadAsync(await streamed.ReadAsStreamAsync(cancellationToken), CallContext.Current.Delta, cancellationToken);
+        response.Content = new ByteArrayContent(body);
+        response.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
     }
 
     private async ValueTask<HttpAnswer> CaptureAsync(HttpResponseMessage response, DateTimeOffset started)
@@ -146,8 +181,9 @@ internal sealed class CallHandler : DelegatingHandler
             request.RequestUri = new UriBuilder(uri) { Query = $"api-version={Uri.EscapeDataString(_deployment.Options.ApiVersion)}" }.Uri;
     }
 
-    private async ValueTask<int> EstimateAsync(HttpRequestMessage request, CallContext context, CancellationToken cancellationToken) =>
+    private async ValueTask<TokenEstimate> EstimateAsync(HttpRequestMessage request, CallContext context, CancellationToken cancellationToken) =>
         _deployment.Quota.CountsTokens && request.Content is { } content
-            ? _estimator.Estimate(context.Model, await content.ReadAsByteArrayAsync(cancellationToken))
-            : 0;
+            ? _estimator.Estimate(
+                context.Model, _deployment.ProviderModel(context.Model), await content.ReadAsByteArrayAsync(cancellationToken), _deployment.Options.Charges)
+            : default;
 }

@@ -26,17 +26,19 @@ public sealed partial class LlmCaller : IAsyncDisposable
 
     /// <summary>Makes the clients of all deployments; no connection is opened yet.</summary>
     /// <param name="options">Checked here.</param>
-    /// <param name="functions">The prompt function of a hash. Called for each prompt job, so it should remember; what it throws comes out of <see cref="CallAsync"/>.</param>
+    /// <param name="functions">The prompt function of a hash. Called for each prompt job, so it should remember; what it throws comes out of the call.</param>
     /// <param name="timeProvider">The clock of all waits.</param>
     /// <param name="loggerFactory">Never gets prompts, completions or keys.</param>
     /// <param name="kernel">Its plugins are what prompt functions may call; null for none.</param>
+    /// <param name="fleet">The Redis of a fleet, whose workers share the quota of each deployment by its name; asked for with each call. Null when this process has them to itself.</param>
     /// <exception cref="LlmSettingsException">The options cannot work: a line a fault.</exception>
     public LlmCaller(
         LlmOptions options,
         Func<string, CancellationToken, ValueTask<PromptFunction>> functions,
         TimeProvider timeProvider,
         ILoggerFactory loggerFactory,
-        Kernel? kernel = null)
+        Kernel? kernel = null,
+        Func<RedisConnections>? fleet = null)
     {
         if (options.Faults() is { Count: > 0 } faults)
             throw new LlmSettingsException(string.Join(Environment.NewLine, faults));
@@ -46,7 +48,7 @@ public sealed partial class LlmCaller : IAsyncDisposable
         _prompts = new PromptLane(functions, kernel ?? new Kernel());
         var estimator = new TokenEstimator();
         _deployments = new DeploymentSet(
-            [.. options.Deployments.Select(one => new Deployment(one, options.Patience, estimator, _room.Set, timeProvider, _logger))]);
+            [.. options.Deployments.Select(one => new Deployment(one, fleet, options.Patience, estimator, _room.Set, timeProvider, _logger))]);
         _retry = new ResiliencePipelineBuilder<Turn> { TimeProvider = timeProvider }
             .AddRetry(new RetryStrategyOptions<Turn>
             {
@@ -68,9 +70,17 @@ public sealed partial class LlmCaller : IAsyncDisposable
     /// <param name="attempt">How many attempts earlier claims have charged.</param>
     /// <param name="cancellationToken">Breaks the work off. A completion that has arrived is still returned: it is paid.</param>
     /// <exception cref="OperationCanceledException">Only when <paramref name="cancellationToken"/> is cancelled.</exception>
-    public async Task<CallOutcome> CallAsync(Job job, int attempt, CancellationToken cancellationToken)
+    public Task<CallOutcome> CallAsync(Job job, int attempt, CancellationToken cancellationToken) => CallAsync(job, attempt, null, cancellationToken);
+
+    /// <summary>The same for somebody who wants to see a streamed answer as it comes.</summary>
+    /// <param name="job">The claimed job.</param>
+    /// <param name="attempt">How many attempts earlier claims have charged.</param>
+    /// <param name="stream">Asked for each call anew: gets the data of each event of an answer that is streamed; null for nobody.</param>
+    /// <param name="cancellationToken">As above.</param>
+    /// <exception cref="OperationCanceledException">Only when <paramref name="cancellationToken"/> is cancelled.</exception>
+    public async Task<CallOutcome> CallAsync(Job job, int attempt, Func<Action<string>>? stream, CancellationToken cancellationToken)
     {
-        var call = new JobCall(job, attempt, job.MaxAttempts > 0 ? job.MaxAttempts : _options.MaxAttempts);
+        var call = new JobCall(job, attempt, job.MaxAttempts > 0 ? job.MaxAttempts : _options.MaxAttempts) { Stream = stream };
         using var deadline = job.Deadline is { } due && due - _time.GetUtcNow() is var left && left > TimeSpan.Zero && left < LongestTimer
             ? new CancellationTokenSource(left, _time)
             : null;
@@ -170,7 +180,10 @@ public sealed partial class LlmCaller : IAsyncDisposable
 
         if (call.Deployment is not null)
             deployment.CountRetry(model);
-        var context = new CallContext(call.Job.Id, model, call.Job.AttemptTimeout ?? deployment.Options.AttemptTimeout ?? _options.AttemptTimeout);
+        var context = new CallContext(call.Job.Id, model, call.Job.AttemptTimeout ?? deployment.Options.AttemptTimeout ?? _options.AttemptTimeout)
+        {
+            Delta = call.Stream?.Invoke(),
+        };
         var failure = await SendAsync(call, deployment, context, cancellationToken);
         var answer = context.Answers.Count > 0 ? context.Answers[^1] : new HttpAnswer { Failure = failure, Started = _time.GetUtcNow() };
         var found = context.Answers.Count > 0 ? Outcomes.Classify(answer) : Outcomes.Unsent(failure);
@@ -236,7 +249,7 @@ public sealed partial class LlmCaller : IAsyncDisposable
                 deployment.Close(model, found.Message!);
                 return Turn.AtOnce;
             case OutcomeKind.Later:
-                deployment.Throttle(model, found.NotBefore);
+                deployment.Throttle(model, answer.Limits, found.NotBefore);
                 // The first time another deployment may take it at once; after that even an endpoint that says "now" gets its pause.
                 return ++call.Uncharged == 1 && _deployments.Choose(model, deployment).Deployment is not null and var other && other != deployment
                     ? Turn.AtOnce

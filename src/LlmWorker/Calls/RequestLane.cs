@@ -12,9 +12,12 @@ internal static partial class RequestLane
     {
         var name = deployment.ProviderModel(model);
         var body = name == model ? work.Body : ModelField.Replace(work.Body, name);
+        var streamed = StreamFields.IsStreamed(body);
+        if (streamed && work.Path is ("/v1/chat/completions" or "/v1/completions"))
+            body = StreamFields.WithUsage(body);
         using var message = deployment.Client.Pipeline.CreateMessage(Url(deployment, name, work.Path), "POST");
         message.Request.Headers.Set("Content-Type", "application/json");
-        message.Request.Headers.Set("Accept", "application/json");
+        message.Request.Headers.Set("Accept", streamed ? StreamedAnswer.MediaType : "application/json");
         message.Request.Content = BinaryContent.Create(new BinaryData(body));
         message.Apply(new RequestOptions { ErrorOptions = ClientErrorBehaviors.NoThrow, CancellationToken = cancellationToken });
         await deployment.Client.Pipeline.SendAsync(message);

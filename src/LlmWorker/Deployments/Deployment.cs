@@ -19,8 +19,13 @@ internal sealed partial class Deployment : IAsyncDisposable
     private static readonly TimeSpan RoomHorizon = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan FirstThrottle = TimeSpan.FromSeconds(0.25);
 
+    // At once, to an endpoint of which nothing is known yet.
+    private const int FirstCalls = 16;
+
     private readonly ConcurrentDictionary<string, string> _closedModels = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, IChatCompletionService> _chats = new(StringComparer.Ordinal);
+    private readonly RateLimiter? _permits;
+    private readonly LatencyLimiter _adaptive;
     private readonly HttpClient _http;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -33,12 +38,13 @@ internal sealed partial class Deployment : IAsyncDisposable
     private long _throttled;
 
     /// <param name="options">Checked ones.</param>
+    /// <param name="fleet">The Redis where a fleet shares its quota; null for a quota of this process alone.</param>
     /// <param name="patience">How long a call waits at a closed gate.</param>
     /// <param name="estimator">Estimates what a request costs.</param>
     /// <param name="onRoom">Called when there may be room again.</param>
     /// <param name="timeProvider">The clock.</param>
     /// <param name="logger">Where it says what it does.</param>
-    public Deployment(DeploymentOptions options, TimeSpan patience, TokenEstimator estimator, Action onRoom, TimeProvider timeProvider, ILogger logger)
+    public Deployment(DeploymentOptions options, Func<RedisConnections>? fleet, TimeSpan patience, TokenEstimator estimator, Action onRoom, TimeProvider timeProvider, ILogger logger)
     {
         Options = options;
         Endpoint = new Uri(options.Endpoint.TrimEnd('/'));
@@ -46,8 +52,17 @@ internal sealed partial class Deployment : IAsyncDisposable
         _onRoom = onRoom;
         _time = timeProvider;
         _logger = logger;
-        Quota = new RequestTokenLimiter(options.RequestsPerMinute, options.TokensPerMinute, patience, timeProvider);
-        Concurrency = options.Concurrency is { } permits ? new ConcurrencyLimiter(new() { PermitLimit = permits, QueueLimit = int.MaxValue }) : null;
+        Quota = new RequestTokenLimiter(
+            fleet is null ? new MemoryLedger(timeProvider) : new RedisLedger(fleet, options.Name),
+            new QuotaAmount(options.RequestsPerMinute ?? 0, options.TokensPerMinute ?? 0), patience, timeProvider, logger);
+        Quota.Changed += onRoom;
+        _permits = options.Concurrency switch
+        {
+            null => null,
+            { } permits when fleet is not null => new FleetPermits(fleet, options.Name, permits, timeProvider, logger),
+            { } permits => new ConcurrencyLimiter(new() { PermitLimit = permits, QueueLimit = int.MaxValue }),
+        };
+        _adaptive = new LatencyLimiter(FirstCalls, int.MaxValue, timeProvider);
         Circuit = new Circuit(options.Name, timeProvider, logger);
         Counters = new DeploymentCounters(timeProvider);
         _http = new HttpClient(new CallHandler(this, estimator, timeProvider)) { Timeout = Timeout.InfiniteTimeSpan };
@@ -65,7 +80,8 @@ internal sealed partial class Deployment : IAsyncDisposable
 
     public RequestTokenLimiter Quota { get; }
 
-    public ConcurrencyLimiter? Concurrency { get; }
+    /// <summary>What limits the calls at once: the settings; without them and without a quota, the server's own slowness; else nothing.</summary>
+    public RateLimiter? Concurrency => _permits ?? (Quota.Limits.IsNone ? _adaptive : null);
 
     public Circuit Circuit { get; }
 
@@ -91,7 +107,7 @@ internal sealed partial class Deployment : IAsyncDisposable
         if (ClosedReason(model) is not null || Circuit.OpenFor > TimeSpan.Zero)
             return 0;
         var room = Quota.Room(RoomHorizon);
-        if (Concurrency?.GetStatistics() is { } slots)
+        if (Concurrency is { } concurrency && concurrency.GetStatistics() is { } slots)
             room = (int)Math.Min(room, slots.CurrentAvailablePermits - slots.CurrentQueuedCount);
         return Circuit.IsClosed ? Math.Max(0, room) : Math.Clamp(room, 0, 1);
     }
@@ -118,18 +134,26 @@ internal sealed partial class Deployment : IAsyncDisposable
     }
 
     /// <summary>The provider asked to wait. Without a time from it, the wait grows with each refusal that follows a wait.</summary>
-    public void Throttle(string model, TimeSpan? notBefore)
+    public void Throttle(string model, RateLimitHeaders headers, TimeSpan? notBefore)
     {
         Interlocked.Increment(ref _throttled);
         Telemetry.Throttle(this, model);
+        _adaptive.Failed();
         // Calls that were under way when the gate closed tell nothing new.
         if (Quota.ClosedFor == TimeSpan.Zero)
             Interlocked.Increment(ref _throttlesInARow);
         else if (notBefore is null)
             return;
         var wait = notBefore ?? FirstThrottle * Math.Pow(2, Math.Clamp(Volatile.Read(ref _throttlesInARow) - 1, 0, 6));
-        Quota.CloseUntil(_time.GetUtcNow() + wait);
+        Quota.Hear(headers, refused: true, wait);
         LogThrottled(Name, wait);
+    }
+
+    /// <summary>A call was answered well.</summary>
+    public void Answered(RateLimitHeaders headers, TimeSpan duration)
+    {
+        Quota.Hear(headers);
+        _adaptive.Took(duration);
     }
 
     public void CountRetry(string model)
@@ -161,7 +185,7 @@ internal sealed partial class Deployment : IAsyncDisposable
     public DeploymentStatus Status()
     {
         var now = _time.GetUtcNow();
-        var (total, minute) = (Counters.Total, Counters.LastMinute);
+        var (total, minute, limits) = (Counters.Total, Counters.LastMinute, Quota.Limits);
         return new DeploymentStatus
         {
             Name = Name,
@@ -176,8 +200,8 @@ internal sealed partial class Deployment : IAsyncDisposable
             CallsLastMinute = minute.Calls,
             InputTokensLastMinute = minute.Input,
             OutputTokensLastMinute = minute.Output,
-            RequestsPerMinute = Options.RequestsPerMinute,
-            TokensPerMinute = Options.TokensPerMinute,
+            RequestsPerMinute = limits.Requests > 0 ? (int)limits.Requests : null,
+            TokensPerMinute = limits.Tokens > 0 ? (int)limits.Tokens : null,
             Concurrency = Options.Concurrency,
             GateClosedUntil = Quota.ClosedFor is var gate && gate > TimeSpan.Zero ? now + gate : null,
             CircuitOpenUntil = Circuit.OpenFor is var circuit && circuit > TimeSpan.Zero ? now + circuit : null,
@@ -190,8 +214,9 @@ internal sealed partial class Deployment : IAsyncDisposable
     {
         _http.Dispose();
         await Quota.DisposeAsync();
-        if (Concurrency is not null)
-            await Concurrency.DisposeAsync();
+        await _adaptive.DisposeAsync();
+        if (_permits is not null)
+            await _permits.DisposeAsync();
     }
 
     private OpenAIClient CreateClient()

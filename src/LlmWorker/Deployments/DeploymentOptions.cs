@@ -24,13 +24,16 @@ public sealed class DeploymentOptions
     /// <summary>Azure's api-version; 2024-10-21 by default.</summary>
     public string ApiVersion { get; set; } = "2024-10-21";
 
-    /// <summary>Requests per minute that the provider allows, 1 or more; null for no limit.</summary>
+    /// <summary>Requests per minute that the provider allows, 1 or more; null for what its answers say, or none.</summary>
     public int? RequestsPerMinute { get; set; }
 
-    /// <summary>Tokens per minute, prompt and completion together, that the provider allows, 1 or more; null for no limit.</summary>
+    /// <summary>Tokens per minute, prompt and completion together, that the provider allows, 1 or more; null for what its answers say, or none.</summary>
     public int? TokensPerMinute { get; set; }
 
-    /// <summary>Calls at once, 1 or more; null for no limit beside the worker's own.</summary>
+    /// <summary>What of a call counts against its tokens per minute; null for what its <see cref="Kind"/> does: Azure what was reserved, others what was used.</summary>
+    public TokenCharge? Charge { get; set; }
+
+    /// <summary>Calls at once, 1 or more, of all workers of a fleet; null for as many as the server takes without slowing down, or as its quota lets pass.</summary>
     public int? Concurrency { get; set; }
 
     /// <summary>Deployments of one model are used from the lowest number up; those of equal number share the work by free quota. 0 by default.</summary>
@@ -38,6 +41,8 @@ public sealed class DeploymentOptions
 
     /// <summary>How long one call may take, where the job does not say; null for <see cref="LlmOptions.AttemptTimeout"/>.</summary>
     public TimeSpan? AttemptTimeout { get; set; }
+
+    internal TokenCharge Charges => Charge ?? (Kind == DeploymentKind.AzureOpenAI ? TokenCharge.Reserved : TokenCharge.Used);
 
     internal bool ServesAll => Model is null or "" or "*";
 }

@@ -39,10 +39,10 @@ public sealed record DeploymentStatus
     /// <summary>Completion tokens of the last 60 s.</summary>
     public long OutputTokensLastMinute { get; init; }
 
-    /// <summary>The limit; null for none.</summary>
+    /// <summary>The limit in force, from settings or answers, cut where it failed; null for none.</summary>
     public int? RequestsPerMinute { get; init; }
 
-    /// <summary>The limit; null for none.</summary>
+    /// <summary>The limit in force, from settings or answers, cut where it failed; null for none.</summary>
     public int? TokensPerMinute { get; init; }
 
     /// <summary>The limit; null for none.</summary>

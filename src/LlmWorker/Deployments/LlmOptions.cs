@@ -44,6 +44,8 @@ public sealed class LlmOptions
                 faults.Add($"{where}.Name: is there twice");
             if (!Enum.IsDefined(deployment.Kind))
                 faults.Add($"{where}.Kind: is neither OpenAI nor AzureOpenAI");
+            if (deployment.Charge is { } charge && !Enum.IsDefined(charge))
+                faults.Add($"{where}.Charge: is neither Used nor Reserved");
             if (!IsEndpoint(deployment.Endpoint))
                 faults.Add($"{where}.Endpoint: is not an http or https URL without user, query and fragment");
             if (deployment.Kind == DeploymentKind.AzureOpenAI && string.IsNullOrWhiteSpace(deployment.ApiVersion))

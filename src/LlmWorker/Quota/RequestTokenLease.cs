@@ -4,22 +4,29 @@ using System.Threading.RateLimiting;
 namespace LlmPipeline;
 
 /// <summary>
-/// One request and its estimated tokens, reserved. Settled once, with what the call used; disposed without that, the estimate stands:
+/// One request and its tokens, reserved. It is settled once, with what the provider charges. Disposed without that, the reservation stands:
 /// nobody knows what a call that broke off has cost.
 /// </summary>
-public sealed class RequestTokenLease : RateLimitLease
+internal sealed class RequestTokenLease : RateLimitLease
 {
-    private readonly int _reserved;
+    private readonly long _slot;
     private readonly TimeSpan? _retryAfter;
     private RequestTokenLimiter? _limiter;
 
-    internal RequestTokenLease(RequestTokenLimiter? limiter, int reserved, TimeSpan? retryAfter)
+    /// <summary>Granted.</summary>
+    public RequestTokenLease(RequestTokenLimiter limiter, long slot, TokenEstimate estimate)
     {
         _limiter = limiter;
-        _reserved = reserved;
-        _retryAfter = retryAfter;
-        IsAcquired = limiter is not null;
+        _slot = slot;
+        Estimate = estimate;
+        IsAcquired = true;
     }
+
+    /// <summary>Refused.</summary>
+    public RequestTokenLease(TimeSpan retryAfter) => _retryAfter = retryAfter;
+
+    /// <summary>What it was granted for.</summary>
+    public TokenEstimate Estimate { get; }
 
     /// <inheritdoc/>
     public override bool IsAcquired { get; }
@@ -34,16 +41,11 @@ public sealed class RequestTokenLease : RateLimitLease
         return metadata is not null;
     }
 
-    /// <summary>The call used so many tokens, prompt and completion together; zero when the provider refused it.</summary>
-    public void Settle(long actualTokens)
-    {
-        if (Interlocked.Exchange(ref _limiter, null) is not { } limiter)
-            return;
-        if (actualTokens > 0)
-            limiter.Learn(actualTokens);
-        limiter.Return(0, _reserved - actualTokens);
-    }
+    /// <summary>The provider charges so many tokens, prompt and completion together; the request is spent.</summary>
+    public void Settle(long chargedTokens) =>
+        Interlocked.Exchange(ref _limiter, null)?.Settle(new QuotaSettlement(_slot, 0, chargedTokens - Estimate.Reserve, chargedTokens - Estimate.Pace), chargedTokens);
 
     /// <summary>The call was never sent: request and tokens go back.</summary>
-    public void GiveBack() => Interlocked.Exchange(ref _limiter, null)?.Return(1, _reserved);
+    public void GiveBack() =>
+        Interlocked.Exchange(ref _limiter, null)?.Settle(new QuotaSettlement(_slot, -1, -Estimate.Reserve, -Estimate.Pace), 0);
 }

@@ -1,54 +1,80 @@
 using System.Threading.RateLimiting;
+using Microsoft.Extensions.Logging;
 
 namespace LlmPipeline;
 
 /// <summary>
 /// Requests/min and tokens/min of one deployment, together, and a gate that the provider can close. A call reserves one request and its
-/// estimated tokens (the permit count), and settles with what it really used: too much comes back, too little makes a debt that the next
-/// ones wait for. Waiters are served in order. A call larger than the bucket passes when the bucket is full.
+/// estimated tokens, and settles with what the provider charges: too much comes back, too little is owed by the next ones. Calls are served in order.
+/// The account itself is the ledger's: this process's own, or the fleet's.
 /// <para>A lease is refused, with <see cref="MetadataName.RetryAfter"/>, only when the gate stays closed longer than the patience given:
 /// the caller has better things to do than to hold a slot.</para>
+/// <para>While the ledger is away nobody passes: an unlimited worker would burst, and a refused call would lose its place. Calls wait until it
+/// is back, or until their caller cancels them.</para>
 /// </summary>
-public sealed class RequestTokenLimiter : RateLimiter
+internal sealed partial class RequestTokenLimiter : RateLimiter
 {
-    // Where nothing is known yet of how large calls are.
-    private const double FirstGuess = 500;
+    // A worker of a fleet asks so often at most: it gets blocks of that much quota.
+    private static readonly TimeSpan Block = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
+
+    // Calls that one exchange may let pass.
+    private const int MostCalls = 128;
 
     private readonly Lock _lock = new();
     private readonly LinkedList<Waiter> _waiters = new();
-    private readonly TimeProvider _time;
+    private readonly QuotaBooks _books = new();
+    private readonly IQuotaLedger _ledger;
+    private readonly QuotaLearner _learner;
     private readonly TimeSpan _patience;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
     private readonly ITimer _timer;
-    private TokenBucket _requests;
-    private TokenBucket _tokens;
-    private double _averageTokens = FirstGuess;
-    private long _filled;
-    private long _opens;
+    private QuotaAnswer _last = new();
+    private QuotaAmount _judged = QuotaAsk.Unknown;
+    private long _lastAt;
+    private long _nextTry;
+    private long _lastUsed;
     private long _granted;
     private long _refused;
-    private long _lastUsed;
+    private int _failures;
+    private bool _exchanging;
+    private bool _looks;
     private bool _disposed;
 
-    /// <summary>Limits as the provider states them; null for none.</summary>
-    /// <param name="requestsPerMinute">Calls per minute, 1 or more.</param>
-    /// <param name="tokensPerMinute">Tokens per minute, prompt and completion together, 1 or more.</param>
+    /// <param name="ledger">Where the account is kept.</param>
+    /// <param name="configured">The limits that the settings say.</param>
     /// <param name="patience">How long a caller waits at a closed gate.</param>
     /// <param name="timeProvider">The clock.</param>
-    public RequestTokenLimiter(int? requestsPerMinute, int? tokensPerMinute, TimeSpan patience, TimeProvider timeProvider)
+    /// <param name="logger">Told when the ledger is away, and when it is back.</param>
+    public RequestTokenLimiter(IQuotaLedger ledger, QuotaAmount configured, TimeSpan patience, TimeProvider timeProvider, ILogger logger)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(requestsPerMinute ?? 1, 1, nameof(requestsPerMinute));
-        ArgumentOutOfRangeException.ThrowIfLessThan(tokensPerMinute ?? 1, 1, nameof(tokensPerMinute));
-        _time = timeProvider;
+        _ledger = ledger;
+        _learner = new QuotaLearner(configured);
         _patience = patience;
-        _requests = new TokenBucket(requestsPerMinute, atLeast: 1);
-        // The first call need not wait for tokens: a second's worth is there.
-        _tokens = new TokenBucket(tokensPerMinute, atLeast: Math.Max(1, (tokensPerMinute ?? 0) / 60.0));
-        _filled = _opens = _lastUsed = timeProvider.GetTimestamp();
-        _timer = timeProvider.CreateTimer(static limiter => ((RequestTokenLimiter)limiter!).Serve(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _time = timeProvider;
+        _logger = logger;
+        _lastUsed = _lastAt = _nextTry = timeProvider.GetTimestamp();
+        // Long ago: the first exchange need not wait.
+        _lastAt -= _time.TimestampFrequency;
+        _timer = timeProvider.CreateTimer(static limiter => ((RequestTokenLimiter)limiter!).Turn(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>Raised when there may be more room than before.</summary>
+    public event Action? Changed;
+
+    /// <summary>The limits in force, a minute: configured, learned, and cut where they failed; 0 for none.</summary>
+    public QuotaAmount Limits
+    {
+        get
+        {
+            lock (_lock)
+                return InForce();
+        }
     }
 
     /// <summary>Whether tokens are limited, so that an estimate is worth its cost.</summary>
-    public bool CountsTokens => _tokens.IsLimited;
+    public bool CountsTokens => Limits.Tokens > 0;
 
     /// <summary>How long the gate stays closed; zero when it is open.</summary>
     public TimeSpan ClosedFor
@@ -56,7 +82,7 @@ public sealed class RequestTokenLimiter : RateLimiter
         get
         {
             lock (_lock)
-                return GateWait(_time.GetTimestamp());
+                return GateWait();
         }
     }
 
@@ -70,40 +96,84 @@ public sealed class RequestTokenLimiter : RateLimiter
         }
     }
 
-    /// <summary>Lets nobody through until then. An earlier time than one already set changes nothing.</summary>
-    public void CloseUntil(DateTimeOffset time)
+    /// <summary>Waits for a call's turn.</summary>
+    public ValueTask<RequestTokenLease> AcquireAsync(TokenEstimate estimate, CancellationToken cancellationToken)
+    {
+        if (cancellationToken.IsCancellationRequested)
+            return ValueTask.FromCanceled<RequestTokenLease>(cancellationToken);
+        LinkedListNode<Waiter> place;
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (GateWait() is var gate && gate > _patience)
+            {
+                _refused++;
+                return ValueTask.FromResult(new RequestTokenLease(gate));
+            }
+            place = _waiters.AddLast(new Waiter(estimate));
+            if (_waiters.Count == 1)
+                _nextTry = Math.Min(_nextTry, _time.GetTimestamp());
+        }
+        Turn();
+        if (cancellationToken.CanBeCanceled && !place.Value.Task.IsCompleted)
+            place.Value.LeavesWith(cancellationToken.UnsafeRegister(
+                static (state, token) => (((RequestTokenLimiter, LinkedListNode<Waiter>))state!).Item1.Leave((((RequestTokenLimiter, LinkedListNode<Waiter>))state!).Item2, token), (this, place)));
+        return new ValueTask<RequestTokenLease>(place.Value.Task);
+    }
+
+    /// <summary>What an answer says of the limits; a wait and <paramref name="refused"/> when it put the call off.</summary>
+    /// <param name="headers">The answer's.</param>
+    /// <param name="refused">Whether it was a 429, or a 503 with a time to come again.</param>
+    /// <param name="wait">Then, for how long the gate closes.</param>
+    public void Hear(RateLimitHeaders headers, bool refused = false, TimeSpan wait = default)
     {
         lock (_lock)
         {
-            var now = _time.GetTimestamp();
-            var wait = time - _time.GetUtcNow();
-            if (wait <= GateWait(now))
+            if (_disposed)
                 return;
-            _opens = now + (long)(wait.TotalSeconds * _time.TimestampFrequency);
+            var before = InForce();
+            var learned = _learner.Learn(headers);
+            var news = new QuotaAmount(
+                learned.Requests == _last.Learned.Requests && !_last.Guessed ? double.NaN : learned.Requests, learned.Tokens == _last.Learned.Tokens ? double.NaN : learned.Tokens);
+            if (!double.IsNaN(news.Requests) || !double.IsNaN(news.Tokens))
+                _books.Learn(double.IsNaN(news.Requests) ? null : news.Requests, double.IsNaN(news.Tokens) ? null : news.Tokens, guessed: false);
+            _judged = QuotaLearner.Judged(headers);
+            if (refused)
+                Refused(before, news, wait);
+            if (!_books.IsUrgent)
+                return;
         }
-        Serve();
+        Turn();
     }
 
-    /// <summary>About how many more calls will be admitted within <paramref name="horizon"/>; <see cref="int.MaxValue"/> when nothing limits them.</summary>
+    /// <summary>About how many more calls will be admitted within <paramref name="horizon"/>, in a fleet this worker's part of them; <see cref="int.MaxValue"/> when nothing limits them.</summary>
     public int Room(TimeSpan horizon)
     {
+        Look();
         lock (_lock)
         {
-            var now = Fill();
-            if (GateWait(now) > horizon)
+            var limits = InForce();
+            if (GateWait() > horizon)
                 return 0;
-            var room = Math.Min(_requests.Room(1, horizon), _tokens.Room(Math.Max(1, _averageTokens), horizon));
-            return double.IsPositiveInfinity(room) ? int.MaxValue : (int)Math.Max(0, room - _waiters.Count);
+            if (limits.IsNone)
+                return int.MaxValue;
+            var room = Math.Min(RoomOf(limits.Requests, 0, 1, horizon), RoomOf(limits.Tokens, 1, AverageTokens, horizon));
+            var mine = Math.Ceiling(Math.Max(0, room - _last.WaitingElsewhere - _waiters.Count) / (_last.OtherWorkers + 1));
+            // What is known of a fleet is as old as the last exchange; after that one call at a time goes to see.
+            return (int)Math.Clamp(mine, 0, _ledger.IsLocal || _time.GetElapsedTime(_lastAt) < LongestPause ? int.MaxValue : 1);
         }
     }
 
-    /// <summary>How long until <see cref="Room"/> is likely to say 1 or more; zero when it does now.</summary>
+    /// <summary>How long until <see cref="Room"/> is likely to say 1 or more, as far as time alone makes it; zero when it does now.</summary>
     public TimeSpan UntilRoom(TimeSpan horizon)
     {
         lock (_lock)
         {
-            var wait = Wait(Fill(), (int)Math.Min(_averageTokens * (_waiters.Count + 1), int.MaxValue)) - horizon;
-            return wait > TimeSpan.Zero ? wait : TimeSpan.Zero;
+            var limits = InForce();
+            var ahead = _waiters.Count + _last.WaitingElsewhere;
+            var seconds = Math.Max(
+                Math.Max(GateWait().TotalSeconds, UntilRoomOf(limits.Requests, 0, ahead)), UntilRoomOf(limits.Tokens, 1, ahead * AverageTokens));
+            return TimeSpan.FromSeconds(Math.Max(0, seconds - horizon.TotalSeconds));
         }
     }
 
@@ -123,40 +193,17 @@ public sealed class RequestTokenLimiter : RateLimiter
     /// <inheritdoc/>
     protected override RateLimitLease AttemptAcquireCore(int permitCount)
     {
-        lock (_lock)
-        {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            var now = Fill();
-            if (_waiters.Count == 0 && Wait(now, permitCount) <= TimeSpan.Zero)
-                return Grant(permitCount);
-            _refused++;
-            return new RequestTokenLease(null, 0, Wait(now, permitCount));
-        }
+        using var given = new CancellationTokenSource();
+        var lease = AcquireAsync(new TokenEstimate(permitCount, 0, 0), given.Token).AsTask();
+        if (lease.IsCompletedSuccessfully)
+            return lease.GetAwaiter().GetResult();
+        given.Cancel();
+        return new RequestTokenLease(UntilRoom(TimeSpan.Zero));
     }
 
     /// <inheritdoc/>
-    protected override async ValueTask<RateLimitLease> AcquireAsyncCore(int permitCount, CancellationToken cancellationToken)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        LinkedListNode<Waiter> place;
-        lock (_lock)
-        {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            var now = Fill();
-            if (_waiters.Count == 0 && Wait(now, permitCount) <= TimeSpan.Zero)
-                return Grant(permitCount);
-            if (GateWait(now) is var gate && gate > _patience)
-            {
-                _refused++;
-                return new RequestTokenLease(null, 0, gate);
-            }
-            place = _waiters.AddLast(new Waiter(permitCount));
-            Schedule(now);
-        }
-        await using (cancellationToken.UnsafeRegister(
-            static (state, token) => (((RequestTokenLimiter, LinkedListNode<Waiter>))state!).Item1.Leave((((RequestTokenLimiter, LinkedListNode<Waiter>))state!).Item2, token), (this, place)))
-            return await place.Value.Task;
-    }
+    protected override async ValueTask<RateLimitLease> AcquireAsyncCore(int permitCount, CancellationToken cancellationToken) =>
+        await AcquireAsync(new TokenEstimate(permitCount, 0, 0), cancellationToken);
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
@@ -182,95 +229,23 @@ public sealed class RequestTokenLimiter : RateLimiter
         return default;
     }
 
-    internal void Return(double requests, double tokens)
+    internal void Settle(QuotaSettlement settled, long tokens)
     {
         lock (_lock)
         {
-            Fill();
-            _requests.Take(-requests);
-            _tokens.Take(-tokens);
+            if (tokens > 0)
+                AverageTokens += (tokens - AverageTokens) / 16;
+            _books.Add(settled);
         }
-        Serve();
+        Turn();
     }
 
-    internal void Learn(long tokens)
+    private sealed class Waiter(TokenEstimate estimate) : TaskCompletionSource<RequestTokenLease>(TaskCreationOptions.RunContinuationsAsynchronously)
     {
-        lock (_lock)
-            _averageTokens += (tokens - _averageTokens) / 16;
-    }
+        public TokenEstimate Estimate { get; } = estimate;
 
-    private void Serve()
-    {
-        List<(Waiter Waiter, RequestTokenLease Lease)> served = [];
-        lock (_lock)
-        {
-            if (_disposed)
-                return;
-            var now = Fill();
-            var gate = GateWait(now);
-            while (_waiters.First is { } first && (gate > _patience || Wait(now, first.Value.Tokens) <= TimeSpan.Zero))
-            {
-                _waiters.RemoveFirst();
-                if (gate > _patience)
-                    _refused++;
-                served.Add((first.Value, gate > _patience ? new RequestTokenLease(null, 0, gate) : Grant(first.Value.Tokens)));
-            }
-            Schedule(now);
-        }
-        foreach (var (waiter, lease) in served)
-            waiter.TrySetResult(lease);
-    }
-
-    private void Leave(LinkedListNode<Waiter> place, CancellationToken cancellationToken)
-    {
-        lock (_lock)
-        {
-            if (place.List is null)
-                return;
-            _waiters.Remove(place);
-        }
-        place.Value.TrySetCanceled(cancellationToken);
-        Serve();
-    }
-
-    private RequestTokenLease Grant(int tokens)
-    {
-        _requests.Take(1);
-        _tokens.Take(tokens);
-        _granted++;
-        _lastUsed = _time.GetTimestamp();
-        return new RequestTokenLease(this, tokens, null);
-    }
-
-    private void Schedule(long now)
-    {
-        // Rounded up to a whole millisecond: a timer that fires early would only be set again.
-        if (!_disposed && _waiters.First is { } first)
-            _timer.Change(TimeSpan.FromMilliseconds(Math.Clamp(Math.Ceiling(Wait(now, first.Value.Tokens).TotalMilliseconds), 1, int.MaxValue)), Timeout.InfiniteTimeSpan);
-    }
-
-    private long Fill()
-    {
-        var now = _time.GetTimestamp();
-        var elapsed = _time.GetElapsedTime(_filled, now);
-        _requests.Fill(elapsed);
-        _tokens.Fill(elapsed);
-        _filled = now;
-        return now;
-    }
-
-    private TimeSpan Wait(long now, int tokens)
-    {
-        var wait = GateWait(now);
-        if (_requests.Until(1) is var requests && requests > wait)
-            wait = requests;
-        return _tokens.Until(tokens) is var bucket && bucket > wait ? bucket : wait;
-    }
-
-    private TimeSpan GateWait(long now) => _opens > now ? _time.GetElapsedTime(now, _opens) : TimeSpan.Zero;
-
-    private sealed class Waiter(int tokens) : TaskCompletionSource<RateLimitLease>(TaskCreationOptions.RunContinuationsAsynchronously)
-    {
-        public int Tokens { get; } = tokens;
+        /// <summary>Drops the registration once the waiting is over.</summary>
+        public void LeavesWith(CancellationTokenRegistration registration) =>
+            Task.ContinueWith(static (_, state) => ((CancellationTokenRegistration)state!).Unregister(), registration, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 }

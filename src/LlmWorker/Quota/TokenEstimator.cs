@@ -4,46 +4,90 @@ using System.Text.Json;
 namespace LlmPipeline;
 
 /// <summary>
-/// What a request will probably cost against a tokens/min quota: the tokens of all text in its body, and the completion, which is
-/// <c>max_tokens</c> where that is small and otherwise the moving average of the model.
+/// What a request will probably cost against a tokens/min quota: its prompt as Microsoft.ML.Tokenizers counts it for the model, pictures by OpenAI's rule,
+/// and the completion: what the provider holds until it has answered (max_tokens, where it is given), and what is expected (the moving average of the queue).
 /// </summary>
 internal sealed class TokenEstimator
 {
-    // A larger limit is a safety net and says nothing about the length of the answer.
-    private const long TellingLimit = 1024;
     private const double FirstAverage = 256;
+    private const double Weight = 1.0 / 16;
 
-    // What OpenAI's formulas give for an ordinary picture; its base64 text is not what is counted.
-    private const int Picture = 1000;
+    // By OpenAI's cookbook ("How to count tokens with tiktoken"): three a message beside its texts, and three that begin the answer.
+    private const int TokensPerMessage = 3;
+    private const int TokensOfPriming = 3;
+
+    // What OpenAI's API assumes where max_tokens is left out, and Azure never corrects.
+    private const int HeldWithoutLimit = 16;
 
     private readonly ConcurrentDictionary<string, double> _completions = new(StringComparer.Ordinal);
 
-    /// <summary>The tokens to reserve for this body; at least 1.</summary>
-    public int Estimate(string model, ReadOnlySpan<byte> body)
+    /// <summary>The tokens of this body, at least 1.</summary>
+    /// <param name="queue">The queue, whose completions are alike.</param>
+    /// <param name="model">The model, whose tokenizer counts.</param>
+    /// <param name="body">The request.</param>
+    /// <param name="charge">What the provider charges.</param>
+    public TokenEstimate Estimate(string queue, string model, ReadOnlySpan<byte> body, TokenCharge charge = TokenCharge.Used)
+    {
+        var read = Read(model, body);
+        var prompt = (int)Math.Clamp(read.Prompt, 1, int.MaxValue);
+        if (model.Contains("embed", StringComparison.OrdinalIgnoreCase))
+            return new TokenEstimate(prompt, 0, 0);
+        var average = _completions.GetValueOrDefault(queue, FirstAverage);
+        var expected = read.Limit is { } limit ? Math.Min(limit, average) : average;
+        var held = (double?)read.Limit ?? (charge == TokenCharge.Reserved ? HeldWithoutLimit : average);
+        // What is never corrected is what there is to pace by.
+        return new TokenEstimate(prompt, Tokens(held), charge == TokenCharge.Reserved ? Tokens(held) : Tokens(expected));
+
+        int Tokens(double completion) => (int)Math.Min(int.MaxValue, Math.Round(completion * read.Choices));
+    }
+
+    /// <summary>A completion of this queue had so many tokens.</summary>
+    public void Learn(string queue, long completionTokens) =>
+        _completions.AddOrUpdate(
+            queue,
+            static (_, tokens) => tokens,
+            static (_, average, tokens) => average + ((tokens - average) * Weight),
+            completionTokens);
+
+    private static (long Prompt, long? Limit, long Choices) Read(string model, ReadOnlySpan<byte> body)
     {
         long prompt = 0;
         long? limit = null;
         long choices = 1;
+        var picture = new PictureTokens();
         var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = 256 });
         try
         {
-            var field = "";
+            var (field, name) = ("", "");
             while (reader.Read())
             {
                 var isTop = reader.CurrentDepth == 1;
-                if (reader.TokenType == JsonTokenType.PropertyName && isTop)
-                    field = reader.ValueIsEscaped || reader.ValueSpan.Length > 32 ? "" : reader.GetString();
-                else if (reader.TokenType == JsonTokenType.String && (!isTop || field is "input" or "prompt" or "instructions"))
-                    prompt += Text(model, ref reader);
-                else if (reader.TokenType == JsonTokenType.Number && !isTop && field is "input" or "prompt")
-                    prompt++; // a prompt that is tokens already
-                else if (reader.TokenType == JsonTokenType.Number && isTop && reader.TryGetInt64(out var number))
-                    (limit, choices) = field switch
-                    {
-                        "max_tokens" or "max_completion_tokens" or "max_output_tokens" => (number, choices),
-                        "n" => (limit, Math.Clamp(number, 1, 128)),
-                        _ => (limit, choices),
-                    };
+                switch (reader.TokenType)
+                {
+                    case JsonTokenType.PropertyName:
+                        name = reader.ValueIsEscaped || reader.ValueSpan.Length > 32 ? "" : reader.GetString()!;
+                        field = isTop ? name : field;
+                        prompt += isTop && name == "messages" ? TokensOfPriming : 0;
+                        break;
+                    case JsonTokenType.StartObject when reader.CurrentDepth == 2 && field == "messages":
+                        prompt += TokensPerMessage;
+                        break;
+                    case JsonTokenType.EndObject:
+                        prompt += picture.End();
+                        break;
+                    case JsonTokenType.String when picture.Reads(name, ref reader):
+                        break;
+                    case JsonTokenType.String when !isTop || field is "input" or "prompt" or "instructions":
+                        prompt += Text(model, ref reader);
+                        break;
+                    case JsonTokenType.Number when !isTop && field is "input" or "prompt":
+                        prompt++; // a prompt that is tokens already
+                        break;
+                    case JsonTokenType.Number when isTop && reader.TryGetInt64(out var number):
+                        limit = field is "max_tokens" or "max_completion_tokens" or "max_output_tokens" && number > 0 ? number : limit;
+                        choices = field == "n" ? Math.Clamp(number, 1, 128) : choices;
+                        break;
+                }
             }
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
@@ -51,24 +95,12 @@ internal sealed class TokenEstimator
             // Not JSON, or half a surrogate: the provider will say what is wrong with it; here only its size matters.
             prompt = body.Length / 4;
         }
-        var completes = !model.Contains("embed", StringComparison.OrdinalIgnoreCase);
-        var completion = !completes ? 0 : limit is > 0 and <= TellingLimit ? limit.Value : (long)_completions.GetValueOrDefault(model, FirstAverage);
-        return (int)Math.Clamp(prompt + (completion * choices), 1, int.MaxValue);
+        return (prompt, limit, choices);
     }
-
-    /// <summary>A completion of this model had so many tokens.</summary>
-    public void Learn(string model, long completionTokens) =>
-        _completions.AddOrUpdate(
-            model,
-            static (_, tokens) => FirstAverage + ((tokens - FirstAverage) / 8),
-            static (_, average, tokens) => average + ((tokens - average) / 8),
-            completionTokens);
 
     private static long Text(string model, ref Utf8JsonReader reader)
     {
-        if (reader.ValueSpan.StartsWith("data:"u8))
-            return Picture;
-        // Roles and types are among these; they stand for the few tokens that each message costs beside its text.
+        // Roles are among these: a token each, as they should be.
         var text = reader.ValueSpan.Length <= 1024 ? stackalloc char[reader.ValueSpan.Length] : new char[reader.ValueSpan.Length];
         return TokenCounter.Count(model, text[..reader.CopyString(text)]);
     }

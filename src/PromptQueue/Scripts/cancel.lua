@@ -1,4 +1,4 @@
--- Asks jobs to stop: claims and renewals report it, and a worker ends them. A delayed job is made due, so that it ends soon.
+-- Asks jobs to stop: claims, sweeps and renewals report it, and a worker ends them. A delayed job is made due. A message names the jobs, so that workers look at once.
 -- KEYS 1 meta  2 jobs  3 delayed  4 dead  5 cancel
 -- ARGV 1 partitions  2 schema version  3 wake channel  4 publish verb  then ids (<= 500)
 -- Returns {'OK', per id: 1 asked | 0 not there, or has ended} or {'MISMATCH', partitions, version}
@@ -9,18 +9,15 @@ if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH
 
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
-local out, wake = {'OK'}, false
+local out, asked = {'OK'}, {}
 for i = 5, #ARGV do
   local id, answer = ARGV[i], 0
   if redis.call('HEXISTS', KEYS[2], id) == 1 and not redis.call('ZSCORE', KEYS[4], id) then
     redis.call('SADD', KEYS[5], id)
-    if redis.call('ZSCORE', KEYS[3], id) then
-      redis.call('ZADD', KEYS[3], now, id)
-      wake = true
-    end
-    answer = 1
+    redis.call('ZADD', KEYS[3], 'XX', now, id)
+    asked[#asked + 1], answer = id, 1
   end
   out[#out + 1] = answer
 end
-if wake then redis.call(ARGV[4], ARGV[3], '1') end
+if #asked > 0 then redis.call(ARGV[4], ARGV[3], '!' .. table.concat(asked, '\n')) end
 return out

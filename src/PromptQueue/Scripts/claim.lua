@@ -2,14 +2,14 @@
 -- KEYS 1 meta  2 jobs  3-5 waiting high, normal, low  6 delayed  7 inflight  8 leases  9 workers  10 cancel  11 stopped
 -- ARGV 1 partitions  2 schema version  3 jobs at most (1-500)  4 token  5 lease, ms  6 worker  7 lane to start from (1-3)
 --      8 bytes of envelopes at most (one job always passes)
--- Returns {'OK', ms until the next delayed job (0: look again, the list had many ids without an envelope) or -1, 1 when paused else 0,
+-- Returns {'OK', now in Unix ms (0 when paused), ms until the next delayed job (0: look again, the list had many ids without an envelope) or -1, 1 when paused else 0,
 --      count of stopped batches, these,  per job: id, envelope, attempts charged, times lost, 1 when asked to stop else 0}
 --      or {'MISMATCH', partitions, version}
 -- Not idempotent: after a lost answer held.lua tells what the token holds.
 redis.call('ZREM', KEYS[7], '')
 local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version', 'paused')
 if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH', meta[1], meta[2] or ''} end
-if meta[3] then return {'OK', -1, 1, 0} end
+if meta[3] then return {'OK', '0', -1, 1, 0} end
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -22,7 +22,7 @@ end
 
 local most, budget, deadline = tonumber(ARGV[3]), tonumber(ARGV[8]), string.format('%.0f', now + tonumber(ARGV[5]))
 local stopped = redis.call('ZRANGE', KEYS[11], 0, 4999)
-local out, count, spent, looked, full = {'OK', -1, 0, #stopped, unpack(stopped)}, 0, 0, 0, false
+local out, count, spent, looked, full = {'OK', string.format('%.0f', now), -1, 0, #stopped, unpack(stopped)}, 0, 0, 0, false
 for step = 0, 2 do
   local lane, more = KEYS[3 + (tonumber(ARGV[7]) + step - 1) % 3], true
   while more and not full do
@@ -56,5 +56,5 @@ for step = 0, 2 do
 end
 if count > 0 then redis.call('ZADD', KEYS[9], string.format('%.0f', now), ARGV[6]) end
 local due = redis.call('ZRANGE', KEYS[6], 0, 0, 'WITHSCORES')
-if full and count == 0 then out[2] = 0 elseif due[2] then out[2] = math.floor(math.max(0, tonumber(due[2]) - now)) end
+if full and count == 0 then out[3] = 0 elseif due[2] then out[3] = math.floor(math.max(0, tonumber(due[2]) - now)) end
 return out

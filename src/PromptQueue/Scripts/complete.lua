@@ -8,16 +8,18 @@ redis.call('ZREM', KEYS[3], '')
 local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version')
 if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH', meta[1], meta[2] or ''} end
 
-local names, counts, finished, ids = {'completed', 'failed', 'cancelled'}, {}, {}, {}
+local names, counts, finished, ids = {'completed', 'failed', 'cancelled', 'expected'}, {}, {}, {}
 for i = 4, #ARGV, 5 do ids[#ids + 1] = ARGV[i] end
 if #ids == 0 then return {'OK'} end
 local leases = redis.call('HMGET', KEYS[4], unpack(ids))
-local function count(id, state, batch, row)
+local function count(id, state, batch, row, held)
   local bits = KEYS[6 + batch * 3]
   local before = redis.call('BITFIELD', bits, 'SET', 'u2', row, state)[1]
   if before == state then return end
   if before ~= 0 and state ~= 1 then redis.call('BITFIELD', bits, 'SET', 'u2', row, before) return end
-  if not counts[batch] then counts[batch], finished[batch] = {0, 0, 0}, {} end
+  if not counts[batch] then counts[batch], finished[batch] = {0, 0, 0, 0}, {} end
+  -- Neither held nor ever ended: a failover has undone its enqueueing, and the answer is there all the same.
+  if before == 0 and not held then counts[batch][4] = counts[batch][4] + 1 end
   if before ~= 0 then counts[batch][before] = counts[batch][before] - 1 end
   counts[batch][state] = counts[batch][state] + 1
   table.insert(finished[batch], id)
@@ -31,7 +33,7 @@ for n, id in ipairs(ids) do
   elseif redis.call('HEXISTS', KEYS[2], id) == 0 or redis.call('ZSCORE', KEYS[5], id) then answer = 0 end
   if answer == 1 or (answer == 0 and state == 1) then
     settled[#settled + 1] = id
-    if batch > 0 then count(id, state, batch, '#' .. ARGV[i + 4]) end
+    if batch > 0 then count(id, state, batch, '#' .. ARGV[i + 4], answer == 1) end
   end
   out[n + 1] = answer
 end
@@ -44,7 +46,7 @@ if #settled > 0 then
 end
 for batch, sums in pairs(counts) do
   local key = KEYS[5 + batch * 3]
-  for state = 1, 3 do if sums[state] ~= 0 then redis.call('HINCRBY', key, names[state], sums[state]) end end
+  for state = 1, 4 do if sums[state] ~= 0 then redis.call('HINCRBY', key, names[state], sums[state]) end end
   redis.call('RPUSH', KEYS[7 + batch * 3], unpack(finished[batch]))
   -- A stopped batch is named to the workers for as long as rows of it are left.
   local rows = redis.call('HMGET', key, 'stop', 'expected', 'completed', 'failed', 'cancelled')

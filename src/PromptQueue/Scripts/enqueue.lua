@@ -5,10 +5,11 @@
 --      then per job (<= 500): id, delay ms, row (0: no batch), envelope (its first byte is the lane: 1, 2, 3)
 -- Returns {'OK', per job: 1 added | 0 already there | 2 has ended | 3 the queue is full} or {'MISMATCH', partitions, version}
 -- Idempotent because an id that is in jobs, or whose row has ended, is left alone.
-redis.call('HSETNX', KEYS[1], 'partitions', ARGV[1])
-redis.call('HSETNX', KEYS[1], 'version', ARGV[2])
+for n, name in ipairs({'partitions', 'version'}) do redis.call('HSETNX', KEYS[1], name, ARGV[n]) end
 local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version')
 if meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2] then return {'MISMATCH', meta[1], meta[2]} end
+-- Changes nothing, but a write each time is what a WAIT for replicas confirms.
+redis.call('HSET', KEYS[1], 'version', ARGV[2])
 
 local waiting = redis.call('LLEN', KEYS[3]) + redis.call('LLEN', KEYS[4]) + redis.call('LLEN', KEYS[5])
 local idle, most = waiting == 0, tonumber(ARGV[8])

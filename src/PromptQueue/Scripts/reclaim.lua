@@ -2,7 +2,9 @@
 -- KEYS 1 meta  2 jobs  3-5 waiting high, normal, low  6 inflight  7 leases  8 workers
 -- ARGV 1 partitions  2 schema version  3 wake channel  4 publish verb  5 leases to look at, at most (<= 500)
 --      6 a process not seen for so many ms is gone  7 rank in inflight to look from, for leases of the gone
--- Returns {'OK', jobs returned, rank to go on from or -1 when all were looked at} or {'MISMATCH', partitions, version}
+--      8 the time that the caller's last such call answered, ms, or -1: don't ask  9 the longest gap since then, ms
+-- Returns {'OK', jobs returned, rank to go on from or -1 when all were looked at, time, ms} or {'AWAY', time, ms}: the gap was longer, so
+--      this Redis may have been away and not the workers; nothing was done. Or {'MISMATCH', partitions, version}
 -- Idempotent because a lease that was returned is no longer in inflight.
 redis.call('ZREM', KEYS[6], '')
 local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version')
@@ -10,6 +12,8 @@ if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local told = string.format('%.0f', now)
+if ARGV[8] ~= '-1' and math.abs(now - tonumber(ARGV[8])) > tonumber(ARGV[9]) then return {'AWAY', told} end
 local most, from, returned = tonumber(ARGV[5]), tonumber(ARGV[7]), 0
 local function giveBack(id, lease)
   local attempt, lost = string.match(lease or '|0|0|', '^[^|]*|(%d+)|(%d+)|')
@@ -21,7 +25,7 @@ local function giveBack(id, lease)
   returned = returned + 1
 end
 
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[6], '-inf', string.format('%.0f', now), 'LIMIT', 0, most)) do
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[6], '-inf', told, 'LIMIT', 0, most)) do
   giveBack(id, redis.call('HGET', KEYS[7], id))
 end
 local gone, any = {}, false
@@ -37,4 +41,4 @@ if any then
   if #ids == most then nextRank = from + kept else redis.call('ZREMRANGEBYSCORE', KEYS[8], '-inf', string.format('%.0f', now - 10 * tonumber(ARGV[6]))) end
 end
 if returned > 0 then redis.call(ARGV[4], ARGV[3], '1') end
-return {'OK', returned, nextRank}
+return {'OK', returned, nextRank, told}

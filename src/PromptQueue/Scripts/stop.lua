@@ -1,4 +1,5 @@
--- Asks the rows of a batch to stop: claims and renewals name the batch. Its delayed rows are made due, one bounded step a call.
+-- Asks the rows of a batch to stop: claims, sweeps and renewals name the batch. Its delayed rows are made due, one bounded step a call. A message names the
+-- batch, so that workers look at once.
 -- KEYS 1 meta  2 delayed  3 batch  4 stopped
 -- ARGV 1 partitions  2 schema version  3 wake channel  4 publish verb  5 batch TTL, s  6 delayed rows to look at (<= 500)
 --      7 how many of the latest were looked at and are not of the batch
@@ -15,7 +16,10 @@ local rows = redis.call('HMGET', KEYS[3], 'expected', 'completed', 'failed', 'ca
 redis.call('HSET', KEYS[3], 'stop', '1')
 redis.call('EXPIRE', KEYS[3], ARGV[5])
 redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', string.format('%.0f', now - 1000 * tonumber(ARGV[5])))
-if (rows[2] or 0) + (rows[3] or 0) + (rows[4] or 0) < tonumber(rows[1] or 0) then redis.call('ZADD', KEYS[4], stamp, batch) end
+if (rows[2] or 0) + (rows[3] or 0) + (rows[4] or 0) < tonumber(rows[1] or 0) then
+  redis.call('ZADD', KEYS[4], stamp, batch)
+  if ARGV[7] == '0' then redis.call(ARGV[4], ARGV[3], '!' .. batch) end
+end
 
 -- From the latest on, down to those that are due: what is made due joins these and is not met again.
 local last = redis.call('ZCARD', KEYS[2]) - 1 - tonumber(ARGV[7])

@@ -117,10 +117,17 @@ public sealed class CancellingJobs
         await queue.CompleteAsync(jobs[0], EndState.Cancelled);
         await queue.BuryAsync(jobs[1]);
         await queue.RedriveAsync(queue.Row(2));
-        Assert.False((await queue.ClaimOneAsync()).CancelAsked);
+        Assert.False((await queue.Queue.Batches.FindAsync(queue.Batch))!.Cancelled);
+        var second = await queue.ClaimOneAsync();
+        Assert.False(second.CancelAsked);
         await queue.Queue.Batches.CancelAsync(queue.Batch);
         await queue.Queue.EnqueueAsync([queue.Row(1)], rerunEnded: true);
+        Assert.False((await queue.Queue.Batches.FindAsync(queue.Batch))!.Cancelled);
         Assert.False((await queue.ClaimOneAsync()).CancelAsked);
+        await queue.BuryAsync(second);
+        await queue.Queue.Batches.CancelAsync(queue.Batch);
+        await queue.Queue.RedriveDeadAsync(queue.Name, [second.Job.Id]);
+        Assert.False((await queue.Queue.Batches.FindAsync(queue.Batch))!.Cancelled);
     }
 
     [Theory, ClassData(typeof(Stores))]

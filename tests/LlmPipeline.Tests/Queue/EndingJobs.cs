@@ -140,6 +140,20 @@ public sealed class EndingJobs
     }
 
     [Theory, ClassData(typeof(Stores))]
+    public async Task A_completion_whose_enqueueing_a_failover_has_undone_is_counted_and_expected(Store store)
+    {
+        var queue = await TestQueue.CreateAsync(store);
+        await queue.EnqueueRowsAsync(1, 2);
+        var jobs = await queue.ClaimAsync();
+        await queue.Database.KeyDeleteAsync([queue.Keys.Jobs, queue.Keys.Inflight, queue.Keys.Leases, queue.Keys.Batch(queue.Batch), queue.Keys.Ended(queue.Batch)]);
+        Assert.Equal(SettleOutcome.AlreadyEnded, await queue.CompleteAsync(jobs[0]));
+        Assert.Equal(SettleOutcome.AlreadyEnded, await queue.CompleteAsync(jobs[0]));
+        Assert.Equal([EnqueueOutcome.Ended, EnqueueOutcome.Added], await queue.EnqueueAsync(queue.Row(1), queue.Row(2)));
+        await queue.CompleteAsync(await queue.ClaimOneAsync());
+        Assert.Equal(new BatchProgress(2, 2, 0, 0), await queue.ProgressAsync());
+    }
+
+    [Theory, ClassData(typeof(Stores))]
     public async Task No_job_one_job_twice_and_thousands_settle_in_one_call(Store store)
     {
         var queue = await TestQueue.CreateAsync(store);

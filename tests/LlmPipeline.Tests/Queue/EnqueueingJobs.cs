@@ -141,7 +141,7 @@ public sealed class EnqueueingJobs
             Assert.Equal(4, (await other.PartitionsAsync(queue.Name)).Count);
             var refused = await Assert.ThrowsAsync<QueueMismatchException>(() => other.EnqueueAsync([queue.Single("another")]));
             Assert.Equal("4", refused.FoundPartitions);
-            Assert.Contains("set Partitions to 4", refused.Message, StringComparison.Ordinal);
+            Assert.Contains("or set it to 4", refused.Message, StringComparison.Ordinal);
             Assert.Equal(1, (await queue.StatsAsync()).Waiting);
         }
     }

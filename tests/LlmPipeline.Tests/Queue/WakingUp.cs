@@ -30,7 +30,7 @@ public sealed class WakingUp
         var queue = await TestQueue.CreateAsync(store);
         await queue.EnqueueRowsAsync(1, 2);
         await queue.RetryAsync(await queue.ClaimOneAsync(), 1, TimeSpan.FromMinutes(1));
-        var channel = StackExchange.Redis.RedisChannel.Literal(queue.Partition.Wake);
+        var channel = queue.Redis.Channel(queue.Partition.Wake);
         var heard = new List<string>();
         var end = new TaskCompletionSource();
         var subscription = await queue.Redis.Subscriber.SubscribeAsync(channel);

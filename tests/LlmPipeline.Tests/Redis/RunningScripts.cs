@@ -10,12 +10,14 @@ public sealed class RunningScripts
         // Its own server or store: SCRIPT FLUSH is felt by everybody.
         await using var server = store == Store.RedisServer ? await RedisServer.StartAsync() : null;
         await using var embedded = store == Store.Embedded ? await EmbeddedRedis.StartAsync() : null;
-        await using var redis = await Stores.ConnectAsync(server?.Address ?? embedded!.Configuration);
-        var queue = await TestQueue.CreateAsync(redis);
+        await using var cluster = store == Store.Cluster ? await RedisCluster.StartAsync() : null;
+        await using var redis = await Stores.ConnectAsync(server?.Address ?? embedded?.Configuration ?? cluster!.Address);
+        var queue = await TestQueue.CreateAsync(redis, options => options.Partitions = 1);
         await queue.EnqueueRowsAsync(1, 3);
         for (var row = 1; row <= 3; row++)
         {
-            await redis.Commands.ExecuteAsync("SCRIPT", "FLUSH");
+            foreach (var master in redis.Masters())
+                await master.ExecuteAsync("SCRIPT", "FLUSH");
             Assert.Equal(SettleOutcome.Settled, await queue.CompleteAsync(await queue.ClaimOneAsync()));
         }
     }

@@ -11,14 +11,16 @@ internal static class History
     /// <param name="rows">Rows that were accepted, from 1.</param>
     /// <param name="paidTwice">Jobs that were in flight at the faults: the most that may be paid twice.</param>
     /// <param name="failed">Rows that end with an error.</param>
-    public static async Task CheckAsync(TestFleet fleet, int rows, int paidTwice, int failed = 0)
+    /// <param name="repeats">Whether rows ended more than once, so that they are told more than once.</param>
+    public static async Task CheckAsync(TestFleet fleet, int rows, int paidTwice, int failed = 0, bool repeats = false)
     {
         await fleet.EndAsync(rows);
         Assert.Equal(new BatchProgress(rows, rows - failed, failed, 0), await fleet.ProgressAsync());
 
         string[] ids = [.. Enumerable.Range(1, rows).Select(row => fleet.Row(row).Id)];
         var follower = await fleet.Queue.Batches.FollowAsync(fleet.Batch, [fleet.Name]);
-        Assert.Equal(ids.Order(StringComparer.Ordinal), (await follower.ReadAsync(rows + 1)).Order(StringComparer.Ordinal));
+        var told = await follower.ReadAsync((2 * rows) + 1);
+        Assert.Equal(ids.Order(StringComparer.Ordinal), (repeats ? told.Distinct() : told).Order(StringComparer.Ordinal));
 
         var stored = await fleet.Results.StatusesAsync(ids);
         Assert.Equal(rows - failed, stored.Count(s => s == ResultStatus.Completed));

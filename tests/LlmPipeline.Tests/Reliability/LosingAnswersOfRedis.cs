@@ -7,9 +7,9 @@ public sealed class LosingAnswersOfRedis
     [Fact]
     public async Task A_worker_repeats_every_call_whose_answer_is_lost_and_pays_nothing_twice()
     {
-        await using var fleet = await TestFleet.StartAsync(latency: 50, lease: 3);
+        await using var fleet = await TestFleet.StartAsync(latency: 50, lease: 6);
         await using var proxy = new TcpProxy(fleet.Server.Port);
-        fleet.StartWorker(8, proxy);
+        var worker = fleet.StartWorker(8, proxy);
         var rows = await fleet.FeedAsync(
             async () =>
             {
@@ -25,6 +25,8 @@ public sealed class LosingAnswersOfRedis
             fails: 5);
 
         await History.CheckAsync(fleet, rows, paidTwice: 0, failed: rows / 5);
+        // What a lost claim had taken was held from the first moment on, and no job had to wait for a lease to end.
+        Assert.DoesNotContain("wait again", worker.Said);
     }
 
     [Fact]
@@ -47,6 +49,44 @@ public sealed class LosingAnswersOfRedis
         Assert.All(await queue.EnqueueAsync([fleet.Row(1), fleet.Row(50)]), outcome => Assert.Equal(EnqueueOutcome.Ended, outcome));
         await again;
         await History.CheckAsync(fleet, 50, paidTwice: 0);
+    }
+
+    public static TheoryData<string> Requests => ["cancel", "stop", "pause", "purge"];
+
+    [Theory, MemberData(nameof(Requests))]
+    public async Task What_somebody_asks_for_is_safe_to_repeat(string verb)
+    {
+        await using var proxy = new TcpProxy((await RedisServer.SharedAsync()).Port);
+        await using var redis = await Stores.ConnectAsync(proxy.Address);
+        var queue = await TestQueue.CreateAsync(redis);
+        await queue.SaveBatchAsync();
+        await queue.EnqueueRowsAsync(1, 3);
+        await queue.EnqueueAsync(queue.Row(4) with { Delay = TimeSpan.FromHours(1) });
+        await queue.BuryAsync(await queue.ClaimOneAsync());
+
+        var lost = proxy.LoseAnswerAsync(verb);
+        await RedisRetry.UntilAnsweredAsync<object>(
+            async () =>
+            {
+                if (verb == "cancel")
+                    return await queue.Queue.CancelAsync(queue.Name, [queue.Row(2).Id, queue.Row(4).Id]);
+                if (verb == "pause")
+                    return await queue.Queue.PauseAsync(queue.Name);
+                if (verb == "purge")
+                    return await queue.Queue.PurgeDeadAsync(queue.Name, null, null);
+                await queue.Queue.Batches.CancelAsync(queue.Batch);
+                return true;
+            },
+            TimeProvider.System);
+        await lost;
+
+        await OnePlace.AssertAsync(queue);
+        Assert.Equal(new BatchProgress(4, 0, 1, 0), await queue.ProgressAsync());
+        var stats = await queue.StatsAsync();
+        Assert.Equal((verb == "pause", verb == "purge" ? 0 : 1), (stats.Paused, (int)stats.Dead));
+        await queue.Queue.ResumeAsync(queue.Name);
+        bool[] asked = verb switch { "cancel" => [true, true, false], "stop" => [true, true, true], _ => [false, false] };
+        Assert.Equal(asked, (await queue.ClaimAsync()).OrderByDescending(job => job.CancelAsked).Select(job => job.CancelAsked));
     }
 
     public static TheoryData<string> Verbs => ["complete", "bury", "retry", "release", "redrive", "reclaim"];

@@ -69,7 +69,7 @@ public sealed class RefusalsOfRedis
     public async Task A_Redis_that_takes_its_time_to_load_is_waited_for()
     {
         await using var fleet = await TestFleet.StartAsync(
-            latency: 50, redis: [.. TestFleet.Durable, "--key-load-delay", "100", "--loading-process-events-interval-bytes", "1024"]);
+            latency: 50, redis: [.. TestFleet.Durable, "--key-load-delay", "1000", "--loading-process-events-interval-bytes", "1024"]);
         fleet.StartWorker(16);
         var said = "";
         var rows = await fleet.FeedAsync(async () =>

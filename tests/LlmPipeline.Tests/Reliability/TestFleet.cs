@@ -13,17 +13,24 @@ internal sealed class TestFleet : IAsyncDisposable
     private readonly Llmpipe _llmpipe = new();
     private readonly ConcurrentBag<WorkProcess> _workers = [];
 
-    private TestFleet(RedisServer server, RedisConnections redis, LlmSimulator llm)
+    private readonly IAsyncDisposable _store;
+    private readonly RedisServer? _server;
+    private readonly string _address;
+
+    private TestFleet(IAsyncDisposable store, string address, RedisConnections redis, LlmSimulator llm, int replicas, int? partitions)
     {
-        Server = server;
+        _store = store;
+        _server = store as RedisServer;
+        _address = address;
         Redis = redis;
         Llm = llm;
-        Queue = new PromptQueue(redis, new PromptQueueOptions(), TimeProvider.System);
-        Results = new ResultStore(redis, new ResultStoreOptions(), TimeProvider.System);
+        Queue = new PromptQueue(redis, new PromptQueueOptions { Replicas = replicas, Partitions = partitions }, TimeProvider.System);
+        Results = new ResultStore(redis, new ResultStoreOptions { Replicas = replicas }, TimeProvider.System);
         _llmpipe.Environment["OPENAI_BASE_URL"] = llm.BaseUrl.ToString();
     }
 
-    public RedisServer Server { get; }
+    /// <summary>The one Redis that it runs on.</summary>
+    public RedisServer Server => _server ?? throw new InvalidOperationException("it runs on a cluster");
 
     public RedisConnections Redis { get; }
 
@@ -41,32 +48,75 @@ internal sealed class TestFleet : IAsyncDisposable
     /// <param name="lease">Of the workers, s.</param>
     /// <param name="answerWords">Words of an answer.</param>
     /// <param name="redis">Options of redis-server.</param>
-    public static async Task<TestFleet> StartAsync(int latency = 50, double lease = 30, int answerWords = 24, string[]? redis = null)
+    /// <param name="script">What the first calls to the LLM meet; 503 asks for <paramref name="retryAfter"/> s.</param>
+    /// <param name="retryAfter">See there.</param>
+    /// <param name="partitions">Of its queue; null for as many as a new queue gets.</param>
+    /// <param name="failShare">The share of calls that end in a passing fault.</param>
+    public static async Task<TestFleet> StartAsync(
+        int latency = 50, double lease = 30, int answerWords = 24, string[]? redis = null, FaultKind[]? script = null, double retryAfter = 0.1, int? partitions = null, double failShare = 0)
     {
         var server = await RedisServer.StartAsync(redis ?? []);
-        var llm = await LlmSimulator.StartAsync(new SimulatorOptions { Latency = TimeSpan.FromMilliseconds(latency), AnswerWords = answerWords, CountTokens = false });
-        var fleet = new TestFleet(server, await Stores.ConnectAsync(server.Address + ",allowAdmin=true"), llm);
+        var llm = await LlmSimulator.StartAsync(new SimulatorOptions
+        {
+            Latency = TimeSpan.FromMilliseconds(latency),
+            AnswerWords = answerWords,
+            CountTokens = false,
+            Script = script,
+            RetryAfter = TimeSpan.FromSeconds(retryAfter),
+            FailShare = failShare,
+            Faults = [FaultKind.ServerError, FaultKind.TooManyRequests, FaultKind.Reset, FaultKind.Cut, FaultKind.NotJson],
+        });
+        return await StartAsync(server, server.Address, llm, lease, 0, partitions);
+    }
+
+    /// <summary>The same on a cluster, which the fleet disposes of.</summary>
+    /// <param name="cluster">Where.</param>
+    /// <param name="replicas">That must have a job and a result before it counts.</param>
+    /// <param name="latency">Of each call to the LLM, ms.</param>
+    /// <param name="lease">Of the workers, s.</param>
+    public static async Task<TestFleet> StartAsync(RedisCluster cluster, int replicas, int latency = 50, double lease = 30)
+    {
+        var llm = await LlmSimulator.StartAsync(new SimulatorOptions { Latency = TimeSpan.FromMilliseconds(latency), CountTokens = false });
+        var fleet = await StartAsync(cluster, cluster.Address, llm, lease, replicas, null);
+        fleet.Set("Replicas", replicas);
+        return fleet;
+    }
+
+    private static async Task<TestFleet> StartAsync(IAsyncDisposable store, string address, LlmSimulator llm, double lease, int replicas, int? partitions)
+    {
+        var fleet = new TestFleet(store, address, await Stores.ConnectAsync(address + ",allowAdmin=true"), llm, replicas, partitions);
         fleet.Set("Lease", lease);
         return fleet;
     }
 
-    /// <summary>A setting of the workers to be started, in seconds.</summary>
-    public void Set(string setting, double seconds) => _llmpipe.Environment["LLMPIPE__" + setting] = seconds.ToString(CultureInfo.InvariantCulture);
+    /// <summary>A setting of the workers to be started; of a time, in seconds.</summary>
+    public void Set(string setting, double value) => _llmpipe.Environment["LLMPIPE__" + setting] = value.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>Starts a worker, on the Redis itself or through a proxy.</summary>
-    public WorkProcess StartWorker(int concurrency = 8, TcpProxy? through = null)
+    /// <param name="concurrency">Calls at a time.</param>
+    /// <param name="through">The proxy.</param>
+    /// <param name="clock">Sets its clock; null for the clock of the machine.</param>
+    public WorkProcess StartWorker(int concurrency = 8, TcpProxy? through = null, WrongClock? clock = null)
     {
-        var worker = new WorkProcess(_llmpipe.Start("work", "--redis", through?.Address ?? Server.Address, "--concurrency", $"{concurrency}"));
+        clock?.Set(_llmpipe.Environment);
+        var worker = new WorkProcess(_llmpipe.Start("work", "--redis", through?.Address ?? _address, "--concurrency", $"{concurrency}"));
+        WrongClock.Unset(_llmpipe.Environment);
         _workers.Add(worker);
         return worker;
     }
 
+    /// <summary>Runs the program to its end, on the same Redis and endpoint.</summary>
+    public Task<(int ExitCode, string Out, string Error)> RunAsync(params string[] arguments) => _llmpipe.RunAsync([.. arguments, "--redis", Server.Address]);
+
+    /// <summary>Writes a file into the folder that <see cref="RunAsync"/> runs in.</summary>
+    public void Write(string name, string text) => _llmpipe.Write(name, text);
+
     /// <summary>A row of the batch that ends well, or, with <paramref name="fails"/>, with an error for good.</summary>
-    public Job Row(int row, bool fails = false) => new()
+    public Job Row(int row, bool fails = false, string? batch = null) => new()
     {
-        Id = $"{Batch}.{row}",
+        Id = $"{batch ?? Batch}.{row}",
         Queue = Name,
-        Batch = Batch,
+        Batch = batch ?? Batch,
         Row = row,
         Work = new RequestWork
         {
@@ -139,7 +189,7 @@ internal sealed class TestFleet : IAsyncDisposable
             await worker.DisposeAsync();
         await Redis.DisposeAsync();
         await Llm.DisposeAsync();
-        await Server.DisposeAsync();
+        await _store.DisposeAsync();
         _llmpipe.Dispose();
     }
 }

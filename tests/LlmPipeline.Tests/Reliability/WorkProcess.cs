@@ -1,15 +1,11 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using System.Text;
 
 namespace LlmPipeline;
 
 /// <summary>A worker as a process of its own: <c>llmpipe work</c>. Killed at the end at the latest.</summary>
-internal sealed partial class WorkProcess : IAsyncDisposable
+internal sealed class WorkProcess : IAsyncDisposable
 {
-    private const int Sigterm = 15;
-    private const int Sigcont = 18;
-    private const int Sigstop = 19;
     private readonly Process _process;
     private readonly StringBuilder _said = new();
     private readonly Task _read;
@@ -32,6 +28,16 @@ internal sealed partial class WorkProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>The memory that it has in RAM.</summary>
+    public long ResidentBytes
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.WorkingSet64;
+        }
+    }
+
     /// <summary>Ends it at once, as <c>kill -9</c> does.</summary>
     public void Kill()
     {
@@ -40,13 +46,13 @@ internal sealed partial class WorkProcess : IAsyncDisposable
     }
 
     /// <summary>Stops it in the middle of whatever it does.</summary>
-    public void Freeze() => Send(Sigstop);
+    public void Freeze() => _process.Freeze();
 
     /// <summary>Lets it go on.</summary>
-    public void Thaw() => Send(Sigcont);
+    public void Thaw() => _process.Thaw();
 
     /// <summary>Asks it to stop.</summary>
-    public void Terminate() => Send(Sigterm);
+    public void Terminate() => _process.Terminate();
 
     /// <summary>Waits for its end; the answer is its exit code.</summary>
     public async Task<int> ExitedAsync(TimeSpan patience)
@@ -64,8 +70,6 @@ internal sealed partial class WorkProcess : IAsyncDisposable
         _process.Dispose();
     }
 
-    private void Send(int signal) => Assert.Equal(0, Signal(_process.Id, signal));
-
     private async Task ReadAsync(StreamReader reader)
     {
         while (await reader.ReadLineAsync() is { } line)
@@ -74,7 +78,4 @@ internal sealed partial class WorkProcess : IAsyncDisposable
                 _said.AppendLine(line);
         }
     }
-
-    [LibraryImport("libc", EntryPoint = "kill")]
-    private static partial int Signal(int process, int signal);
 }

@@ -96,8 +96,14 @@ public sealed class WaitingForResults
     private static Task SubscribedAsync(RedisConnections redis, string id, long subscribers) => Eventually.HoldsAsync(
         async () =>
         {
-            var answer = (StackExchange.Redis.RedisResult[])(await redis.Commands.ExecuteAsync("PUBSUB", "NUMSUB", $"result:{id}"))!;
-            return (long)answer[1] == subscribers;
+            var found = 0L;
+            foreach (var master in redis.Masters())
+            {
+                var answer = (StackExchange.Redis.RedisResult[])(await master.ExecuteAsync("PUBSUB", redis.PublishVerb == "SPUBLISH" ? "SHARDNUMSUB" : "NUMSUB", $"result:{id}"))!;
+                found += (long)answer[1];
+            }
+
+            return found == subscribers;
         },
         $"{subscribers} subscriptions");
 }

@@ -53,6 +53,28 @@ internal sealed class RedisCluster : IAsyncDisposable
         return cluster;
     }
 
+    /// <summary>The master whose slots hold <paramref name="key"/>, and its first replica, as they were at the start.</summary>
+    public async Task<(RedisServer Master, RedisServer Replica)> HolderAsync(string key)
+    {
+        var slot = int.Parse(await AskAsync(Masters[0], "cluster", "keyslot", key), CultureInfo.InvariantCulture);
+        var n = Enumerable.Range(0, Masters.Count).Last(n => n * Slots / Masters.Count <= slot);
+        return (Masters[n], Replicas[n]);
+    }
+
+    /// <summary>Asks one of its servers, by redis-cli.</summary>
+    public static async Task<string> AskAsync(RedisServer server, params string[] words)
+    {
+        var start = new ProcessStartInfo("redis-cli") { RedirectStandardOutput = true };
+        foreach (var word in (string[])["-p", Text(server.Port), .. words])
+            start.ArgumentList.Add(word);
+        using var process = Process.Start(start)!;
+        var answer = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        return process.ExitCode == 0 && !answer.StartsWith("ERR", StringComparison.Ordinal)
+            ? answer
+            : throw new InvalidOperationException($"redis-cli {string.Join(' ', words)}: {answer}");
+    }
+
     public async ValueTask DisposeAsync()
     {
         foreach (var server in Masters.Concat(Replicas))
@@ -100,17 +122,4 @@ internal sealed class RedisCluster : IAsyncDisposable
     }
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
-
-    private static async Task<string> AskAsync(RedisServer server, params string[] words)
-    {
-        var start = new ProcessStartInfo("redis-cli") { RedirectStandardOutput = true };
-        foreach (var word in (string[])["-p", Text(server.Port), .. words])
-            start.ArgumentList.Add(word);
-        using var process = Process.Start(start)!;
-        var answer = await process.StandardOutput.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        return process.ExitCode == 0 && !answer.StartsWith("ERR", StringComparison.Ordinal)
-            ? answer
-            : throw new InvalidOperationException($"redis-cli {string.Join(' ', words)}: {answer}");
-    }
 }

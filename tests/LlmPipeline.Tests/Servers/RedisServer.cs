@@ -99,6 +99,12 @@ internal sealed class RedisServer : IAsyncDisposable
         await _drained;
     }
 
+    /// <summary>Stops it in the middle of whatever it does.</summary>
+    public void Freeze() => _process!.Freeze();
+
+    /// <summary>Lets it go on.</summary>
+    public void Thaw() => _process!.Thaw();
+
     public async ValueTask DisposeAsync()
     {
         await KillAsync();

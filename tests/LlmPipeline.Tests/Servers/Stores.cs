@@ -8,6 +8,9 @@ public enum Store
 
     /// <summary>The store in the process.</summary>
     Embedded,
+
+    /// <summary>A Redis Cluster of three masters.</summary>
+    Cluster,
 }
 
 /// <summary>Theory data: each store once. All tests share one of each, so nothing is flushed and every test has names of its own.</summary>
@@ -20,10 +23,16 @@ public sealed class Stores : TheoryData<Store>
     {
         Add(Store.RedisServer);
         Add(Store.Embedded);
+        Add(Store.Cluster);
     }
 
     /// <summary>The connections of the tests to a store.</summary>
-    public static Task<RedisConnections> ConnectAsync(Store store) => store == Store.RedisServer ? Server.Value : Embedded.Value;
+    public static Task<RedisConnections> ConnectAsync(Store store) => store switch
+    {
+        Store.RedisServer => Server.Value,
+        Store.Embedded => Embedded.Value,
+        _ => RedisCluster.ConnectAsync(),
+    };
 
     /// <summary>Connections of a test's own.</summary>
     public static Task<RedisConnections> ConnectAsync(string address) => RedisConnections.ConnectAsync(RedisAddress.Parse(address), TimeProvider.System);

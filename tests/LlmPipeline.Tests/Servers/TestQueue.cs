@@ -36,8 +36,13 @@ internal sealed class TestQueue
 
     public string Batch { get; } = Stores.NewName("batch");
 
+    /// <summary>On a store, with one partition unless <paramref name="configure"/> says otherwise.</summary>
     public static async Task<TestQueue> CreateAsync(Store store, Action<PromptQueueOptions>? configure = null) =>
-        await CreateAsync(await Stores.ConnectAsync(store), configure);
+        await CreateAsync(await Stores.ConnectAsync(store), options =>
+        {
+            options.Partitions = 1;
+            configure?.Invoke(options);
+        });
 
     public static async Task<TestQueue> CreateAsync(RedisConnections redis, Action<PromptQueueOptions>? configure = null)
     {

@@ -18,7 +18,7 @@ public sealed class RefusingCalls
     [InlineData("v1/chat/completions", """{"model":{},"messages":[{"role":"user","content":"a"}]}""", "model")]
     [InlineData("v1/chat/completions", """{"model":"m","messages":[{"role":"user","content":"a"}],"n":1.5}""", "n")]
     [InlineData("v1/chat/completions", """{"model":"m","messages":[{"role":"user","content":"a"}],"max_tokens":0}""", "max_tokens")]
-    [InlineData("v1/chat/completions", """{"model":"m","messages":[{"role":"user","content":"a"}],"stream":true}""", "stream")]
+    [InlineData("v1/chat/completions", """{"model":"m","messages":[{"role":"user","content":"a"}],"stream":1}""", "stream")]
     [InlineData("v1/chat/completions", """{"model":"m","messages":[{"role":"user","content":"a"}],"response_format":{"type":"yaml"}}""", "response_format.type")]
     [InlineData("v1/completions", """{"model":"m"}""", "prompt")]
     [InlineData("v1/embeddings", """{"model":"m","input":[]}""", "input")]

@@ -128,7 +128,7 @@ public sealed class CallingTheLlm
         RawReply[] faults = [new(500, "{}"), RawReply.Ok with { IsReset = true }, RawReply.Ok with { IsCut = true }, new(200, "<html>"), RawReply.Ok with { IsSilent = true }, new(503, "")];
         await using var endpoint = new RawEndpoint((_, n) => n <= faults.Length ? faults[n - 1] : RawReply.Ok);
         await using var caller = CallerHouse.Caller(CallerHouse.Options(CallerHouse.At(endpoint)));
-        var outcome = await caller.CallAsync(CallerHouse.Request() with { AttemptTimeout = TimeSpan.FromSeconds(0.5) }, 0, default);
+        var outcome = await caller.CallAsync(CallerHouse.Request() with { AttemptTimeout = TimeSpan.FromSeconds(2) }, 0, default);
         Assert.Equal((CallVerdict.Completed, 7), (outcome.Verdict, outcome.Attempts));
         Assert.Equal(7, endpoint.Requests.Count);
         Assert.Equal((7, 6), (caller.Snapshot()[0].Calls, caller.Snapshot()[0].Retries));

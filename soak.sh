@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Runs workers under load for some minutes while all that can fail does: workers killed, frozen and stopped, redis-server killed, connections cut,
+# silent and slow, answers lost, memory full. Fails when a job is lost or counted twice, when more calls are paid twice than were in flight at the
+# faults, or when memory grows. Prints the figures.
+#
+#   ./soak.sh [minutes]      10 by default
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+export SOAK_MINUTES=${1:-10}
+mkdir -p .build
+export SOAK_REPORT=$PWD/.build/soak.txt
+rm -f "$SOAK_REPORT"
+status=0
+./test.sh "FullyQualifiedName~Soaking" || status=$?
+if [ -f "$SOAK_REPORT" ]; then cat "$SOAK_REPORT"; fi
+exit $status

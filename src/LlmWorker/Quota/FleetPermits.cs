@@ -1,0 +1,243 @@
+using System.Globalization;
+using System.Reflection;
+using System.Threading.RateLimiting;
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+
+namespace LlmPipeline;
+
+/// <summary>
+/// The calls at once that a fleet may make to one deployment, in the hash <c>{quota:DEPLOYMENT}:permits</c>. This process holds as many as it has calls under
+/// way or waiting, as far as there are, under a lease: when it dies, they are free again after ten seconds. Calls are served in order. While Redis is
+/// away no new permits come; those that are held are used on.
+/// </summary>
+internal sealed partial class FleetPermits : RateLimiter
+{
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
+    private static readonly RedisScript Share = RedisScript.Load(Assembly.GetExecutingAssembly(), "permits");
+
+    private readonly Lock _lock = new();
+    private readonly Queue<Waiter> _waiters = new();
+    private readonly VersionedSignal _changed = new();
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Func<RedisConnections> _redis;
+    private readonly RedisKey[] _keys;
+    private readonly string _worker = $"w-{Environment.ProcessId}-{Random.Shared.NextInt64():x16}";
+    private readonly int _limit;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private Task? _asking;
+    private int _held;
+    private int _inFlight;
+    private int _waiting;
+
+    /// <param name="redis">The fleet's Redis; asked for with each call.</param>
+    /// <param name="deployment">Its name.</param>
+    /// <param name="limit">Calls at once of the whole fleet.</param>
+    /// <param name="timeProvider">The clock.</param>
+    /// <param name="logger">Told when Redis is away.</param>
+    public FleetPermits(Func<RedisConnections> redis, string deployment, int limit, TimeProvider timeProvider, ILogger logger)
+    {
+        _redis = redis;
+        _keys = [RedisLedger.KeyOf(deployment) + ":permits"];
+        _limit = limit;
+        _time = timeProvider;
+        _logger = logger;
+    }
+
+    /// <summary>How long permits are held without asking again; it is asked four times as often.</summary>
+    public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <inheritdoc/>
+    public override TimeSpan? IdleDuration => null;
+
+    /// <summary>What is free here, or may be had: nobody knows without asking, so one call may always go and see.</summary>
+    public override RateLimiterStatistics? GetStatistics()
+    {
+        lock (_lock)
+            return new RateLimiterStatistics { CurrentAvailablePermits = Math.Max(_held - _inFlight, _waiting == 0 ? Math.Min(8, _limit) : 0), CurrentQueuedCount = _waiting };
+    }
+
+    /// <inheritdoc/>
+    protected override RateLimitLease AttemptAcquireCore(int permitCount)
+    {
+        lock (_lock)
+            return _waiting == 0 && _inFlight < _held ? Grant() : new Permit(null);
+    }
+
+    /// <inheritdoc/>
+    protected override async ValueTask<RateLimitLease> AcquireAsyncCore(int permitCount, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        Waiter waiter;
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_stop.IsCancellationRequested, this);
+            _asking ??= Task.Run(AskAsync, CancellationToken.None);
+            if (_waiting == 0 && _inFlight < _held)
+                return Grant();
+            waiter = new Waiter();
+            _waiters.Enqueue(waiter);
+            _waiting++;
+        }
+        _changed.Set();
+        await using (cancellationToken.UnsafeRegister(static (state, token) => (((FleetPermits, Waiter))state!).Item1.Leave((((FleetPermits, Waiter))state!).Item2, token), (this, waiter)))
+            return await waiter.Task.ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+            DisposeAsyncCore().AsTask().GetAwaiter().GetResult();
+    }
+
+    /// <inheritdoc/>
+    protected override async ValueTask DisposeAsyncCore()
+    {
+        lock (_lock)
+        {
+            if (_stop.IsCancellationRequested)
+                return;
+            _stop.Cancel();
+            foreach (var waiter in _waiters)
+                waiter.TrySetException(new ObjectDisposedException(nameof(FleetPermits)));
+            _waiters.Clear();
+        }
+        if (_asking is not null)
+            await _asking.ConfigureAwait(false);
+        _stop.Dispose();
+    }
+
+    private async Task AskAsync()
+    {
+        var failures = 0;
+        try
+        {
+            while (!_stop.IsCancellationRequested)
+            {
+                var seen = _changed.Version;
+                var (running, wanted) = Needs();
+                TimeSpan pause;
+                try
+                {
+                    var held = await AskAsync(running, wanted).WaitAsync(_stop.Token).ConfigureAwait(false);
+                    if (failures > 0)
+                        LogBack(_logger, failures);
+                    failures = 0;
+                    pause = Take(held) ? Lease / 4 : Poll;
+                }
+                catch (Exception e) when (RedisRetry.MayPass(e))
+                {
+                    if (failures++ == 0)
+                        LogAway(_logger, e.Message);
+                    pause = LongestPause;
+                }
+                await Task.Delay(Poll, _time, _stop.Token).ConfigureAwait(false);
+                if (pause > Poll)
+                    await _changed.WaitAsync(seen, pause - Poll, _time, _stop.Token).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            // The process ends; what it holds is given back below.
+        }
+        try
+        {
+            await AskAsync(0, 0).WaitAsync(LongestPause, _time).ConfigureAwait(false);
+        }
+        catch (Exception e) when (RedisRetry.MayPass(e) || e is TimeoutException or ObjectDisposedException)
+        {
+            // The Redis is away, or its connection was closed first; then the lease runs out.
+        }
+    }
+
+    private async Task<int> AskAsync(int running, int wanted) => int.Parse(
+        (string)(await Share.RunAsync(_redis().Commands, _keys, [_worker, running, wanted, _limit, (long)Lease.TotalMilliseconds]).ConfigureAwait(false))!, CultureInfo.InvariantCulture);
+
+    private (int Running, int Wanted) Needs()
+    {
+        lock (_lock)
+        {
+            // What is about to be asked with is not to be given away meanwhile.
+            _held = Math.Min(_held, _inFlight + _waiting);
+            return (_inFlight, _inFlight + _waiting);
+        }
+    }
+
+    // Whether nobody waits any more.
+    private bool Take(int held)
+    {
+        lock (_lock)
+        {
+            _held = held;
+            Serve();
+            return _waiting == 0;
+        }
+    }
+
+    private void Serve()
+    {
+        while (_inFlight < _held && _waiters.TryDequeue(out var waiter))
+        {
+            // Who was cancelled has been counted off already.
+            if (waiter.Task.IsCompleted)
+                continue;
+            _waiting--;
+            var permit = Grant();
+            if (!waiter.TrySetResult(permit))
+                _inFlight--;
+        }
+    }
+
+    private void Leave(Waiter waiter, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            if (waiter.TrySetCanceled(cancellationToken))
+                _waiting--;
+        }
+    }
+
+    private Permit Grant()
+    {
+        _inFlight++;
+        return new Permit(this);
+    }
+
+    private void Return()
+    {
+        lock (_lock)
+        {
+            _inFlight--;
+            Serve();
+        }
+        _changed.Set();
+    }
+
+    private sealed class Waiter() : TaskCompletionSource<RateLimitLease>(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private sealed class Permit(FleetPermits? permits) : RateLimitLease
+    {
+        private FleetPermits? _permits = permits;
+
+        public override bool IsAcquired { get; } = permits is not null;
+
+        public override IEnumerable<string> MetadataNames => [];
+
+        public override bool TryGetMetadata(string metadataName, out object? metadata)
+        {
+            metadata = null;
+            return false;
+        }
+
+        protected override void Dispose(bool disposing) => Interlocked.Exchange(ref _permits, null)?.Return();
+    }
+
+    [LoggerMessage(LogLevel.Warning, "The fleet's calls at once cannot be asked for ({Reason}); new calls wait until they can")]
+    private static partial void LogAway(ILogger logger, string reason);
+
+    [LoggerMessage(LogLevel.Information, "The fleet's calls at once can be asked for again, after {Failures} tries")]
+    private static partial void LogBack(ILogger logger, int failures);
+}

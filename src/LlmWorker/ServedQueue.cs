@@ -1,0 +1,48 @@
+using Microsoft.Extensions.Logging;
+
+namespace LlmPipeline;
+
+/// <summary>What a process does for one queue: a worker, and beside it a reclaimer and a sweeper.</summary>
+internal sealed class ServedQueue : IAsyncDisposable
+{
+    private readonly Worker _worker;
+    private readonly Reclaimer _reclaimer;
+    private readonly Sweeper _sweeper;
+    private readonly CancellationTokenSource _stop = new();
+
+    public ServedQueue(string queue, IReadOnlyList<QueuePartition> partitions, PromptQueueOptions options, WorkerParts parts, ILoggerFactory loggers)
+    {
+        _worker = new Worker(queue, partitions, parts, loggers.CreateLogger<Worker>());
+        _reclaimer = new Reclaimer(partitions, options, parts.Options, parts.Time, loggers.CreateLogger<Reclaimer>());
+        _sweeper = new Sweeper(_worker, partitions, parts, loggers.CreateLogger<Sweeper>());
+    }
+
+    /// <summary>Claims until it is stopped.</summary>
+    /// <returns>Why it has ended by itself: no deployment is left. Else null.</returns>
+    public async Task<string?> WorkAsync()
+    {
+        await _worker.StartAsync(_stop.Token).ConfigureAwait(false);
+        await _worker.ExecuteTask!.ConfigureAwait(false);
+        return _worker.ClosedReason;
+    }
+
+    /// <summary>Returns lost leases until it is stopped.</summary>
+    public Task ReclaimAsync() => _reclaimer.RunAsync(_stop.Token);
+
+    /// <summary>Ends what waits and was asked to stop, until it is stopped.</summary>
+    public Task SweepAsync() => _sweeper.RunAsync(_stop.Token);
+
+    /// <summary>No more claims; what runs is not touched.</summary>
+    public async Task StopAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _worker.StopAsync(CancellationToken.None).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync().ConfigureAwait(false);
+        _worker.Dispose();
+    }
+}

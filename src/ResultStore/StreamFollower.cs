@@ -1,0 +1,106 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using StackExchange.Redis;
+
+namespace LlmPipeline;
+
+/// <summary>Follows the deltas of a job until its result is there.</summary>
+internal sealed class StreamFollower(RedisConnections redis, ResultStore results, TimeProvider time)
+{
+    private static readonly TimeSpan Tail = TimeSpan.FromMilliseconds(100);
+
+    public async IAsyncEnumerable<StreamedPart> FollowAsync(RedisChannel channel, string jobId, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var messages = Channel.CreateUnbounded<string>(new UnboundedChannelOptions { SingleReader = true });
+        var subscription = await RedisRetry.UntilAnsweredAsync(() => redis.Subscriber.SubscribeAsync(channel), time, null, cancellationToken).ConfigureAwait(false);
+        subscription.OnMessage(message => messages.Writer.TryWrite((string)message.Message!));
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        try
+        {
+            var result = results.WaitAsync(jobId, ended.Token);
+            var reading = new Reading();
+            while (true)
+            {
+                while (messages.Reader.TryRead(out var message))
+                {
+                    if (reading.Read(message) is { } part)
+                        yield return part;
+                }
+
+                if (result.IsCompleted)
+                    break;
+                await Task.WhenAny(result, messages.Reader.WaitToReadAsync(ended.Token).AsTask()).ConfigureAwait(false);
+            }
+
+            // The last deltas may be behind the result: they come on another channel.
+            var whole = await result.ConfigureAwait(false);
+            using var tail = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            tail.CancelAfter(Tail);
+            while (reading.MayGoOn && await MoreAsync(messages.Reader, tail.Token).ConfigureAwait(false))
+            {
+                while (messages.Reader.TryRead(out var message))
+                {
+                    if (reading.Read(message) is { } part)
+                        yield return part;
+                }
+            }
+
+            cancellationToken.ThrowIfCancellationRequested();
+            yield return new StreamedPart { Result = whole };
+        }
+        finally
+        {
+            await ended.CancelAsync().ConfigureAwait(false);
+            await subscription.UnsubscribeAsync(CommandFlags.FireAndForget).ConfigureAwait(false);
+        }
+    }
+
+    private static async Task<bool> MoreAsync(ChannelReader<string> messages, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await messages.WaitToReadAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Which call is followed, and how far. A call that is met in its middle, or of which a message was lost, is not followed on.</summary>
+    private sealed class Reading
+    {
+        private string? _run;
+        private int _next;
+        private bool _told;
+
+        public bool MayGoOn => _next >= 0;
+
+        public StreamedPart? Read(string message)
+        {
+            var parts = message.Split('|', 3);
+            if (parts.Length != 3 || !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+                return null;
+            if (parts[0] != _run)
+            {
+                (_run, _next) = (parts[0], number == 0 ? 0 : -1);
+                if (number == 0 && _told)
+                {
+                    _next = 1;
+                    return new StreamedPart { Restarted = true, Delta = parts[2] };
+                }
+            }
+
+            if (number != _next)
+            {
+                _next = -1;
+                return null;
+            }
+
+            _next++;
+            _told = true;
+            return new StreamedPart { Delta = parts[2] };
+        }
+    }
+}

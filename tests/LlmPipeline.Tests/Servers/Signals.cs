@@ -1,0 +1,26 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+
+namespace LlmPipeline;
+
+/// <summary>Signals to processes.</summary>
+internal static partial class Signals
+{
+    private const int Sigterm = 15;
+    private const int Sigcont = 18;
+    private const int Sigstop = 19;
+
+    /// <summary>Stops it in the middle of whatever it does.</summary>
+    public static void Freeze(this Process process) => Send(process, Sigstop);
+
+    /// <summary>Lets it go on.</summary>
+    public static void Thaw(this Process process) => Send(process, Sigcont);
+
+    /// <summary>Asks it to end.</summary>
+    public static void Terminate(this Process process) => Send(process, Sigterm);
+
+    private static void Send(Process process, int signal) => Assert.Equal(0, Signal(process.Id, signal));
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int Signal(int process, int signal);
+}
