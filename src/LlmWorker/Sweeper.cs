@@ -56,14 +56,7 @@ internal sealed class Sweeper(Worker worker, IReadOnlyList<QueuePartition> parti
     private Task<(ClaimResult Claimed, long Next)> StepAsync(QueuePartition partition, int place, long from)
     {
         var token = RandomNumberGenerator.GetHexString(32, lowercase: true);
-        var repeated = false;
         return RedisRetry.UntilAnsweredAsync(
-            () =>
-            {
-                var again = repeated;
-                repeated = true;
-                return partition.SweepAsync(token, parts.Options.Name, place, from, again);
-            },
-            parts.Time, logger, parts.GiveUp);
+            again => partition.SweepAsync(token, parts.Options.Name, place, from, again), parts.Time, logger, parts.GiveUp);
     }
 }

@@ -132,18 +132,11 @@ internal sealed partial class Worker : BackgroundService
     {
         var token = RandomNumberGenerator.GetHexString(32, lowercase: true);
         var lane = _lanes.Next(partition.Index);
-        var repeated = false;
         // A claim that is on its way when the process is asked to stop is waited for: what it took would else wait for its lease to run out.
         using var late = CancellationTokenSource.CreateLinkedTokenSource(_parts.GiveUp);
         await using var stopping = cancellationToken.Register(() => late.CancelAfter(LastClaim)).ConfigureAwait(false);
         return await RedisRetry.UntilAnsweredAsync(
-            () =>
-            {
-                var again = repeated;
-                repeated = true;
-                return partition.ClaimAsync(most, token, _parts.Options.Name, lane, again);
-            },
-            _parts.Time, _logger, late.Token).ConfigureAwait(false);
+            again => partition.ClaimAsync(most, token, _parts.Options.Name, lane, again), _parts.Time, _logger, late.Token).ConfigureAwait(false);
     }
 
     private List<HeldJob> Hold(QueuePartition partition, IReadOnlyList<ClaimedJob> jobs)

@@ -24,8 +24,17 @@ public static partial class RedisRetry
     /// <returns>What the call returned.</returns>
     /// <exception cref="RedisServerException">Redis refuses the call for a reason that does not pass.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public static async Task<T> UntilAnsweredAsync<T>(
+    public static Task<T> UntilAnsweredAsync<T>(
         Func<Task<T>> call, TimeProvider time, ILogger? logger = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(call);
+        return UntilAnsweredAsync(_ => call(), time, logger, cancellationToken);
+    }
+
+    /// <summary>The same for a call that has to know whether it was made before: it gets false for the first, true for those that follow.</summary>
+    /// <inheritdoc cref="UntilAnsweredAsync{T}(Func{Task{T}}, TimeProvider, ILogger, CancellationToken)"/>
+    public static async Task<T> UntilAnsweredAsync<T>(
+        Func<bool, Task<T>> call, TimeProvider time, ILogger? logger = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(call);
         ArgumentNullException.ThrowIfNull(time);
@@ -36,7 +45,7 @@ public static partial class RedisRetry
             cancellationToken.ThrowIfCancellationRequested();
             try
             {
-                var answer = await call().WaitAsync(cancellationToken).ConfigureAwait(false);
+                var answer = await call(failures > 0).WaitAsync(cancellationToken).ConfigureAwait(false);
                 if (failures > 0)
                     LogAnswered(logger, failures + 1, time.GetElapsedTime(started).TotalSeconds);
                 return answer;
@@ -51,7 +60,7 @@ public static partial class RedisRetry
         }
     }
 
-    /// <summary>As <see cref="UntilAnsweredAsync"/>, but only where no answer came at all, and not for ever.</summary>
+    /// <summary>As <see cref="UntilAnsweredAsync{T}(Func{Task{T}}, TimeProvider, ILogger, CancellationToken)"/>, but only where no answer came at all, and not for ever.</summary>
     /// <param name="call">The call; it must be safe to repeat.</param>
     /// <param name="repeats">How often it is made again at most.</param>
     /// <param name="patience">Nor is it made again when the first was made so long ago.</param>

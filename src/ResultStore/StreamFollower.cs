@@ -82,16 +82,9 @@ internal sealed class StreamFollower(RedisConnections redis, ResultStore results
             var parts = message.Split('|', 3);
             if (parts.Length != 3 || !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var number))
                 return null;
-            if (parts[0] != _run)
-            {
-                (_run, _next) = (parts[0], number == 0 ? 0 : -1);
-                if (number == 0 && _told)
-                {
-                    _next = 1;
-                    return new StreamedPart { Restarted = true, Delta = parts[2] };
-                }
-            }
-
+            var begins = parts[0] != _run;
+            if (begins)
+                (_run, _next) = (parts[0], 0);
             if (number != _next)
             {
                 _next = -1;
@@ -99,8 +92,9 @@ internal sealed class StreamFollower(RedisConnections redis, ResultStore results
             }
 
             _next++;
+            var restarted = begins && _told;
             _told = true;
-            return new StreamedPart { Delta = parts[2] };
+            return new StreamedPart { Restarted = restarted, Delta = parts[2] };
         }
     }
 }

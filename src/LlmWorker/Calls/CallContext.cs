@@ -22,7 +22,7 @@ internal sealed class CallContext(string jobId, string model, TimeSpan attemptTi
     public TimeSpan AttemptTimeout { get; } = attemptTimeout;
 
     /// <summary>Gets the data of each event of a streamed answer; null for nobody.</summary>
-    public Action<string>? Delta { get; init; }
+    public Action<string>? Delta { get; set; }
 
     /// <summary>The HTTP calls so far, in order; more than one where a prompt uses tools. They come one after another.</summary>
     public List<HttpAnswer> Answers { get; } = [];

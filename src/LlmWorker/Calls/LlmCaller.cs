@@ -75,7 +75,7 @@ public sealed partial class LlmCaller : IAsyncDisposable
     /// <summary>The same for somebody who wants to see a streamed answer as it comes.</summary>
     /// <param name="job">The claimed job.</param>
     /// <param name="attempt">How many attempts earlier claims have charged.</param>
-    /// <param name="stream">Asked for each call anew: gets the data of each event of an answer that is streamed; null for nobody.</param>
+    /// <param name="stream">Asked anew for each call whose answer is streamed: gets the data of each event of an answer that is streamed; null for nobody.</param>
     /// <param name="cancellationToken">As above.</param>
     /// <exception cref="OperationCanceledException">Only when <paramref name="cancellationToken"/> is cancelled.</exception>
     public async Task<CallOutcome> CallAsync(Job job, int attempt, Func<Action<string>>? stream, CancellationToken cancellationToken)
@@ -180,10 +180,7 @@ public sealed partial class LlmCaller : IAsyncDisposable
 
         if (call.Deployment is not null)
             deployment.CountRetry(model);
-        var context = new CallContext(call.Job.Id, model, call.Job.AttemptTimeout ?? deployment.Options.AttemptTimeout ?? _options.AttemptTimeout)
-        {
-            Delta = call.Stream?.Invoke(),
-        };
+        var context = new CallContext(call.Job.Id, model, call.Job.AttemptTimeout ?? deployment.Options.AttemptTimeout ?? _options.AttemptTimeout);
         var failure = await SendAsync(call, deployment, context, cancellationToken);
         var answer = context.Answers.Count > 0 ? context.Answers[^1] : new HttpAnswer { Failure = failure, Started = _time.GetUtcNow() };
         var found = context.Answers.Count > 0 ? Outcomes.Classify(answer) : Outcomes.Unsent(failure);
@@ -204,7 +201,7 @@ public sealed partial class LlmCaller : IAsyncDisposable
         try
         {
             if (call.Job.Work is RequestWork request)
-                await RequestLane.SendAsync(deployment, call.Job.Queue, request, cancellationToken);
+                await RequestLane.SendAsync(deployment, call.Job.Queue, request, call.Stream, cancellationToken);
             else if (call.Rendered is { } prompt)
                 await _prompts.SendAsync(deployment, call.Job.Queue, prompt.Messages, prompt.Settings, cancellationToken);
             return null;

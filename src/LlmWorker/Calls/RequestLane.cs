@@ -8,11 +8,18 @@ namespace LlmPipeline;
 internal static partial class RequestLane
 {
     /// <summary>Sends it; the answer is in the <see cref="CallContext"/>.</summary>
-    public static async Task SendAsync(Deployment deployment, string model, RequestWork work, CancellationToken cancellationToken)
+    /// <param name="deployment">Where to.</param>
+    /// <param name="model">What the job calls the model.</param>
+    /// <param name="work">Path and body.</param>
+    /// <param name="stream">Asked, when the answer is to be streamed, for who gets its events; null for nobody.</param>
+    /// <param name="cancellationToken">Breaks it off.</param>
+    public static async Task SendAsync(Deployment deployment, string model, RequestWork work, Func<Action<string>>? stream, CancellationToken cancellationToken)
     {
         var name = deployment.ProviderModel(model);
         var body = name == model ? work.Body : ModelField.Replace(work.Body, name);
         var streamed = StreamFields.IsStreamed(body);
+        if (streamed)
+            CallContext.Current.Delta = stream?.Invoke();
         if (streamed && work.Path is ("/v1/chat/completions" or "/v1/completions"))
             body = StreamFields.WithUsage(body);
         using var message = deployment.Client.Pipeline.CreateMessage(Url(deployment, name, work.Path), "POST");

@@ -29,9 +29,7 @@ internal sealed partial class RequestTokenLimiter
             }
             _exchanging = true;
         }
-        var run = RunAsync();
-        if (!run.IsCompleted)
-            _ = run;
+        _ = RunAsync();
     }
 
     private async Task RunAsync()

@@ -96,7 +96,11 @@ internal sealed class ChunkMerger
         {
             switch (field.Value.ValueKind)
             {
-                case JsonValueKind.String when !SetOnce.Contains(field.Name):
+                case JsonValueKind.String when SetOnce.Contains(field.Name):
+                    if (merged[field.Name] is not JsonValue set || set.GetValueKind() != JsonValueKind.String || set.GetValue<string>() is "")
+                        merged[field.Name] = Node(field.Value);
+                    break;
+                case JsonValueKind.String or JsonValueKind.Null:
                     Append(merged, field.Name, field.Value);
                     break;
                 case JsonValueKind.Object:
@@ -105,12 +109,8 @@ internal sealed class ChunkMerger
                 case JsonValueKind.Array:
                     MergeList(merged, field.Name, field.Value);
                     break;
-                case JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False:
-                    merged[field.Name] = Node(field.Value);
-                    break;
                 default:
-                    if (merged[field.Name] is null || IsEmpty(JsonSerializer.SerializeToElement(merged[field.Name])))
-                        merged[field.Name] = Node(field.Value);
+                    merged[field.Name] = Node(field.Value);
                     break;
             }
         }

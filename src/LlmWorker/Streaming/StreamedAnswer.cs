@@ -1,4 +1,5 @@
 using System.Net.ServerSentEvents;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 
 namespace LlmPipeline;
@@ -40,7 +41,7 @@ internal static class StreamedAnswer
             if (json.RootElement.TryGetProperty("type"u8, out var type) && type.ValueKind == JsonValueKind.String && json.RootElement.TryGetProperty("response"u8, out var response))
             {
                 if (type.GetString() is "response.completed" or "response.incomplete" or "response.failed")
-                    whole = JsonSerializer.SerializeToUtf8Bytes(response, JsonSerializerOptions.Web);
+                    whole = JsonMarshal.GetRawUtf8Value(response).ToArray();
             }
             else if (type.ValueKind == JsonValueKind.Undefined)
             {

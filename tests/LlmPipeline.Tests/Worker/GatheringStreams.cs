@@ -42,6 +42,16 @@ public sealed class GatheringStreams
     }
 
     [Fact]
+    public async Task A_null_that_comes_later_takes_nothing_away()
+    {
+        var message = JsonNode.Parse(await GatherAsync(
+            """{"id":"c3","object":"chat.completion.chunk","model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"Hel","refusal":null},"finish_reason":null}]}""",
+            """{"choices":[{"index":0,"delta":{"role":null,"content":null,"refusal":null},"finish_reason":null}]}""",
+            """{"choices":[{"index":0,"delta":{"content":"lo"},"finish_reason":"stop"}]}"""))!["choices"]![0]!["message"]!;
+        Assert.Equal("""{"role":"assistant","content":"Hello","refusal":null}""", message.ToJsonString());
+    }
+
+    [Fact]
     public async Task Completions_and_responses_have_their_own_events()
     {
         Assert.Equal(
@@ -50,11 +60,11 @@ public sealed class GatheringStreams
                 """{"id":"x","object":"text_completion","choices":[{"index":0,"text":"a","finish_reason":null}]}""",
                 """{"id":"x","object":"text_completion","choices":[{"index":0,"text":"b","finish_reason":"stop"}]}"""));
         Assert.Equal(
-            """{"id":"r","status":"completed","usage":{"input_tokens":1}}""",
+            """{"id":"r","text":"é<","status":"completed","usage":{"input_tokens":1}}""",
             await GatherAsync(
                 """{"type":"response.created","response":{"id":"r","status":"in_progress"}}""",
                 """{"type":"response.output_text.delta","delta":"a"}""",
-                """{"type":"response.completed","response":{"id":"r","status":"completed","usage":{"input_tokens":1}}}"""));
+                """{"type":"response.completed","response":{"id":"r","text":"é<","status":"completed","usage":{"input_tokens":1}}}"""));
     }
 
     [Theory]
