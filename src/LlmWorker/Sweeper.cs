@@ -4,12 +4,13 @@ using Microsoft.Extensions.Logging;
 namespace LlmPipeline;
 
 /// <summary>
-/// Ends the jobs of a queue that wait and were asked to stop, wherever in it they are: they need no turn, no slot and no quota. Runs in every worker.
+/// Ends the jobs of a queue that wait and were asked to stop, or are past their deadline, wherever in it they are: they need no turn, no slot and no quota. Runs in every worker.
 /// </summary>
 internal sealed class Sweeper(Worker worker, IReadOnlyList<QueuePartition> partitions, WorkerParts parts, ILogger<Sweeper> logger)
 {
     // Messages may be lost, and rows come to a batch after it was asked to stop.
     private static readonly TimeSpan SafetyLook = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan ShortestRest = TimeSpan.FromSeconds(1);
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -17,7 +18,7 @@ internal sealed class Sweeper(Worker worker, IReadOnlyList<QueuePartition> parti
         {
             while (true)
             {
-                var seen = worker.Asked.Version;
+                var (seen, began) = (worker.Asked.Version, parts.Time.GetTimestamp());
                 foreach (var partition in partitions)
                 {
                     // Jobs that were claimed meanwhile move the others up, past where was looked.
@@ -25,13 +26,27 @@ internal sealed class Sweeper(Worker worker, IReadOnlyList<QueuePartition> parti
                         cancellationToken.ThrowIfCancellationRequested();
                 }
 
-                await worker.Asked.WaitAsync(seen, SafetyLook * (0.75 + (Random.Shared.NextDouble() / 2)), parts.Time, cancellationToken).ConfigureAwait(false);
+                // A look at a long queue is work for Redis: deadlines close together are met by one look.
+                var rest = TimeSpan.FromTicks(Math.Max(ShortestRest.Ticks, parts.Time.GetElapsedTime(began).Ticks * 20));
+                await worker.Asked.WaitAsync(seen, await PauseAsync(rest, cancellationToken).ConfigureAwait(false), parts.Time, cancellationToken).ConfigureAwait(false);
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             // The process ends.
         }
+    }
+
+    private async Task<TimeSpan> PauseAsync(TimeSpan rest, CancellationToken cancellationToken)
+    {
+        var pause = SafetyLook * (0.75 + (Random.Shared.NextDouble() / 2));
+        foreach (var partition in partitions)
+        {
+            var next = await RedisRetry.UntilAnsweredAsync(partition.UntilDeadlineAsync, parts.Time, logger, cancellationToken).ConfigureAwait(false);
+            pause = next < pause ? next.Value : pause;
+        }
+
+        return pause > rest ? pause : rest;
     }
 
     /// <returns>How many jobs have ended.</returns>

@@ -31,7 +31,7 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
             foreach (var part in Slices(group, envelopes))
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                var answer = await RunAsync(group.Key.Queue, partitions[group.Key.Queue], group.Key.Partition, group.Key.Batch, rerunEnded, [.. part.Select(i => (jobs[i], envelopes[i]))], cancellationToken)
+                var answer = await RunAsync(group.Key.Queue, partitions[group.Key.Queue], group.Key.Partition, group.Key.Batch, rerunEnded, [.. part.Select(i => (jobs[i], Envelope.Shifted(jobs[i].Deadline, ahead), envelopes[i]))], cancellationToken)
                     .ConfigureAwait(false);
                 for (var n = 0; n < part.Count; n++)
                     outcomes[part[n]] = (int)answer[n + 1] switch { 1 => EnqueueOutcome.Added, 0 => EnqueueOutcome.AlreadyThere, 2 => EnqueueOutcome.Ended, _ => EnqueueOutcome.Full };
@@ -89,7 +89,7 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
     }
 
     private Task<RedisResult[]> RunAsync(
-        string queue, int partitions, int partition, string? batch, bool rerunEnded, IReadOnlyList<(Job Job, byte[] Envelope)> jobs, CancellationToken cancellationToken)
+        string queue, int partitions, int partition, string? batch, bool rerunEnded, IReadOnlyList<(Job Job, DateTimeOffset? Due, byte[] Envelope)> jobs, CancellationToken cancellationToken)
     {
         var keys = new QueueKeys(options.KeyPrefix, queue, partition);
         RedisKey[] batchKeys = batch is null ? [] : [keys.Batch(batch), keys.Ended(batch)];
@@ -97,12 +97,12 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
         [
             partitions, PromptQueue.SchemaVersion, keys.Wake, redis.PublishVerb, (long)options.BatchTtl.TotalSeconds, rerunEnded ? "1" : "0",
             batch is null ? 0 : jobs.Max(j => j.Job.Row), options.MaxWaiting is { } most ? (most + partitions - 1) / partitions : -1,
-            .. jobs.SelectMany(j => new RedisValue[] { j.Job.Id, (long)Math.Ceiling(j.Job.Delay.TotalMilliseconds), batch is null ? 0 : j.Job.Row, j.Envelope }),
+            .. jobs.SelectMany(j => new RedisValue[] { j.Job.Id, (long)Math.Ceiling(j.Job.Delay.TotalMilliseconds), batch is null ? 0 : j.Job.Row, j.Due?.ToUnixTimeMilliseconds() ?? 0, j.Envelope }),
         ];
         return RepeatedAsync(
             async () => QueueScripts.Checked(
                 await redis.RunAsync(
-                    QueueScripts.Enqueue, [keys.Meta, keys.Jobs, .. keys.Waiting, keys.Delayed, keys.Dead, keys.Stopped, .. batchKeys], arguments,
+                    QueueScripts.Enqueue, [keys.Meta, keys.Jobs, .. keys.Waiting, keys.Delayed, keys.Dead, keys.Stopped, keys.Deadlines, .. batchKeys], arguments,
                     new ReplicaWait(options.Replicas, options.ReplicaTimeout)).ConfigureAwait(false),
                 queue, partitions), cancellationToken);
     }

@@ -20,6 +20,7 @@ internal sealed class QueueKeys
         Dead = _tag + ":dead";
         Cancel = _tag + ":cancel";
         Stopped = _tag + ":stopped";
+        Deadlines = _tag + ":deadlines";
         Wake = _tag + ":wake";
     }
 
@@ -52,6 +53,9 @@ internal sealed class QueueKeys
 
     /// <summary>ZSET: batch that was asked to stop and has rows left → when it was asked, ms.</summary>
     public RedisKey Stopped { get; }
+
+    /// <summary>ZSET: id → deadline, ms; only jobs that have one. What is left of jobs that are gone is removed when it is due.</summary>
+    public RedisKey Deadlines { get; }
 
     /// <summary>Channel: says "look", never carries a job; <c>!</c> and ids, a line each, name jobs and batches that were asked to stop.</summary>
     public string Wake { get; }

@@ -2,7 +2,7 @@ using StackExchange.Redis;
 
 namespace LlmPipeline;
 
-/// <summary>Asking jobs to stop, and ending what waits of them.</summary>
+/// <summary>Asking jobs to stop, and ending what waits of them or is past its deadline.</summary>
 public sealed partial class QueuePartition
 {
     /// <summary>Jobs are looked for in this many places, one after the other: the three lanes and the delayed.</summary>
@@ -30,7 +30,15 @@ public sealed partial class QueuePartition
         }
     }
 
-    /// <summary>Takes under a lease what is asked to stop, from wherever it waits; one bounded step. Of a paused queue too: it is not run.</summary>
+    /// <summary>How long until the next deadline of a job here; null when none is to come.</summary>
+    public async Task<TimeSpan?> UntilDeadlineAsync()
+    {
+        var now = (await _redis.Clock.NowAsync().ConfigureAwait(false)).ToUnixTimeMilliseconds();
+        var next = await _redis.Commands.SortedSetRangeByScoreWithScoresAsync(_keys.Deadlines, now, exclude: Exclude.Start, take: 1).ConfigureAwait(false);
+        return next.Length == 0 ? null : TimeSpan.FromMilliseconds(next[0].Score - now);
+    }
+
+    /// <summary>Takes under a lease what is asked to stop or past its deadline, from wherever it waits; one bounded step. Of a paused queue too: it is not run.</summary>
     /// <param name="token">The fence: as for a claim.</param>
     /// <param name="worker">This process; no <c>|</c>.</param>
     /// <param name="place">0, 1, 2: the lanes; 3: the delayed.</param>
@@ -46,7 +54,7 @@ public sealed partial class QueuePartition
         var isDelayed = place == Places - 1;
         var answer = await RunAsync(
             QueueScripts.Sweep, _redis.Commands,
-            [_keys.Meta, _keys.Jobs, isDelayed ? _keys.Delayed : _keys.Waiting[place], _keys.Inflight, _keys.Leases, _keys.Workers, _keys.Cancel, _keys.Stopped],
+            [_keys.Meta, _keys.Jobs, isDelayed ? _keys.Delayed : _keys.Waiting[place], _keys.Inflight, _keys.Leases, _keys.Workers, _keys.Cancel, _keys.Stopped, _keys.Deadlines, _keys.Dead],
             [token, LeaseMilliseconds, worker, isDelayed ? 1 : 0, from, JobsPerSweep, BytesPerClaim]).ConfigureAwait(false);
         return (ClaimAnswer.Read(Queue, Index, token, answer, _time.GetUtcNow()), (long)answer[2]);
     }

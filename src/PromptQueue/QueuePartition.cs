@@ -92,7 +92,7 @@ public sealed partial class QueuePartition
         {
             var batches = new BatchKeys(_keys, step.Select(e => e.Job.Job.Batch));
             return SettleAsync(
-                QueueScripts.Complete, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Dead, _keys.Cancel, _keys.Stopped, .. batches.Keys],
+                QueueScripts.Complete, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Dead, _keys.Cancel, _keys.Stopped, _keys.Deadlines, .. batches.Keys],
                 [(long)_options.BatchTtl.TotalSeconds, .. step.SelectMany(e => new RedisValue[] { e.Job.Job.Id, e.Job.Token, (int)e.State, batches.IndexOf(e.Job.Job.Batch), e.Job.Job.Row })]);
         });
     }

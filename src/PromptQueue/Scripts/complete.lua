@@ -1,5 +1,5 @@
 -- Ends claims whose result stands: completed, cancelled or expired.
--- KEYS 1 meta  2 jobs  3 inflight  4 leases  5 dead  6 cancel  7 stopped  then per batch: batch, ended, finished
+-- KEYS 1 meta  2 jobs  3 inflight  4 leases  5 dead  6 cancel  7 stopped  8 deadlines  then per batch: batch, ended, finished
 -- ARGV 1 partitions  2 schema version  3 batch TTL, s
 --      then per job (<= 500): id, token, state (1 completed, 2 expired: counted as failed, 3 cancelled), batch (1, 2 ...; 0 for none), row
 -- Returns {'OK', per job: 1 settled | 0 had ended already | -1 someone else's} or {'MISMATCH', partitions, version}
@@ -13,7 +13,7 @@ for i = 4, #ARGV, 5 do ids[#ids + 1] = ARGV[i] end
 if #ids == 0 then return {'OK'} end
 local leases = redis.call('HMGET', KEYS[4], unpack(ids))
 local function count(id, state, batch, row, held)
-  local bits = KEYS[6 + batch * 3]
+  local bits = KEYS[7 + batch * 3]
   local before = redis.call('BITFIELD', bits, 'SET', 'u2', row, state)[1]
   if before == state then return end
   if before ~= 0 and state ~= 1 then redis.call('BITFIELD', bits, 'SET', 'u2', row, before) return end
@@ -43,14 +43,15 @@ if #settled > 0 then
   redis.call('HDEL', KEYS[2], unpack(settled))
   redis.call('HDEL', KEYS[4], unpack(settled))
   redis.call('SREM', KEYS[6], unpack(settled))
+  redis.call('ZREM', KEYS[8], unpack(settled))
 end
 for batch, sums in pairs(counts) do
-  local key = KEYS[5 + batch * 3]
+  local key = KEYS[6 + batch * 3]
   for state = 1, 4 do if sums[state] ~= 0 then redis.call('HINCRBY', key, names[state], sums[state]) end end
-  redis.call('RPUSH', KEYS[7 + batch * 3], unpack(finished[batch]))
+  redis.call('RPUSH', KEYS[8 + batch * 3], unpack(finished[batch]))
   -- A stopped batch is named to the workers for as long as rows of it are left.
   local rows = redis.call('HMGET', key, 'stop', 'expected', 'completed', 'failed', 'cancelled')
   if rows[1] and (rows[3] or 0) + (rows[4] or 0) + (rows[5] or 0) >= tonumber(rows[2] or 0) then redis.call('ZREM', KEYS[7], string.match(key, '}:batch:(.*)$')) end
 end
-for i = 8, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[3]) end
+for i = 9, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[3]) end
 return out

@@ -1,8 +1,8 @@
 -- Puts jobs of one partition (and of one batch, or of none) on the queue. Without jobs it only creates the queue.
--- KEYS 1 meta  2 jobs  3-5 waiting high, normal, low  6 delayed  7 dead  8 stopped  [9 batch  10 ended]
+-- KEYS 1 meta  2 jobs  3-5 waiting high, normal, low  6 delayed  7 dead  8 stopped  9 deadlines  [10 batch  11 ended]
 -- ARGV 1 partitions  2 schema version  3 wake channel  4 publish verb  5 batch TTL, s  6 "1": run ended jobs again
 --      7 the highest row among the jobs  8 jobs that may wait in this partition, or -1
---      then per job (<= 500): id, delay ms, row (0: no batch), envelope (its first byte is the lane: 1, 2, 3)
+--      then per job (<= 500): id, delay ms, row (0: no batch), deadline in Unix ms (0: none), envelope (its first byte is the lane: 1, 2, 3)
 -- Returns {'OK', per job: 1 added | 0 already there | 2 has ended | 3 the queue is full} or {'MISMATCH', partitions, version}
 -- Idempotent because an id that is in jobs, or whose row has ended, is left alone.
 for n, name in ipairs({'partitions', 'version'}) do redis.call('HSETNX', KEYS[1], name, ARGV[n]) end
@@ -12,33 +12,34 @@ if meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2] then return {'MISMATCH', meta[1], me
 redis.call('HSET', KEYS[1], 'version', ARGV[2])
 
 local waiting = redis.call('LLEN', KEYS[3]) + redis.call('LLEN', KEYS[4]) + redis.call('LLEN', KEYS[5])
-local idle, most = waiting == 0, tonumber(ARGV[8])
+local idle, most, time = waiting == 0, tonumber(ARGV[8]), redis.call('TIME')
 local full = most >= 0 and waiting + redis.call('ZCARD', KEYS[6]) >= most
-local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if KEYS[9] then
+if KEYS[10] then
   -- Four rows a byte, grown by doubling: a store that copies what grows would else copy it for each row.
-  local size, needed = redis.call('STRLEN', KEYS[10]), math.floor(tonumber(ARGV[7]) / 4) + 1
+  local size, needed = redis.call('STRLEN', KEYS[11]), math.floor(tonumber(ARGV[7]) / 4) + 1
   local grown = math.max(size, 256)
   while grown < needed do grown = grown * 2 end
-  if grown > size then redis.call('SETBIT', KEYS[10], string.format('%.0f', grown * 8 - 1), 0) end
+  if grown > size then redis.call('SETBIT', KEYS[11], string.format('%.0f', grown * 8 - 1), 0) end
 end
-local stopped = KEYS[9] and redis.call('HEXISTS', KEYS[9], 'stop') == 1
-local names = {'completed', 'failed', 'cancelled'}
-local out, wake, again, added, pushed = {'OK'}, false, false, 0, {{}, {}, {}}
-for i = 9, #ARGV, 4 do
-  local id, delay, row, envelope = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], ARGV[i + 3]
+-- Of an earlier job of the same id a deadline may be left.
+local dated = redis.call('EXISTS', KEYS[9]) == 1
+local stopped = KEYS[10] and redis.call('HEXISTS', KEYS[10], 'stop') == 1
+local names, out, wake, again, added, pushed = {'completed', 'failed', 'cancelled'}, {'OK'}, false, false, 0, {{}, {}, {}}
+for i = 9, #ARGV, 5 do
+  local id, delay, row, envelope = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], ARGV[i + 4]
   local state, code = 0, 1
-  if row ~= '0' then state = redis.call('BITFIELD', KEYS[10], 'GET', 'u2', '#' .. row)[1] end
+  if row ~= '0' then state = redis.call('BITFIELD', KEYS[11], 'GET', 'u2', '#' .. row)[1] end
   if state ~= 0 and (ARGV[6] ~= '1' or redis.call('HEXISTS', KEYS[2], id) == 1) then code = 2
   elseif full and redis.call('HEXISTS', KEYS[2], id) == 0 then code = 3
   elseif redis.call('HSETNX', KEYS[2], id, envelope) == 0 then code = redis.call('ZSCORE', KEYS[7], id) and 2 or 0
   else
     if state ~= 0 then
-      redis.call('BITFIELD', KEYS[10], 'SET', 'u2', '#' .. row, 0)
-      redis.call('HINCRBY', KEYS[9], names[state], -1)
+      redis.call('BITFIELD', KEYS[11], 'SET', 'u2', '#' .. row, 0)
+      redis.call('HINCRBY', KEYS[10], names[state], -1)
       again = true
     elseif row ~= '0' then added = added + 1 end
+    if ARGV[i + 3] ~= '0' then redis.call('ZADD', KEYS[9], ARGV[i + 3], id) elseif dated then redis.call('ZREM', KEYS[9], id) end
     if delay > 0 and not stopped then
       redis.call('ZADD', KEYS[6], string.format('%.0f', now + delay), id)
       if redis.call('ZRANGE', KEYS[6], 0, 0)[1] == id then wake = true end
@@ -52,10 +53,10 @@ end
 for lane = 1, 3 do if #pushed[lane] > 0 then redis.call('RPUSH', KEYS[2 + lane], unpack(pushed[lane])) end end
 -- Rows of a stopped batch are taken and end as cancelled; who runs ended rows again wants them to run.
 if stopped and again then
-  redis.call('HDEL', KEYS[9], 'stop')
-  redis.call('ZREM', KEYS[8], string.match(KEYS[9], '}:batch:(.*)$'))
-elseif stopped and added > 0 then redis.call('ZADD', KEYS[8], string.format('%.0f', now), string.match(KEYS[9], '}:batch:(.*)$')) end
-if added > 0 then redis.call('HINCRBY', KEYS[9], 'expected', added) end
-for i = 9, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[5]) end
+  redis.call('HDEL', KEYS[10], 'stop')
+  redis.call('ZREM', KEYS[8], string.match(KEYS[10], '}:batch:(.*)$'))
+elseif stopped and added > 0 then redis.call('ZADD', KEYS[8], string.format('%.0f', now), string.match(KEYS[10], '}:batch:(.*)$')) end
+if added > 0 then redis.call('HINCRBY', KEYS[10], 'expected', added) end
+for i = 10, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[5]) end
 if wake then redis.call(ARGV[4], ARGV[3], '1') end
 return out

@@ -1,8 +1,9 @@
--- Takes what is asked to stop from wherever it waits, under a lease, so that it ends without its turn, a slot or a quota; of a paused queue too. One bounded step.
--- KEYS 1 meta  2 jobs  3 a lane's list, or delayed  4 inflight  5 leases  6 workers  7 cancel  8 stopped
+-- Takes what is asked to stop, or past its deadline, from wherever it waits, under a lease, so that it ends without its turn, a slot or a quota; of a
+-- paused queue too. One bounded step.
+-- KEYS 1 meta  2 jobs  3 a lane's list, or delayed  4 inflight  5 leases  6 workers  7 cancel  8 stopped  9 deadlines  10 dead
 -- ARGV 1 partitions  2 schema version  3 token  4 lease, ms  5 worker  6 "1": KEYS[3] is delayed  7 place in it to look from, 0 being the front
 --      8 ids to look at (<= 500)  9 bytes of envelopes at most (one job always passes)
--- Returns {'OK', now in Unix ms, place to go on from or -1 at the end, 0, count of stopped batches, these,  per job: id, envelope, attempts charged, times lost, 1}
+-- Returns {'OK', now in Unix ms, place to go on from or -1 at the end, 0, count of stopped batches, these,  per job: id, envelope, attempts charged, times lost, 1 when asked to stop else 0}
 --      or {'MISMATCH', partitions, version}
 -- Not idempotent: after a lost answer held.lua tells what the token holds.
 redis.call('ZREM', KEYS[4], '')
@@ -13,16 +14,24 @@ local stopped, single, batches = redis.call('ZRANGE', KEYS[8], 0, 4999), redis.c
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local out = {'OK', string.format('%.0f', now), -1, 0, #stopped, unpack(stopped)}
-if #stopped == 0 and not single then return out end
+-- Whether any that waits is due; of those that are gone or dead nothing is due any more, and those in flight end by themselves.
+local overdue, latest = false, string.format('%.0f', now)
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[9], '-inf', latest, 'LIMIT', 0, 200)) do
+  if redis.call('HEXISTS', KEYS[2], id) == 0 or redis.call('ZSCORE', KEYS[10], id) then redis.call('ZREM', KEYS[9], id)
+  elseif not redis.call('ZSCORE', KEYS[4], id) then overdue = true break end
+end
+if #stopped == 0 and not single and not overdue then return out end
 for _, batch in ipairs(stopped) do batches[batch] = true end
 local delayed, from, width = ARGV[6] == '1', tonumber(ARGV[7]), tonumber(ARGV[8])
 local ids = redis.call(delayed and 'ZRANGE' or 'LRANGE', KEYS[3], ARGV[7], string.format('%.0f', from + width - 1))
 if #ids == 0 then return out end
 local asked = single and redis.call('SMISMEMBER', KEYS[7], unpack(ids)) or {}
+local due = overdue and redis.call('ZMSCORE', KEYS[9], unpack(ids)) or {}
 
 local deadline, taken, spent, looked = string.format('%.0f', now + tonumber(ARGV[4])), 0, 0, 0
 for i, id in ipairs(ids) do
-  local envelope = (asked[i] == 1 or batches[string.match(id, '^(.*)%.%d+$') or '']) and redis.call('HGET', KEYS[2], id)
+  local stop = asked[i] == 1 or batches[string.match(id, '^(.*)%.%d+$') or '']
+  local envelope = (stop or (due[i] and tonumber(due[i]) <= now)) and redis.call('HGET', KEYS[2], id)
   if envelope then
     if taken > 0 and spent + #envelope > tonumber(ARGV[9]) then break end
     taken, spent = taken + 1, spent + #envelope
@@ -31,7 +40,7 @@ for i, id in ipairs(ids) do
     local attempt, lost = string.match(redis.call('HGET', KEYS[5], id) or '|0|0|', '^[^|]*|(%d+)|(%d+)|')
     redis.call('ZADD', KEYS[4], deadline, id)
     redis.call('HSET', KEYS[5], id, table.concat({ARGV[3], attempt, lost, ARGV[5]}, '|'))
-    for _, part in ipairs({id, envelope, attempt, lost, 1}) do out[#out + 1] = part end
+    for _, part in ipairs({id, envelope, attempt, lost, stop and 1 or 0}) do out[#out + 1] = part end
   end
   looked = i
 end

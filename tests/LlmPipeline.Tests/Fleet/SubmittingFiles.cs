@@ -111,4 +111,19 @@ public sealed class SubmittingFiles(FleetHouse house) : IClassFixture<FleetHouse
         Assert.Equal((3, ""), (code, text));
         Assert.Contains("expired", error);
     }
+
+    [Fact]
+    public async Task A_paused_queue_does_not_keep_a_row_past_its_deadline()
+    {
+        await house.WorkAsync();
+        await house.Queue.EnqueueAsync(_desk.Model, "makes the queue");
+        await _desk.OutAsync(0, "queues", "pause", _desk.Model);
+        _desk.WriteRows("in.jsonl", 2);
+
+        var batch = await _desk.SubmitAsync("in.jsonl", "--deadline", "1");
+
+        var lines = (await _desk.OutAsync(3, "results", batch, "--wait")).TrimEnd().Split('\n');
+        Assert.All(lines, line => Assert.Equal("batch_expired", (string)JsonNode.Parse(line)!["error"]!["code"]!));
+        await _desk.OutAsync(0, "queues", "resume", _desk.Model);
+    }
 }

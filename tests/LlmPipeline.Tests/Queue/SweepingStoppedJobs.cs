@@ -47,6 +47,45 @@ public sealed class SweepingStoppedJobs
     }
 
     [Theory, ClassData(typeof(Stores))]
+    public async Task What_is_past_its_deadline_is_taken_wherever_it_waits(Store store)
+    {
+        var queue = await TestQueue.CreateAsync(store);
+        var past = TimeProvider.System.GetUtcNow() - TimeSpan.FromSeconds(5);
+        var later = past + TimeSpan.FromHours(1);
+        await queue.EnqueueAsync(
+            queue.Single("due") with { Deadline = past }, queue.Single("later") with { Deadline = later }, queue.Single("never"), queue.Single("ended") with { Deadline = past, Lane = Lane.High },
+            queue.Single("dead") with { Deadline = past, Lane = Lane.High }, queue.Single("runs") with { Deadline = past, Lane = Lane.High },
+            queue.Single("delayed") with { Deadline = past, Delay = TimeSpan.FromHours(1) });
+        var claimed = await queue.ClaimAsync(3);
+        await queue.CompleteAsync(claimed[0]);
+        await queue.BuryAsync(claimed[1]);
+        await queue.Queue.PauseAsync(queue.Name);
+
+        var swept = await SweepAsync(queue);
+
+        Assert.Equal(["delayed", "due"], swept.Select(job => job.Job.Id).Order());
+        Assert.All(swept, job => Assert.False(job.CancelAsked));
+        await OnePlace.AssertAsync(queue);
+        Assert.Empty(await SweepAsync(queue));
+        var until = await queue.Partition.UntilDeadlineAsync();
+        Assert.InRange(until!.Value, TimeSpan.FromMinutes(50), TimeSpan.FromHours(1));
+        await queue.Partition.CompleteAsync([.. swept.Append(claimed[2]).Select(job => (job, EndState.Expired))]);
+        Assert.Equal(["later"], (await queue.Database.SortedSetRangeByRankAsync(queue.Partition.Keys.Deadlines)).Select(id => (string)id!));
+    }
+
+    [Theory, ClassData(typeof(Stores))]
+    public async Task A_deadline_of_an_earlier_job_is_not_one_of_a_new_job_with_its_id(Store store)
+    {
+        var queue = await TestQueue.CreateAsync(store);
+        await queue.EnqueueAsync(queue.Single("again") with { Deadline = TimeProvider.System.GetUtcNow() - TimeSpan.FromSeconds(5) });
+        await queue.BuryAsync(await queue.ClaimOneAsync());
+        await queue.Queue.PurgeDeadAsync(queue.Name, null, null);
+        await queue.EnqueueAsync(queue.Single("again"));
+
+        Assert.Empty(await SweepAsync(queue));
+    }
+
+    [Theory, ClassData(typeof(Stores))]
     public async Task A_sweep_whose_answer_was_lost_tells_it_again(Store store)
     {
         var queue = await TestQueue.CreateAsync(store);

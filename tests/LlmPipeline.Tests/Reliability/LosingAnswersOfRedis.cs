@@ -89,7 +89,7 @@ public sealed class LosingAnswersOfRedis
         Assert.Equal(asked, (await queue.ClaimAsync()).OrderByDescending(job => job.CancelAsked).Select(job => job.CancelAsked));
     }
 
-    public static TheoryData<string> Verbs => ["complete", "bury", "retry", "release", "redrive", "reclaim"];
+    public static TheoryData<string> Verbs => ["complete", "bury", "retry", "release", "redrive", "reclaim", "sweep"];
 
     [Theory, MemberData(nameof(Verbs))]
     public async Task Each_verb_of_a_partition_is_safe_to_repeat(string verb)
@@ -103,11 +103,15 @@ public sealed class LosingAnswersOfRedis
             await queue.BuryAsync(job);
         if (verb == "reclaim")
             await queue.ExpireAsync(job);
+        if (verb == "sweep")
+            await queue.Queue.CancelAsync(queue.Name, [queue.Row(2).Id]);
 
         var lost = proxy.LoseAnswerAsync(verb);
+        var token = queue.NewToken();
         await RedisRetry.UntilAnsweredAsync<object>(
-            async () => verb switch
+            async repeated => verb switch
             {
+                "sweep" => Assert.Single((await queue.Partition.SweepAsync(token, TestQueue.Worker, (int)Lane.Normal, 0, repeated)).Claimed.Jobs),
                 "complete" => await queue.CompleteAsync(job),
                 "bury" => await queue.BuryAsync(job),
                 "retry" => await queue.RetryAsync(job, 1, TimeSpan.Zero),
@@ -119,9 +123,9 @@ public sealed class LosingAnswersOfRedis
         await lost;
 
         await OnePlace.AssertAsync(queue);
-        var expected = verb switch { "complete" => (2, 0, 1), "bury" => (2, 1, 1), _ => (3, 0, 0) };
+        var expected = verb switch { "complete" => (2, 0, 1), "bury" => (2, 1, 1), "sweep" => (1, 0, 0), _ => (3, 0, 0) };
         var stats = await queue.StatsAsync();
         Assert.Equal(expected, ((int)stats.Waiting, (int)stats.Dead, (int)(await queue.ProgressAsync()).Ended));
-        Assert.Equal(0, stats.Inflight);
+        Assert.Equal(verb == "sweep" ? 2 : 0, stats.Inflight);
     }
 }

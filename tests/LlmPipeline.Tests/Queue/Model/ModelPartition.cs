@@ -14,6 +14,7 @@ internal sealed class ModelPartition(int maxWaiting, int maxDead)
     private readonly SortedSet<string> _stopped = new(StringComparer.Ordinal);
     private readonly HashSet<string> _gone = [];
     private readonly SortedDictionary<string, ModelBatch> _batches = new(StringComparer.Ordinal);
+    private readonly SortedSet<string> _overdue = new(StringComparer.Ordinal);
     private bool _paused;
 
     public IReadOnlyList<string> Due => _due;
@@ -47,6 +48,7 @@ internal sealed class ModelPartition(int maxWaiting, int maxDead)
             if (answers[^1] != EnqueueOutcome.Added)
                 continue;
             _jobs[job.Id] = ModelJob.Of(job);
+            _overdue.Remove(job.Id);
             again |= ended;
             if (ended)
                 rows!.Ended.Remove(job.Row);
@@ -121,6 +123,7 @@ internal sealed class ModelPartition(int maxWaiting, int maxDead)
             if (claim.Job.Batch is { } batch && (!Batch(batch).Ended.ContainsKey(claim.Job.Row) || state == EndState.Completed))
                 Count(batch, claim.Job, (int)state);
             Drop(claim.Job.Id);
+            _overdue.Remove(claim.Job.Id);
         }
 
         return [.. found.Select(f => f.Answer)];
@@ -165,7 +168,7 @@ internal sealed class ModelPartition(int maxWaiting, int maxDead)
             if (delayed && !IsAsked(job))
                 _later.Add(job.Id);
             else
-                PushFront(job.Id);
+                PushFront(job.Id, claim.Job.Lane);
         }
 
         return answers;
@@ -178,7 +181,7 @@ internal sealed class ModelPartition(int maxWaiting, int maxDead)
         {
             answers[n] = Look(claims[n]);
             if (answers[n] == SettleOutcome.Settled)
-                PushFront(GiveUp(claims[n].Job.Id).Id);
+                PushFront(GiveUp(claims[n].Job.Id).Id, claims[n].Job.Lane);
         }
 
         return [.. answers];
@@ -242,6 +245,31 @@ internal sealed class ModelPartition(int maxWaiting, int maxDead)
         return dead.Count;
     }
 
+    /// <summary>Its deadline has passed.</summary>
+    public void PassDeadline(string id) => _overdue.Add(id);
+
+    /// <summary>Takes what is asked to stop or overdue from one place: 0, 1, 2: the lanes; 3: the delayed.</summary>
+    public List<ModelJob> Sweep(int place, string token, string worker)
+    {
+        // It looks as far as the first that waits.
+        foreach (var id in _overdue.TakeWhile(id => !_jobs.ContainsKey(id) || _dead.Contains(id) || IsInflight(id)).Where(id => !IsInflight(id)).ToList())
+            _overdue.Remove(id);
+        var waits = place < 3 ? _waiting[place] : [.. _due, .. _later];
+        var taken = waits.Select(id => _jobs[id]).Where(job => IsAsked(job) || _overdue.Contains(job.Id)).ToList();
+        foreach (var job in taken)
+        {
+            _waiting.ToList().ForEach(lane => lane.Remove(job.Id));
+            _due.Remove(job.Id);
+            _later.Remove(job.Id);
+            (job.Token, job.Worker, job.Leased) = (token, worker, true);
+        }
+
+        Hold(taken.Select(job => job.Id));
+        if (taken.Count > 0)
+            _gone.Remove(worker);
+        return taken;
+    }
+
     public List<bool> Cancel(IReadOnlyCollection<string> ids)
     {
         var asked = ids.Where(id => _jobs.ContainsKey(id) && !_dead.Contains(id)).ToList();
@@ -259,13 +287,15 @@ internal sealed class ModelPartition(int maxWaiting, int maxDead)
         Hurry(_later.Where(id => _jobs[id].Batch == batch));
     }
 
+    public bool Knows(string id) => _jobs.ContainsKey(id);
+
     public void Pause(bool paused) => _paused = paused;
 
     /// <summary>Every list and every number, as <see cref="QueueSnapshot"/> writes them.</summary>
     public string ToText() => QueueSnapshot.Write(
         _waiting, _due, _later, _expired, _held, _dead, _jobs.Keys,
         _jobs.Values.Where(job => job.Leased).Select(job => $"{job.Id}={job.Token}|{job.Attempts}|{job.Lost}|{job.Worker}"),
-        _asked, _stopped, _paused,
+        _asked, _stopped, _overdue, _paused,
         _batches.Select(b => (b.Key, $"{b.Value.Expected} {b.Value.Count(1)} {b.Value.Count(2)} {b.Value.Count(3)} {b.Value.Stop}",
             b.Value.Ended.Select(e => $"{e.Key}={e.Value}"), (IEnumerable<string>)b.Value.Finished)));
 
@@ -312,7 +342,10 @@ internal sealed class ModelPartition(int maxWaiting, int maxDead)
         return job;
     }
 
-    private void PushFront(string id) => _waiting[(int)_jobs[id].Lane].Insert(0, id);
+    private void PushFront(string id) => PushFront(id, _jobs[id].Lane);
+
+    // Who gives a job back names the lane that he knows it by.
+    private void PushFront(string id, Lane lane) => _waiting[(int)lane].Insert(0, id);
 
     private void Unstop(string batch)
     {

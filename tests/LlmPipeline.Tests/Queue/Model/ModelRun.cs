@@ -120,6 +120,16 @@ internal sealed class ModelRun
                 }
 
                 return ("", "");
+            case QueueVerb.Overdue:
+                foreach (var id in Ids(step).Where(id => _model[Home(id)].Knows(id)))
+                {
+                    _model[Home(id)].PassDeadline(id);
+                    await _queue.Database.SortedSetAddAsync(_queue.Partitions[Home(id)].Keys.Deadlines, id, Past);
+                }
+
+                return ("", "");
+            case QueueVerb.Sweep:
+                return await SweepAsync(at, choice / 2 % QueuePartition.Places, worker);
             case QueueVerb.Redrive:
                 return ($"{RedriveDead(Ids(step))}", $"{await _queue.Queue.RedriveDeadAsync(_queue.Name, Ids(step))}");
             case QueueVerb.RedriveAll:
@@ -184,6 +194,16 @@ internal sealed class ModelRun
         return (
             Text(jobs.Select(job => $"{job.Id} {job.Attempts} {job.Lost} {_model[at].IsAsked(job)}")) + $"; {paused} {delayed}",
             Text(claim.Jobs.Select(job => $"{job.Job.Id} {job.Attempts} {job.Lost} {job.CancelAsked}")) + $"; {claim.Paused} {claim.NextDue is not null}");
+    }
+
+    private async Task<(string Model, string Store)> SweepAsync(int at, int place, string worker)
+    {
+        var token = _queue.NewToken();
+        var (swept, next) = await _queue.Partitions[at].SweepAsync(token, worker, place, 0, repeated: false);
+        _claims.AddRange(swept.Jobs);
+        return (
+            Text(_model[at].Sweep(place, token, worker).OrderBy(job => job.Id, StringComparer.Ordinal).Select(job => $"{job.Id} {job.Attempts} {job.Lost} {_model[at].IsAsked(job)}")) + "; -1",
+            Text(swept.Jobs.OrderBy(job => job.Job.Id, StringComparer.Ordinal).Select(job => $"{job.Job.Id} {job.Attempts} {job.Lost} {job.CancelAsked}")) + $"; {next}");
     }
 
     private string Enqueue(List<Job> jobs, bool rerunEnded)
@@ -252,7 +272,7 @@ internal sealed class ModelRun
         {
             await _queue.Database.KeyDeleteAsync((RedisKey[])
             [
-                keys.Meta, keys.Jobs, .. keys.Waiting, keys.Delayed, keys.Inflight, keys.Leases, keys.Workers, keys.Dead, keys.Cancel, keys.Stopped,
+                keys.Meta, keys.Jobs, .. keys.Waiting, keys.Delayed, keys.Inflight, keys.Leases, keys.Workers, keys.Dead, keys.Cancel, keys.Stopped, keys.Deadlines,
                 .. _batches.SelectMany(batch => (RedisKey[])[keys.Batch(batch), keys.Ended(batch), keys.Finished(batch)]),
             ]);
         }

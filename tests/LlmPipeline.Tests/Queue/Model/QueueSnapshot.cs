@@ -11,7 +11,7 @@ internal static class QueueSnapshot
     /// <summary>The text, which the model writes by the same method.</summary>
     public static string Write(
         IReadOnlyList<IEnumerable<string>> waiting, IEnumerable<string> due, IEnumerable<string> later, IEnumerable<string> expired, IEnumerable<string> held,
-        IEnumerable<string> dead, IEnumerable<string> jobs, IEnumerable<string> leases, IEnumerable<string> asked, IEnumerable<string> stopped, bool paused,
+        IEnumerable<string> dead, IEnumerable<string> jobs, IEnumerable<string> leases, IEnumerable<string> asked, IEnumerable<string> stopped, IEnumerable<string> deadlines, bool paused,
         IEnumerable<(string Name, string Counts, IEnumerable<string> Ended, IEnumerable<string> Finished)> batches)
     {
         var text = new StringBuilder();
@@ -27,6 +27,7 @@ internal static class QueueSnapshot
         Line("leases", leases.Order(StringComparer.Ordinal));
         Line("asked", asked.Order(StringComparer.Ordinal));
         Line("stopped", stopped.Order(StringComparer.Ordinal));
+        Line("deadlines", deadlines.Order(StringComparer.Ordinal));
         Line("paused", [$"{paused}"]);
         foreach (var (name, counts, ended, finished) in batches)
         {
@@ -50,6 +51,7 @@ internal static class QueueSnapshot
         var leases = redis.HashGetAllAsync(keys.Leases);
         var asked = redis.SetMembersAsync(keys.Cancel);
         var stopped = redis.SortedSetRangeByRankAsync(keys.Stopped);
+        var deadlines = redis.SortedSetRangeByRankAsync(keys.Deadlines);
         var paused = redis.HashExistsAsync(keys.Meta, "paused");
         var rows = batches.Select(name => (Name: name, Fields: redis.HashGetAllAsync(keys.Batch(name)), Finished: redis.ListRangeAsync(keys.Finished(name)), Ended: EndedAsync(redis, keys.Ended(name)))).ToList();
         var written = new List<(string, string, IEnumerable<string>, IEnumerable<string>)>();
@@ -69,7 +71,7 @@ internal static class QueueSnapshot
             Ids((await delayed).Where(Past)), Ids((await delayed).Where(e => !Past(e))),
             Ids((await inflight).Where(Past)), Ids((await inflight).Where(e => !Past(e))),
             Ids(await dead), Texts(await jobs), (await leases).Select(lease => lease.ToString().Replace(": ", "=")),
-            Texts(await asked), Texts(await stopped), await paused, written);
+            Texts(await asked), Texts(await stopped), Texts(await deadlines), await paused, written);
     }
 
     /// <summary>Gives everything that has a time one of its own, in the model's order, so that what comes next does not fall into the same millisecond.</summary>

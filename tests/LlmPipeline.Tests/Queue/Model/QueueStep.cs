@@ -27,6 +27,8 @@ internal enum QueueVerb
     Pause,
     Resume,
     Forget,
+    Overdue,
+    Sweep,
 }
 
 /// <summary>One operation of a case. Its numbers are taken modulo what there is to choose from, so that any sequence makes sense, a shrunk one too.</summary>
@@ -41,6 +43,7 @@ internal sealed record QueueStep(QueueVerb Verb, int[] Picks, int Choice)
         (4, QueueVerb.Retry), (3, QueueVerb.Release), (3, QueueVerb.Expire), (3, QueueVerb.LoseWorker), (3, QueueVerb.Reclaim), (3, QueueVerb.MakeDue),
         (2, QueueVerb.Redrive), (1, QueueVerb.RedriveAll), (2, QueueVerb.RedriveRows), (1, QueueVerb.Purge), (1, QueueVerb.PurgeAll), (3, QueueVerb.Cancel),
         (2, QueueVerb.CancelBatch), (1, QueueVerb.Pause), (2, QueueVerb.Resume), (1, QueueVerb.Forget),
+        (1, QueueVerb.Overdue), (3, QueueVerb.Sweep),
     ];
 
     /// <summary>Sequences of them.</summary>
