@@ -28,7 +28,7 @@ public sealed record OutputLine
 
     /// <summary>
     /// Code of the error. It is written when there was no HTTP answer, or when the answer has a 2xx status and is no completion all the same
-    /// (it was cut, or isn't JSON). An HTTP error stands in the body and has no error beside it.
+    /// (it was cut, isn't JSON, or doesn't fit the schema that was asked for). An HTTP error stands in the body and has no error beside it.
     /// </summary>
     public string? ErrorCode { get; init; }
 

@@ -38,6 +38,7 @@ internal static class SimulateCommand
         var always = SimulateNumbers.Limit("--always", "Answer every call with this status, 400 to 599, and an error body that goes with it.", "STATUS", 400, 599);
         var retryAfter = SimulateNumbers.Milliseconds("--retry-after", "What an injected 429 or 503 asks to wait.", TimeSpan.FromHours(1), 100);
         var words = SimulateNumbers.Whole("--answer-words", "N", "Words of an answer on average.", 1, 10_000_000, 24);
+        var misfit = SimulateNumbers.Fraction("--misfit", "SHARE", "Share of the answers to a JSON schema that do not fit it, 0 to 1.", 0, 1, 0);
         var estimate = new Option<bool>("--estimate-tokens") { Description = "Count a token per four bytes, not OpenAI's tokens (o200k_base): faster, and 40 MB less." };
         var pretty = new Option<bool>("--pretty") { Description = "Write answers with line breaks and indentation." };
         var extra = new Option<bool>("--extra-fields") { Description = "Add fields to answers that no client knows." };
@@ -46,7 +47,7 @@ internal static class SimulateCommand
 
         var command = new Command("simulate", Text)
         {
-            host, port, seed, models, apiKey, latency, perToken, jitter, sigma, rpm, tpm, azureLike, fail, faults, script, always, retryAfter, words, estimate, pretty, extra, record, json,
+            host, port, seed, models, apiKey, latency, perToken, jitter, sigma, rpm, tpm, azureLike, fail, faults, script, always, retryAfter, words, misfit, estimate, pretty, extra, record, json,
         };
         command.SetAction((parse, cancellationToken) => RunAsync(
             new SimulatorOptions
@@ -69,6 +70,7 @@ internal static class SimulateCommand
                 AlwaysStatus = (int?)parse.GetValue(always),
                 RetryAfter = TimeSpan.FromMilliseconds(parse.GetValue(retryAfter)),
                 AnswerWords = (int)parse.GetValue(words),
+                MisfitShare = parse.GetValue(misfit),
                 CountTokens = !parse.GetValue(estimate),
                 Pretty = parse.GetValue(pretty),
                 ExtraFields = parse.GetValue(extra),

@@ -76,6 +76,13 @@ public sealed class SimulatorOptions
     [Range(1, 10_000_000)]
     public int AnswerWords { get; set; } = 24;
 
+    /// <summary>
+    /// The share of the answers to a <c>json_schema</c> that do not fit it, 0 to 1: half of them are prose, half are JSON of another type. Drawn from
+    /// the request, so the same one always has the same answer. 0 by default.
+    /// </summary>
+    [Range(0.0, 1.0)]
+    public double MisfitShare { get; set; }
+
     /// <summary>Count tokens as OpenAI's o200k_base does, the default; false estimates a token per four bytes, which is faster and needs no vocabulary in memory.</summary>
     public bool CountTokens { get; set; } = true;
 
@@ -100,7 +107,7 @@ public sealed class SimulatorOptions
             throw new ArgumentException(string.Join(" ", found.Select(f => f.ErrorMessage)));
         if (Faults.Count == 0)
             throw new ArgumentException($"{nameof(Faults)} must not be empty.");
-        if (!double.IsFinite(FailShare) || !double.IsFinite(LatencySigma))
-            throw new ArgumentException($"{nameof(FailShare)} and {nameof(LatencySigma)} must be numbers.");
+        if (!double.IsFinite(FailShare) || !double.IsFinite(LatencySigma) || !double.IsFinite(MisfitShare))
+            throw new ArgumentException($"{nameof(FailShare)}, {nameof(LatencySigma)} and {nameof(MisfitShare)} must be numbers.");
     }
 }

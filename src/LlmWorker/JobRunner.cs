@@ -115,6 +115,7 @@ internal sealed partial class JobRunner(
             CachedTokens = outcome.Usage.Cached,
             OutputTokens = outcome.Usage.Output,
             Attempts = outcome.Attempts,
+            Reasks = outcome.Reasks,
             Enqueued = job.Enqueued.ToUnixTimeMilliseconds(),
             Started = outcome.Started == default ? 0 : outcome.Started.ToUnixTimeMilliseconds(),
             Finished = time.GetUtcNow().ToUnixTimeMilliseconds(),

@@ -19,6 +19,9 @@ internal static class Telemetry
     private static readonly Counter<long> Retried = Meter.CreateCounter<long>(
         "llmpipeline.llm.retries", "{try}", "Tries of a job that followed a failed one");
 
+    private static readonly Counter<long> Reasked = Meter.CreateCounter<long>(
+        "llmpipeline.llm.reasks", "{call}", "Calls that asked a model again because its answer did not fit the schema");
+
     private static readonly Counter<long> Throttled = Meter.CreateCounter<long>(
         "llmpipeline.llm.throttled", "{call}", "Calls that the provider put off: 429, or 503 with Retry-After");
 
@@ -57,6 +60,8 @@ internal static class Telemetry
     }
 
     public static void Retry(Deployment deployment, string model) => Retried.Add(1, Tags(deployment, model));
+
+    public static void Reask(Deployment deployment, string model) => Reasked.Add(1, Tags(deployment, model));
 
     public static void Throttle(Deployment deployment, string model) => Throttled.Add(1, Tags(deployment, model));
 

@@ -70,7 +70,7 @@ public sealed class PromptFunction
     public IReadOnlyDictionary<string, ReadOnlyMemory<byte>> Files { get; }
 
     /// <summary>The settings of config.json.</summary>
-    public PromptExecutionSettings Settings { get; }
+    public PromptSettings Settings { get; }
 
     /// <summary>Loads a folder; its last part becomes the name.</summary>
     /// <exception cref="PromptFunctionException">The folder or its template is missing, or something in them is wrong: one line with file and field.</exception>
@@ -104,8 +104,16 @@ public sealed class PromptFunction
 
     /// <summary>The settings of config.json with <paramref name="overrides"/> (setting → value) in their place.</summary>
     /// <exception cref="PromptFunctionException">A setting that would not be sent, or whose value does not fit.</exception>
-    public PromptExecutionSettings SettingsWith(IReadOnlyDictionary<string, JsonElement>? overrides) =>
-        overrides is null or { Count: 0 } ? Settings : PromptSettings.Build("setting", _settings, overrides);
+    public PromptSettings SettingsWith(IReadOnlyDictionary<string, JsonElement>? overrides) =>
+        overrides is null or { Count: 0 } ? Settings : PromptSettings.Build("setting", _settings, overrides, Settings.Schema);
+
+    /// <summary>The first tool that the settings ask for and <paramref name="kernel"/> does not have, as <c>plugin.function</c>, or <c>*</c> when they ask for all and there is none; null when all are there.</summary>
+    public static string? FirstMissingTool(PromptSettings settings, Kernel kernel) => settings.Tools switch
+    {
+        null => null,
+        [] => kernel.Plugins.Any(plugin => plugin.FunctionCount > 0) ? null : "*",
+        var tools => tools.FirstOrDefault(tool => tool.Split('.') is var name && !kernel.Plugins.TryGetFunction(name[0], name[1], out _)),
+    };
 
     /// <summary>The first required variable that <paramref name="variables"/> leaves out; null when all are there. An empty value is a value.</summary>
     public string? FirstMissing(IReadOnlyDictionary<string, string> variables) =>

@@ -2,6 +2,7 @@ using System.ClientModel.Primitives;
 using System.Collections.Frozen;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.RegularExpressions;
 using Microsoft.SemanticKernel;
 using Microsoft.SemanticKernel.Connectors.AzureOpenAI;
 using OpenAI.Chat;
@@ -12,8 +13,13 @@ namespace LlmPipeline;
 /// Execution settings from JSON, so that each one either reaches the provider or is refused. Semantic Kernel alone drops keys that it does not
 /// know, throws on <c>reasoning_effort</c> and takes <c>response_format: {"type":"json_object"}</c> for a schema.
 /// </summary>
-internal static class PromptSettings
+/// <param name="Execution">What Semantic Kernel is given; fit for both the OpenAI and the Azure connector.</param>
+/// <param name="Schema">What the answers are checked against; null for nothing.</param>
+/// <param name="Tools">The functions of the kernel that the model may call, as <c>plugin.function</c>; empty for all there are, null for none.</param>
+public sealed partial record PromptSettings(PromptExecutionSettings Execution, AnswerSchema? Schema, IReadOnlyList<string>? Tools)
 {
+    private const string Choice = "function_choice_behavior";
+
     // Fields of OpenAI's chat API that Semantic Kernel has no setting for, or mistreats when they come from JSON: they go into the body as written.
     private static readonly FrozenSet<string> Verbatim = new[]
     {
@@ -30,26 +36,30 @@ internal static class PromptSettings
     {
         NumberHandling = JsonNumberHandling.AllowReadingFromString,
         RespectNullableAnnotations = true,
+        AllowOutOfOrderMetadataProperties = true,
     };
 
-    /// <summary>The settings of <paramref name="own"/> with those of <paramref name="overrides"/> in their place, fit for both the OpenAI and the Azure connector.</summary>
+    /// <summary>The settings of <paramref name="own"/> with those of <paramref name="overrides"/> in their place.</summary>
     /// <param name="where">For messages: the file and field that the settings stand in.</param>
     /// <param name="own">Name → value.</param>
     /// <param name="overrides">Name → value; null for none.</param>
+    /// <param name="known">The schema of <paramref name="own"/>, so that it is not read again; null to read it.</param>
     /// <exception cref="PromptFunctionException">A setting that would not be sent, or whose value does not fit.</exception>
-    public static PromptExecutionSettings Build(
-        string where, IReadOnlyDictionary<string, JsonElement> own, IReadOnlyDictionary<string, JsonElement>? overrides = null)
+    internal static PromptSettings Build(
+        string where, IReadOnlyDictionary<string, JsonElement> own, IReadOnlyDictionary<string, JsonElement>? overrides = null, AnswerSchema? known = null)
     {
         var typed = new Dictionary<string, JsonElement>();
         var verbatim = new Dictionary<string, object?>();
         ChatResponseFormat? format = null;
+        AnswerSchema? schema = null;
+        IReadOnlyList<string>? tools = null;
         foreach (var (name, value) in own.Where(setting => overrides?.ContainsKey(setting.Key) != true).Concat(overrides ?? Enumerable.Empty<KeyValuePair<string, JsonElement>>()))
         {
             if (name != "extra_body")
-                Sort(name, value, isExtra: false);
+                Sort(name, value, overrides?.ContainsKey(name) == true, isExtra: false);
             else if (value.ValueKind == JsonValueKind.Object)
                 foreach (var field in value.EnumerateObject())
-                    Sort(field.Name, field.Value, isExtra: true);
+                    Sort(field.Name, field.Value, overrides?.ContainsKey(name) == true, isExtra: true);
             else
                 throw new PromptFunctionException($"{where}.extra_body: must be an object of body fields");
         }
@@ -58,15 +68,22 @@ internal static class PromptSettings
         settings.ResponseFormat = format;
         if (verbatim.Count > 0)
             settings.ExtraBody = verbatim;
-        return settings;
+        return new PromptSettings(settings, schema, tools);
 
-        void Sort(string name, JsonElement value, bool isExtra)
+        void Sort(string name, JsonElement value, bool isOverride, bool isExtra)
         {
             if (Unsendable.Contains(name) || name.StartsWith('$'))
                 throw new PromptFunctionException($"{where}.{name}: cannot be set for a prompt function; a file of request bodies can hold it");
             if (name == "response_format")
             {
                 format = ResponseFormat(where, value);
+                schema = (isOverride ? null : known) ?? SchemaOf(where, value);
+            }
+            else if (name == Choice)
+            {
+                tools = ToolsOf($"{where}.{Choice}", value);
+                RefuseUnfit(where, name, name, value);
+                typed[name] = value;
             }
             else if (name is "stop" or "stop_sequences")
             {
@@ -116,4 +133,42 @@ internal static class PromptSettings
             throw new PromptFunctionException($"{where}.response_format: does not fit this setting", e);
         }
     }
+
+    // {"type":"json_schema","json_schema":{"name":…,"schema":{…}}}, as OpenAI and Semantic Kernel write it.
+    private static AnswerSchema? SchemaOf(string where, JsonElement format)
+    {
+        if (format.ValueKind != JsonValueKind.Object || format.GetProperty("type").GetString() != "json_schema")
+            return null;
+        where += ".response_format.json_schema";
+        if (!format.TryGetProperty("json_schema", out var named) || named.ValueKind != JsonValueKind.Object)
+            throw new PromptFunctionException($"{where}: must be an object with name and schema");
+        if (!named.TryGetProperty("name", out var name) || name.ValueKind != JsonValueKind.String || !SchemaName().IsMatch(name.GetString()!))
+            throw new PromptFunctionException($"{where}.name: must be 1 to 64 letters, digits, _ or -");
+        return named.TryGetProperty("schema", out var schema)
+            ? AnswerSchema.Parse($"{where}.schema", schema)
+            : throw new PromptFunctionException($"{where}.schema: is missing");
+    }
+
+    // Semantic Kernel passes over fields that it does not know.
+    private static IReadOnlyList<string> ToolsOf(string where, JsonElement choice)
+    {
+        if (choice.ValueKind != JsonValueKind.Object || !choice.TryGetProperty("type", out var type) || type.ValueKind != JsonValueKind.String
+            || type.GetString() is not ("auto" or "required" or "none"))
+            throw new PromptFunctionException($"{where}: must be an object with the type \"auto\", \"required\" or \"none\"");
+        foreach (var field in choice.EnumerateObject())
+            if (field.Name is not ("type" or "functions" or "options"))
+                throw new PromptFunctionException($"{where}.{field.Name}: no such field; there are type, functions and options");
+        if (!choice.TryGetProperty("functions", out var functions) || functions.ValueKind == JsonValueKind.Null)
+            return [];
+        return functions.ValueKind == JsonValueKind.Array && functions.GetArrayLength() > 0
+            && functions.EnumerateArray().All(one => one.ValueKind == JsonValueKind.String && ToolName().IsMatch(one.GetString()!))
+            ? [.. functions.EnumerateArray().Select(one => one.GetString()!)]
+            : throw new PromptFunctionException($"{where}.functions: must be an array of names such as \"plugin.function\"");
+    }
+
+    [GeneratedRegex(@"^[A-Za-z0-9_-]{1,64}\z")]
+    private static partial Regex SchemaName();
+
+    [GeneratedRegex(@"^[A-Za-z0-9_]+\.[A-Za-z0-9_]+\z")]
+    private static partial Regex ToolName();
 }

@@ -68,6 +68,9 @@ public sealed record ResultMeta
     /// <summary>How often the LLM work was started.</summary>
     public int Attempts { get; init; }
 
+    /// <summary>How often the model was asked again because its answer did not fit the schema of the prompt function, in the last claim; the tokens are those of all its calls.</summary>
+    public int Reasks { get; init; }
+
     /// <summary>When the job was enqueued, Unix ms by the clock of Redis.</summary>
     public long Enqueued { get; init; }
 
@@ -81,4 +84,11 @@ public sealed record ResultMeta
 /// <summary>Why a job failed.</summary>
 /// <param name="Code">A code of the batch format, such as <c>batch_expired</c>, or of the provider.</param>
 /// <param name="Message">For people.</param>
-public sealed record ResultError(string Code, string Message);
+public sealed record ResultError(string Code, string Message)
+{
+    /// <summary>The answer does not fit the prompt function's schema. What the model said last is in <see cref="JobResult.Response"/>, what is wrong in the message.</summary>
+    public const string SchemaMismatch = "schema_mismatch";
+
+    /// <summary>The model refused to answer where a schema was asked for; its refusal is in <see cref="JobResult.Response"/>.</summary>
+    public const string Refusal = "refusal";
+}

@@ -20,6 +20,8 @@ internal static class RunLine
         var meta = result.Meta;
         var isCompletion = result.Status == ResultStatus.Completed;
         var isAnswer = isCompletion || (result.Status == ResultStatus.Failed && meta.StatusCode is not (null or >= 200 and < 300));
+        // Here the answer, though paid and whole, is not what was asked for: both are told.
+        var isUnfit = result.Status == ResultStatus.Failed && meta.Error is { Code: ResultError.SchemaMismatch or ResultError.Refusal };
         var customId = meta.CustomId ?? result.JobId;
         return isAnswer
             ? new OutputLine { JobId = result.JobId, CustomId = customId, StatusCode = meta.StatusCode ?? 200, RequestId = meta.RequestId, Body = result.Response }
@@ -27,6 +29,9 @@ internal static class RunLine
             {
                 JobId = result.JobId,
                 CustomId = customId,
+                StatusCode = isUnfit ? meta.StatusCode : null,
+                RequestId = meta.RequestId,
+                Body = isUnfit ? result.Response : default,
                 ErrorCode = result.Status switch { ResultStatus.Expired => "batch_expired", ResultStatus.Cancelled => "batch_cancelled", _ => meta.Error?.Code ?? "unknown" },
                 ErrorMessage = meta.Error?.Message ?? "no completion",
             };

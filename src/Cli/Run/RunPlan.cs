@@ -47,7 +47,8 @@ internal sealed class RunPlan
     {
         var set = RunSettings.Parse(options.Set);
         var function = options.Prompt is null ? null : new PromptFunctionFinder().Find(options.Prompt);
-        function?.SettingsWith(set);
+        if (function?.SettingsWith(set).Tools is not null && !forFleet)
+            throw CliException.Usage($"the prompt function {function.Name} asks for tools, and llmpipe run has none: tools are registered in a .NET worker (see docs/prompt-functions.md); submit is for such a fleet");
         var defaultModel = function?.ModelId ?? settings.Model;
         var input = InputFile.Open(options.Input, new InputOptions
         {

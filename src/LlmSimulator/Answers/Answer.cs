@@ -44,11 +44,34 @@ internal sealed record Answer
         var choices = new (string Text, int Tokens, bool Cut)[request.Choices * request.Inputs.Count];
         for (var n = 0; n < choices.Length; n++)
         {
-            var whole = AnswerText.Compose(DrawSequence.Mix(hash, (ulong)n), options.AnswerWords, request.PromptHash, request.Json);
+            var draw = DrawSequence.Mix(hash, (ulong)n);
+            var whole = request.CallsTool ? Arguments(request, draw)
+                : request.Schema is { } schema ? SchemaText.Compose(draw, schema, options, request.PromptHash)
+                : AnswerText.Compose(draw, options.AnswerWords, request.PromptHash, request.Json);
             var (text, tokens) = meter.Cut(whole, request.MaxTokens ?? int.MaxValue);
             choices[n] = (text, tokens, text.Length < whole.Length);
         }
         return answer with { Choices = choices };
+    }
+
+    /// <summary>How a choice ended.</summary>
+    public string FinishReason(bool cut) => cut ? "length" : Request.CallsTool ? "tool_calls" : "stop";
+
+    /// <summary>Writes the call of a tool, the first that is offered, with the text of a choice as its arguments.</summary>
+    public void WriteToolCalls(Utf8JsonWriter json, int choice, string arguments, bool streamed)
+    {
+        json.WriteStartArray("tool_calls"u8);
+        json.WriteStartObject();
+        if (streamed)
+            json.WriteNumber("index"u8, 0);
+        json.WriteString("id"u8, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"call_sim{Id:x16}{choice}"));
+        json.WriteString("type"u8, "function"u8);
+        json.WriteStartObject("function"u8);
+        json.WriteString("name"u8, Request.Tools[0].Name);
+        json.WriteString("arguments"u8, arguments);
+        json.WriteEndObject();
+        json.WriteEndObject();
+        json.WriteEndArray();
     }
 
     /// <summary>Writes it as OpenAI does.</summary>
@@ -67,6 +90,9 @@ internal sealed record Answer
         }
         json.WriteEndObject();
     }
+
+    private static string Arguments(CallRequest request, ulong draw) =>
+        request.Tools[0].Parameters is { } parameters ? SchemaText.Fitting(draw, parameters) : "{}";
 
     private void WriteChoices(Utf8JsonWriter json)
     {
@@ -113,7 +139,15 @@ internal sealed record Answer
         {
             json.WriteStartObject("message"u8);
             json.WriteString("role"u8, "assistant"u8);
-            json.WriteString("content"u8, text);
+            if (Request.CallsTool)
+            {
+                json.WriteNull("content"u8);
+                WriteToolCalls(json, n, text, streamed: false);
+            }
+            else
+            {
+                json.WriteString("content"u8, text);
+            }
             json.WriteNull("refusal"u8);
             json.WriteStartArray("annotations"u8);
             json.WriteEndArray();
@@ -124,7 +158,7 @@ internal sealed record Answer
             json.WriteString("text"u8, text);
         }
         json.WriteNull("logprobs"u8);
-        json.WriteString("finish_reason"u8, cut ? "length"u8 : "stop"u8);
+        json.WriteString("finish_reason"u8, FinishReason(cut));
         json.WriteEndObject();
     }
 

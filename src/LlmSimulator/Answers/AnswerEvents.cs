@@ -16,9 +16,9 @@ internal static class AnswerEvents
             var (text, _, cut) = answer.Choices[n];
             if (chat)
                 Add(n, null, null, role: true);
-            foreach (var word in Words(text))
-                Add(n, word, null);
-            Add(n, null, cut ? "length" : "stop");
+            foreach (var part in answer.Request.CallsTool ? [text] : Words(text))
+                Add(n, part, null);
+            Add(n, null, answer.FinishReason(cut));
         }
 
         if (answer.Request.StreamUsage)
@@ -55,7 +55,7 @@ internal static class AnswerEvents
         json.WriteString("system_fingerprint"u8, "fp_simulated"u8);
         json.WriteStartArray("choices"u8);
         if (choice is { } one)
-            WriteChoice(json, one, chat);
+            WriteChoice(json, answer, one, chat);
         json.WriteEndArray();
         if (choice is null)
             answer.WriteUsage(json);
@@ -64,7 +64,7 @@ internal static class AnswerEvents
         json.WriteEndObject();
     }
 
-    private static void WriteChoice(Utf8JsonWriter json, (int Index, string? Text, string? Finish, bool Role) choice, bool chat)
+    private static void WriteChoice(Utf8JsonWriter json, Answer answer, (int Index, string? Text, string? Finish, bool Role) choice, bool chat)
     {
         json.WriteStartObject();
         json.WriteNumber("index"u8, choice.Index);
@@ -76,6 +76,10 @@ internal static class AnswerEvents
                 json.WriteString("role"u8, "assistant"u8);
                 json.WriteString("content"u8, ""u8);
                 json.WriteNull("refusal"u8);
+            }
+            else if (choice.Text is { } arguments && answer.Request.CallsTool)
+            {
+                answer.WriteToolCalls(json, choice.Index, arguments, streamed: true);
             }
             else if (choice.Text is { } text)
             {

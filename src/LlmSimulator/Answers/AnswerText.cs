@@ -5,7 +5,7 @@ namespace LlmPipeline;
 /// <summary>Texts that look like a model's, and depend only on a draw.</summary>
 internal static class AnswerText
 {
-    private static readonly string[] Words =
+    private static readonly string[] Vocabulary =
     [
         "the", "answer", "follows", "from", "a", "simple", "sum", "of", "both", "parts", "and", "each", "step", "is", "checked", "against", "what", "was",
         "given", "so", "we", "first", "count", "then", "compare", "result", "with", "known", "values", "which", "leaves", "three", "cases", "in", "order",
@@ -36,11 +36,20 @@ internal static class AnswerText
         return text.Append(" [").Append(promptHash).Append(']').ToString();
     }
 
+    /// <summary>Some words.</summary>
+    public static string Words(ref DrawSequence draws, int count)
+    {
+        var text = new StringBuilder();
+        while (count-- > 0)
+            text.Append(text.Length > 0 ? " " : "").Append(Vocabulary[draws.Next(Vocabulary.Length)]);
+        return text.ToString();
+    }
+
     private static void AppendSentence(StringBuilder text, ref DrawSequence draws, int words)
     {
         for (var n = 0; n < words; n++)
         {
-            var word = Words[draws.Next(Words.Length)];
+            var word = Vocabulary[draws.Next(Vocabulary.Length)];
             if (n == 0)
             {
                 if (text.Length > 0 && text[^1] == '.')

@@ -87,7 +87,17 @@ internal sealed class CallHandler(SimulatorOptions options, TimeProvider time, C
             await exchange.HangAsync(stopping);
             return;
         }
-        var answer = Answer.To(route.Kind, request, request.Model ?? model!, hash, id, time.GetUtcNow().ToUnixTimeSeconds(), options, meter);
+        Answer answer;
+        try
+        {
+            answer = Answer.To(route.Kind, request, request.Model ?? model!, hash, id, time.GetUtcNow().ToUnixTimeSeconds(), options, meter);
+        }
+        catch (InvalidOperationException)
+        {
+            // A keyword whose value is of another type than it must be.
+            await RefuseAsync(exchange, route, new(400, "Invalid schema: a keyword has a value of the wrong type.", "response_format", "invalid_json_schema"));
+            return;
+        }
         // An error costs the time of a call, but no tokens are made.
         var tokens = fault is FaultKind.None or FaultKind.Slow or FaultKind.Cut ? answer.CompletionTokens : 0;
         if (LatencyDraw.Of(options, latency, answer.Request.Stream ? 0 : tokens) is var delay && delay > TimeSpan.Zero)

@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace LlmPipeline;
 
 /// <summary>What is called.</summary>
@@ -27,6 +29,18 @@ internal sealed class CallRequest
 
     /// <summary>Whether the answer must be a JSON object.</summary>
     public bool Json { get; set; }
+
+    /// <summary>The schema that the answer must fit; null for none.</summary>
+    public JsonElement? Schema { get; set; }
+
+    /// <summary>The functions that the model may call, with the schema of their arguments; empty when it may call none.</summary>
+    public List<(string Name, JsonElement? Parameters)> Tools { get; } = [];
+
+    /// <summary>Whether a message brings the result of a tool.</summary>
+    public bool HasToolResult { get; set; }
+
+    /// <summary>Whether the answer is the call of a tool: some are offered, and none has been called yet.</summary>
+    public bool CallsTool => Tools.Count > 0 && !HasToolResult;
 
     /// <summary>Whether the answer is wanted as a stream of events.</summary>
     public bool Stream { get; set; }

@@ -53,7 +53,10 @@ internal ref partial struct CallRequestReader
             }
             _reader.Read();
             if (role)
+            {
                 user = _reader.TokenType == JsonTokenType.String && _reader.ValueTextEquals("user"u8);
+                _request.HasToolResult |= _reader.TokenType == JsonTokenType.String && _reader.ValueTextEquals("tool"u8);
+            }
             if (!role && _reader.TokenType == JsonTokenType.String)
                 _request.PromptTokens += _meter.Count(_text.Append(ref _reader));
             else if (!role && _reader.TokenType == JsonTokenType.StartArray)

@@ -17,6 +17,7 @@ internal ref partial struct CallRequestReader
     private Utf8JsonReader _reader;
     private CallProblem? _problem;
     private bool _prompted;
+    private bool _noTools;
 
     private CallRequestReader(CallKind kind, ReadOnlySpan<byte> body, TokenMeter meter)
     {
@@ -66,6 +67,8 @@ internal ref partial struct CallRequestReader
         while (_reader.Read())
         {
         }
+        if (_noTools)
+            _request.Tools.Clear();
         if (!_prompted)
             Wrong(PromptName(_kind), $"Missing required parameter: '{PromptName(_kind)}'.", "missing_required_parameter");
     }
@@ -86,6 +89,10 @@ internal ref partial struct CallRequestReader
             ReadEncoding();
         else if (_reader.ValueTextEquals("response_format"u8))
             ReadFormat();
+        else if (_reader.ValueTextEquals("tools"u8))
+            ReadTools();
+        else if (_reader.ValueTextEquals("tool_choice"u8))
+            ReadToolChoice();
         else if (_reader.ValueTextEquals("stream"u8))
             ReadStream();
         else if (_reader.ValueTextEquals("stream_options"u8))
@@ -134,29 +141,6 @@ internal ref partial struct CallRequestReader
         _request.Base64 = format == "base64";
         if (format is not (null or "base64" or "float"))
             Wrong("encoding_format", "Invalid value for 'encoding_format'. Supported values are: 'float' and 'base64'.", "invalid_value");
-    }
-
-    private void ReadFormat()
-    {
-        _reader.Read();
-        if (_reader.TokenType != JsonTokenType.StartObject)
-        {
-            if (_reader.TokenType != JsonTokenType.Null)
-                Invalid("response_format", "an object");
-            return;
-        }
-        while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
-        {
-            if (!_reader.ValueTextEquals("type"u8))
-            {
-                SkipValue();
-                continue;
-            }
-            var type = ReadName("response_format.type");
-            _request.Json = type is "json_object" or "json_schema";
-            if (!_request.Json && type != "text")
-                Wrong("response_format.type", "Invalid value for 'response_format.type'. Supported values are: 'text', 'json_object', and 'json_schema'.", "invalid_value");
-        }
     }
 
     private void ReadStream()

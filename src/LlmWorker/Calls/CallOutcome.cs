@@ -52,6 +52,9 @@ public sealed record CallOutcome
     /// <summary>Attempts charged so far, those before this claim included.</summary>
     public int Attempts { get; init; }
 
+    /// <summary>How often the model was asked again because its answer did not fit the schema of its prompt function.</summary>
+    public int Reasks { get; init; }
+
     /// <summary>How long to wait before the next try, with <see cref="CallVerdict.Retry"/>.</summary>
     public TimeSpan Delay { get; init; }
 

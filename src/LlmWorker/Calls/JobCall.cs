@@ -1,4 +1,3 @@
-using Microsoft.SemanticKernel;
 using Microsoft.SemanticKernel.ChatCompletion;
 
 namespace LlmPipeline;
@@ -20,7 +19,13 @@ internal sealed class JobCall(Job job, int charged, int maxAttempts)
     public int Uncharged { get; set; }
 
     /// <summary>What a prompt job renders to, once for all tries.</summary>
-    public (ChatHistory Messages, PromptExecutionSettings Settings)? Rendered { get; set; }
+    public (ChatHistory Messages, PromptSettings Settings)? Rendered { get; set; }
+
+    /// <summary>The conversation of the last try: what was rendered, and the calls of tools with their results.</summary>
+    public ChatHistory Heard { get; set; } = [];
+
+    /// <summary>How often the model was asked again because its answer did not fit the schema.</summary>
+    public int Reasks { get; set; }
 
     /// <summary>The deployment of the last call; null before the first.</summary>
     public Deployment? Deployment { get; set; }
@@ -29,6 +34,9 @@ internal sealed class JobCall(Job job, int charged, int maxAttempts)
     public HttpAnswer? Answer { get; set; }
 
     public Classified Last { get; set; }
+
+    /// <summary>The deployment that has just failed; null before the first call, and when the model is asked again.</summary>
+    public Deployment? Failed => Last.Kind == OutcomeKind.Completion ? null : Deployment;
 
     public TokenUsage Usage { get; set; }
 
@@ -45,6 +53,7 @@ internal sealed class JobCall(Job job, int charged, int maxAttempts)
         Deployment = Deployment?.Name,
         Usage = Usage,
         Attempts = Attempts,
+        Reasks = Reasks,
         Delay = delay,
         Started = Answer?.Started ?? default,
     };

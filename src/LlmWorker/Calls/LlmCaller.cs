@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.SemanticKernel;
+using Microsoft.SemanticKernel.ChatCompletion;
 using Polly;
 using Polly.Retry;
 
@@ -15,6 +16,7 @@ public sealed partial class LlmCaller : IAsyncDisposable
     private static readonly TimeSpan LongestTimer = TimeSpan.FromDays(24);
     private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ShortestLook = TimeSpan.FromMilliseconds(10);
+    private const int MostReasks = 2;
 
     private readonly LlmOptions _options;
     private readonly DeploymentSet _deployments;
@@ -174,17 +176,17 @@ public sealed partial class LlmCaller : IAsyncDisposable
             return call.End(CallVerdict.Failed, "prompt_function", e.Message);
         }
 
-        var (deployment, shut) = _deployments.Choose(model, call.Deployment);
+        var (deployment, shut) = _deployments.Choose(model, call.Failed);
         if (deployment is null)
             return shut is { } wait ? Postpone(call, RetryDelays.AfterGate(wait, Jitter())) : call.End(CallVerdict.Release, call.Last.Code ?? "no_deployment", ClosedReason(model));
 
-        if (call.Deployment is not null)
+        if (call.Failed is not null)
             deployment.CountRetry(model);
         var context = new CallContext(call.Job.Id, model, call.Job.AttemptTimeout ?? deployment.Options.AttemptTimeout ?? _options.AttemptTimeout);
         var failure = await SendAsync(call, deployment, context, cancellationToken);
         var answer = context.Answers.Count > 0 ? context.Answers[^1] : new HttpAnswer { Failure = failure, Started = _time.GetUtcNow() };
         var found = context.Answers.Count > 0 ? Outcomes.Classify(answer) : Outcomes.Unsent(failure);
-        if (found.Kind != OutcomeKind.Completion || (failure is not null && !IsWhole(call, failure)))
+        if (found.Kind != OutcomeKind.Completion || (failure is not null && !IsWhole(call, failure, answer)))
         {
             cancellationToken.ThrowIfCancellationRequested();
             if (found.Kind == OutcomeKind.Completion)
@@ -203,7 +205,8 @@ public sealed partial class LlmCaller : IAsyncDisposable
             if (call.Job.Work is RequestWork request)
                 await RequestLane.SendAsync(deployment, call.Job.Queue, request, call.Stream, cancellationToken);
             else if (call.Rendered is { } prompt)
-                await _prompts.SendAsync(deployment, call.Job.Queue, prompt.Messages, prompt.Settings, cancellationToken);
+                // A tool loop adds its messages, and another try begins from the start.
+                await _prompts.SendAsync(deployment, call.Job.Queue, call.Heard = new ChatHistory(prompt.Messages), prompt.Settings, cancellationToken);
             return null;
         }
         catch (Exception e)
@@ -213,8 +216,8 @@ public sealed partial class LlmCaller : IAsyncDisposable
     }
 
     // Whether the answer is all there although the SDK threw: because it was told to stop just then, or because it reads more into the answer than is asked here.
-    private static bool IsWhole(JobCall call, Exception failure) =>
-        call.Rendered is not { } prompt || (failure is OperationCanceledException && prompt.Settings.FunctionChoiceBehavior is null);
+    private static bool IsWhole(JobCall call, Exception failure, HttpAnswer answer) =>
+        call.Rendered is not { } prompt || (prompt.Settings.Tools is null && (failure is OperationCanceledException || AnswerCheck.IsChat(answer.Body)));
 
     private Turn Conclude(JobCall call, Deployment deployment, HttpAnswer answer, Classified found)
     {
@@ -228,6 +231,8 @@ public sealed partial class LlmCaller : IAsyncDisposable
 
         switch (found.Kind)
         {
+            case OutcomeKind.Completion when call.Rendered?.Settings.Schema is { } schema && AnswerCheck.Of(schema, answer.Body) is { } unfit:
+                return AskAgain(call, deployment, unfit);
             case OutcomeKind.Completion:
                 call.Attempts++;
                 return call.End(CallVerdict.Completed);
@@ -255,6 +260,20 @@ public sealed partial class LlmCaller : IAsyncDisposable
                 // When it is shut, the choice knows for how long, or of another one; between shut and open the pause has to be made up.
                 return deployment.ShutFor > TimeSpan.Zero ? Turn.AtOnce : Postpone(call, Backoff(++call.Uncharged, found.NotBefore));
         }
+    }
+
+    // The next turn is a call like any other, with its own quota; it charges no attempt.
+    private static Turn AskAgain(JobCall call, Deployment deployment, AnswerCheck unfit)
+    {
+        if (call.Reasks == MostReasks || !unfit.MayMend)
+        {
+            call.Attempts++;
+            return call.End(CallVerdict.Failed, unfit.Code, unfit.MayMend ? $"the answer does not fit the schema, asked {MostReasks + 1} times: {unfit.Faults}" : unfit.Faults);
+        }
+        call.Reasks++;
+        Telemetry.Reask(deployment, call.Job.Queue);
+        call.Rendered = (unfit.Ask(call.Heard), call.Rendered!.Value.Settings);
+        return Turn.AtOnce;
     }
 
     private TimeSpan Backoff(int failures, TimeSpan? notBefore) =>

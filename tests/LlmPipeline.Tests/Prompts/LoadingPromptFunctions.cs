@@ -40,6 +40,16 @@ public sealed class LoadingPromptFunctions : IDisposable
     [InlineData("""{"execution_settings":{"default":{"tools":[]}}}""", "config.json: execution_settings.tools: cannot be set")]
     [InlineData("""{"execution_settings":{"default":{"extra_body":{"messages":[]}}}}""", "config.json: execution_settings.messages: cannot be set")]
     [InlineData("""{"execution_settings":{"default":{"extra_body":1}}}""", "config.json: execution_settings.extra_body: must be")]
+    [InlineData("""{"execution_settings":{"default":{"response_format":{"type":"json_schema"}}}}""", "config.json: execution_settings.response_format.json_schema: must be an object with name and schema")]
+    [InlineData("""{"execution_settings":{"default":{"response_format":{"type":"json_schema","json_schema":{"name":"a b","schema":{}}}}}}""", "response_format.json_schema.name: must be")]
+    [InlineData("""{"execution_settings":{"default":{"response_format":{"type":"json_schema","json_schema":{"name":"a"}}}}}""", "response_format.json_schema.schema: is missing")]
+    [InlineData("""{"execution_settings":{"default":{"response_format":{"type":"json_schema","json_schema":{"name":"a","schema":{"properties":{"b":{"type":"text"}}}}}}}}""", "f/config.json: execution_settings.response_format.json_schema.schema.properties.b.type: must be one of string")]
+    [InlineData("""{"execution_settings":{"default":{"extra_body":{"response_format":{"type":"json_schema","json_schema":{"name":"a","schema":{"type":"text"}}}}}}}""", "response_format.json_schema.schema.type: must be one of string")]
+    [InlineData("""{"execution_settings":{"default":{"function_choice_behavior":"auto"}}}""", "config.json: execution_settings.function_choice_behavior: must be an object with the type")]
+    [InlineData("""{"execution_settings":{"default":{"function_choice_behavior":{"type":"maybe"}}}}""", "execution_settings.function_choice_behavior: must be an object with the type")]
+    [InlineData("""{"execution_settings":{"default":{"function_choice_behavior":{"type":"auto","functions":["now"]}}}}""", "execution_settings.function_choice_behavior.functions: must be an array of names")]
+    [InlineData("""{"execution_settings":{"default":{"function_choice_behavior":{"type":"auto","function":["a.b"]}}}}""", "execution_settings.function_choice_behavior.function: no such field")]
+    [InlineData("""{"execution_settings":{"default":{"function_choice_behavior":{"type":"auto","options":1}}}}""", "execution_settings.function_choice_behavior: does not fit")]
     public void A_broken_config_is_refused_with_file_and_field(string config, string message) => Refused(message, "{{$x}}", config);
 
     [Fact]
@@ -49,7 +59,7 @@ public sealed class LoadingPromptFunctions : IDisposable
         var function = PromptFunction.Load(Path.Join(_folder, "greet") + "/");
         Assert.Equal(("greet", "Greets", "gpt-x"), (function.Name, function.Description, function.ModelId));
         Assert.Equal("name", Assert.Single(function.Variables).Name);
-        var settings = Assert.IsAssignableFrom<OpenAIPromptExecutionSettings>(function.Settings);
+        var settings = Assert.IsAssignableFrom<OpenAIPromptExecutionSettings>(function.Settings.Execution);
         Assert.Equal((0.0, 9, "."), (settings.Temperature, settings.MaxTokens, Assert.Single(settings.StopSequences!)));
     }
 
@@ -59,7 +69,7 @@ public sealed class LoadingPromptFunctions : IDisposable
         Write("f", "x", """{"execution_settings":{"default":{"temperature":0,"max_tokens":9}}}""");
         var function = PromptFunction.Load(Path.Join(_folder, "f"));
         using var overrides = JsonDocument.Parse("""{"temperature":0.5,"top_p":"0.25"}""");
-        var settings = (OpenAIPromptExecutionSettings)function.SettingsWith(overrides.RootElement.EnumerateObject().ToDictionary(p => p.Name, p => p.Value.Clone()));
+        var settings = (OpenAIPromptExecutionSettings)function.SettingsWith(overrides.RootElement.EnumerateObject().ToDictionary(p => p.Name, p => p.Value.Clone())).Execution;
         Assert.Equal((0.5, 0.25, 9), (settings.Temperature, settings.TopP, settings.MaxTokens));
         using var unknown = JsonDocument.Parse("1");
         var e = Assert.Throws<PromptFunctionException>(() => function.SettingsWith(new Dictionary<string, JsonElement> { ["tempo"] = unknown.RootElement }));

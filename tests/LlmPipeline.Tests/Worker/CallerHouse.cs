@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.SemanticKernel;
 
 namespace LlmPipeline.Tests;
 
@@ -8,8 +9,8 @@ internal static class CallerHouse
 {
     public const string Model = "m";
 
-    public static LlmCaller Caller(LlmOptions options, TimeProvider? time = null, PromptFunction? function = null) =>
-        new(options, (_, _) => ValueTask.FromResult(function!), time ?? TimeProvider.System, NullLoggerFactory.Instance) { Jitter = () => 0.5 };
+    public static LlmCaller Caller(LlmOptions options, TimeProvider? time = null, PromptFunction? function = null, Kernel? kernel = null) =>
+        new(options, (_, _) => ValueTask.FromResult(function!), time ?? TimeProvider.System, NullLoggerFactory.Instance, kernel) { Jitter = () => 0.5 };
 
     public static LlmOptions Options(params DeploymentOptions[] deployments)
     {

@@ -59,6 +59,17 @@ public sealed class CallingWithAPromptFunction
         Assert.Equal(RawReply.Completion, outcome.Text());
     }
 
+    [Fact]
+    public async Task An_answer_that_the_SDK_cannot_read_is_still_the_answer()
+    {
+        var half = RawReply.Completion.Replace("four", "\\ud83d", StringComparison.Ordinal);
+        await using var endpoint = new RawEndpoint((_, _) => new RawReply(200, half));
+        var function = Function("{{$x}}");
+        await using var caller = CallerHouse.Caller(CallerHouse.Options(CallerHouse.At(endpoint)), function: function);
+        var outcome = await caller.CallAsync(Job(function, ("x", "1")), 0, default);
+        Assert.Equal((CallVerdict.Completed, half, 1), (outcome.Verdict, outcome.Text(), outcome.Attempts));
+    }
+
     [Theory]
     [InlineData(400, CallVerdict.Failed)]
     [InlineData(401, CallVerdict.Release)]
