@@ -94,6 +94,30 @@ public sealed class SubmittingFiles(FleetHouse house) : IClassFixture<FleetHouse
     }
 
     [Fact]
+    public async Task Schema_and_examples_travel_too_and_a_worker_process_checks_answers()
+    {
+        await house.WorkAsync();
+        Directory.CreateDirectory(_desk.Llmpipe.PathOf("prompts/sort"));
+        _desk.Llmpipe.Write("prompts/sort/skprompt.txt", """<message role="user">x</message><message role="assistant">{"label":"a"}</message><message role="user">{{$word}}</message>""");
+        // The endpoint fits what it can; that a pattern should say more it does not know.
+        _desk.Llmpipe.Write("prompts/sort/config.json", """
+            {"execution_settings":{"default":{"model_id":"MODEL","response_format":{"type":"json_schema","json_schema":{"name":"s","schema":
+            {"type":"object","required":["label"],"properties":{"label":{"type":"string","enum":["a","b"],"pattern":"^a$"}}}}}}}}
+            """.Replace("MODEL", _desk.Model, StringComparison.Ordinal));
+        _desk.Llmpipe.Write("rows.jsonl", Enumerable.Range(1, 100).Select(n => $$"""{"word":"w{{n}}"}"""));
+        var batch = await _desk.SubmitAsync("rows.jsonl", "--prompt", "sort");
+        Directory.Delete(_desk.Llmpipe.PathOf("prompts"), recursive: true);
+        var (_, output, _) = await _desk.RunAsync("results", batch, "--wait");
+        var lines = output.TrimEnd().Split('\n').Select(line => JsonNode.Parse(line)!).ToList();
+
+        Assert.Equal(100, lines.Count);
+        Assert.All(lines, line => Assert.Equal(
+            line["error"] is null ? "{\"label\":\"a\"}" : "{\"label\":\"b\"}", (string)line["response"]!["body"]!["choices"]![0]!["message"]!["content"]!));
+        // One in eight misses three times.
+        Assert.InRange(lines.Count(line => (string?)line["error"]?["code"] == "schema_mismatch"), 1, 40);
+    }
+
+    [Fact]
     public async Task Past_the_deadline_a_waiting_row_ends_as_expired()
     {
         await house.WorkAsync();

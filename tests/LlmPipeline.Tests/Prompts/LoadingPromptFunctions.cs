@@ -123,15 +123,19 @@ public sealed class LoadingPromptFunctions : IDisposable
     }
 
     [Theory]
+    [InlineData("classify", "text", "labels")]
+    [InlineData("extract", "text")]
     [InlineData("solve-math", "question")]
     [InlineData("summarize", "text")]
-    public void The_functions_that_are_shipped_load(string name, string required)
+    [InlineData("translate", "text", "language")]
+    public void The_functions_that_are_shipped_load(string name, params string[] required)
     {
         var root = new DirectoryInfo(AppContext.BaseDirectory);
         while (!File.Exists(Path.Join(root.FullName, "LlmPipeline.sln")))
             root = root.Parent!;
         var function = new PromptFunctionFinder(root.FullName).Find(name);
-        Assert.Equal(required, Assert.Single(function.Variables, variable => variable.IsRequired).Name);
+        Assert.Equal(required, function.Variables.Where(variable => variable.IsRequired).Select(variable => variable.Name));
+        Assert.NotNull(function.Description);
         Assert.Null(function.ModelId);
     }
 
