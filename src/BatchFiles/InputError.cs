@@ -13,6 +13,8 @@ public sealed record InputError(int Line, string? Field, string What)
     internal const string InvalidJson = "invalid_json_line";
     internal const string DuplicateId = "duplicate_custom_id";
     internal const string ModelMismatch = "model_mismatch";
+    internal const string UrlMismatch = "url_mismatch";
+    internal const string TooMany = "too_many_tasks";
 
     // An error is a line of a terminal or of a log: names from the file are cut and lose their control characters.
     internal static string Shown(string text)

@@ -10,4 +10,7 @@ public sealed class InputException : Exception
         : base(message, innerException)
     {
     }
+
+    /// <summary>True: the file is there, but holds no rows at all.</summary>
+    public bool IsEmpty { get; init; }
 }

@@ -46,14 +46,14 @@ public sealed class InputFile
         using var lines = new InputLines(file, _options.MaxRowBytes);
         var stamp = InputStamp.Of(file);
         var source = new RowSource(lines, _options, whole: false);
-        var tally = new InputTally();
+        var tally = new InputTally(_options.MaxRows);
         await foreach (var result in source.ReadAsync(cancellationToken)) tally.Add(result, source.Kind);
         while (await lines.FillAsync(cancellationToken)) lines.Drop();
         stamp = stamp with { Hash = lines.TakeHash() };
         if (lines.Bytes != stamp.Bytes || stamp.Differs(Path)) throw Changed("while it was being checked");
         var summary = tally.Finish(source, stamp);
         if (summary is { Rows: 0, ErrorCount: 0 })
-            throw new InputException(source.CsvHeader is null ? $"{Path}: empty, it has only blank lines" : $"{Path}: no rows below the header");
+            throw new InputException(source.CsvHeader is null ? $"{Path}: empty, it has only blank lines" : $"{Path}: no rows below the header") { IsEmpty = true };
         _checked = summary.ErrorCount == 0 ? stamp : null;
         return summary;
     }

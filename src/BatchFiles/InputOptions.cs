@@ -39,5 +39,20 @@ public sealed class InputOptions
     /// <summary>How many rows are read at most (<c>--limit</c>); null for all. The check still covers the whole file.</summary>
     public int? Limit { get; init; }
 
+    /// <summary>
+    /// The only path that rows may go to, for a file that must hold OpenAI Batch lines with a <c>custom_id</c> each, as OpenAI itself wants them;
+    /// null: a file of any kind.
+    /// </summary>
+    public string? BatchEndpoint { get; init; }
+
+    /// <summary>How many rows a file may have: one more is an error; null for any number.</summary>
+    public int? MaxRows { get; init; }
+
+    /// <summary>The OpenAI paths that rows may go to, for people.</summary>
+    public static string Endpoints => RowUrl.All;
+
+    /// <summary>The path that is meant, also where the <c>/v1</c> is left out as Azure does; null for none that rows may go to.</summary>
+    public static string? Endpoint(string path) => RowUrl.Known(path);
+
     internal string RowModel => Model ?? DefaultModel;
 }

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace LlmPipeline;
 
 /// <summary>Adds up what a check sees, and compares the rows with each other.</summary>
-internal sealed class InputTally
+internal sealed class InputTally(int? maxRows)
 {
     private const int MaxErrors = 20;
 
@@ -13,6 +13,7 @@ internal sealed class InputTally
     private RowIds _ids = new();
     private long _errorCount;
     private int _rows;
+    private bool _isFull;
 
     public void Add(RowResult result, InputKind? kind)
     {
@@ -45,6 +46,13 @@ internal sealed class InputTally
 
     private InputError? Add(InputRow row, InputKind? kind)
     {
+        if (_rows >= maxRows)
+        {
+            if (_isFull) return null;
+            _isFull = true;
+            return new(row.Line, null, $"the file has more than {maxRows} requests") { Code = InputError.TooMany };
+        }
+
         // Rows of these kinds never have names of their own, and lines have different numbers.
         var unique = kind is InputKind.Text or InputKind.Requests;
         if (!unique && _ids.Add(row.CustomId, row.Line) is > 0 and var first) return Repeated(row, first);

@@ -63,6 +63,11 @@ internal sealed class RowBatchLine(InputOptions options) : RowParser(options)
 
         // Reads on, so that anything after the object's end is an error.
         reader.Read();
+        if (Options.BatchEndpoint is { } only)
+        {
+            fault ??= id is null ? new("custom_id", "missing") : url is not null && url != only ? new("url", $"must be {only}, as the batch says", InputError.UrlMismatch) : null;
+        }
+
         fault ??= !hasMethod ? new("method", "missing") : !hasUrl ? new("url", "missing") : !hasBody ? new("body", "missing") : _request.Fault(url!, Prefix);
         if (fault is not null) return fault;
         row = new InputRow

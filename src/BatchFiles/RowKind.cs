@@ -9,6 +9,8 @@ internal static class RowKind
     /// <exception cref="JsonException">The line starts with a brace, but is not valid JSON.</exception>
     public static RowFault? Tell(ReadOnlySpan<byte> line, InputOptions options, out InputKind kind)
     {
+        kind = InputKind.BatchLines;
+        if (options.BatchEndpoint is not null) return null;
         var hasPrompt = options.PromptName is not null;
         kind = hasPrompt ? InputKind.CsvRows : InputKind.Text;
         var text = line.Trim(" \t\r"u8);

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace LlmPipeline;
 
-/// <summary>The OpenAI paths that a row may go to.</summary>
+/// <summary>The OpenAI paths that a row may go to. Azure leaves out the <c>/v1</c>, which is understood.</summary>
 internal static class RowUrl
 {
     public const string Chat = "/v1/chat/completions";
@@ -12,11 +12,22 @@ internal static class RowUrl
 
     public const string All = $"{Chat}, {Embeddings}, {Completions}, {Responses}";
 
+    /// <summary>The path that a text names; null for none of them.</summary>
+    public static string? Known(string url) => url switch
+    {
+        Chat or "/chat/completions" => Chat,
+        Embeddings or "/embeddings" => Embeddings,
+        Completions or "/completions" => Completions,
+        Responses or "/responses" => Responses,
+        _ => null,
+    };
+
     /// <summary>The path that the string which the reader is on names; null for none of them.</summary>
     public static string? Known(ref Utf8JsonReader reader) =>
         JsonText.Is(ref reader, "/v1/chat/completions"u8) ? Chat
         : JsonText.Is(ref reader, "/v1/embeddings"u8) ? Embeddings
         : JsonText.Is(ref reader, "/v1/completions"u8) ? Completions
         : JsonText.Is(ref reader, "/v1/responses"u8) ? Responses
+        : JsonText.TryGet(ref reader, out var url) ? Known(url)
         : null;
 }

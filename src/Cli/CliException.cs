@@ -27,7 +27,7 @@ internal sealed class CliException : Exception
     public static CliException? From(Exception e) => e switch
     {
         CliException known => known,
-        InputException or PromptFunctionException or LlmSettingsException => Usage(e.Message),
+        InputException or PromptFunctionException or LlmSettingsException or GatewaySettingsException => Usage(e.Message),
         OutputException output => new CliException(output.Refused ? ExitCodes.Usage : ExitCodes.Broke, output.Message),
         RedisUnreachableException or QueueMismatchException or EmbeddedRedisException or StackExchange.Redis.RedisException
             or StackExchange.Redis.RedisTimeoutException => Broke(e.Message),

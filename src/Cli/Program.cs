@@ -13,6 +13,7 @@ var root = new RootCommand(
     RunCommand.Create(),
     SubmitCommand.Create(),
     WorkCommand.Create(),
+    ServeCommand.Create(),
     StatusCommand.Create(),
     ResultsCommand.Create(),
     ResultCommand.Create(),

@@ -43,6 +43,9 @@ internal sealed class Settings
     /// <summary>The LLM endpoints.</summary>
     public IList<DeploymentOptions> Deployments { get; set; } = [];
 
+    /// <summary>How <c>llmpipe serve</c> serves.</summary>
+    public GatewayOptions Gateway { get; set; } = new();
+
     /// <summary>How this process uses the queue.</summary>
     /// <param name="shared">Whether the Redis is one that others use too; the store in the process has no replicas.</param>
     public PromptQueueOptions Queue(bool shared = true)

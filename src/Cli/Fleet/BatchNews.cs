@@ -30,7 +30,7 @@ internal sealed class BatchNews
         {
             var ids = await _fleet.AnsweredAsync(() => _follower.ReadAsync(), cancellationToken).ConfigureAwait(false);
             if (ids.Count > 0)
-                return [.. ids.Select(id => RunLine.RowOf(_batch.Id, id)).Where(row => row > 0).Distinct()];
+                return [.. ids.Select(id => ResultLine.RowOf(_batch.Id, id)).Where(row => row > 0).Distinct()];
             if (_sealed && _follower.Progress.Expected < _batch.Rows && _follower.Progress.Ended >= _follower.Progress.Expected)
                 return null;
             _sealed = _sealed || await _fleet.FindBatchAsync(_batch.Id, cancellationToken).ConfigureAwait(false) is { Sealed: true };

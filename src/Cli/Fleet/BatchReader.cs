@@ -14,12 +14,12 @@ internal sealed class BatchReader(Fleet fleet, BatchInfo batch)
         // The map first: a row that ends in between has its result before its mark.
         var ended = await fleet.AnsweredAsync(() => fleet.Queue.Batches.EndedAsync(batch, first, count), cancellationToken).ConfigureAwait(false);
         var results = await ResultsAsync([.. Enumerable.Range(first, count)], cancellationToken).ConfigureAwait(false);
-        return [.. Enumerable.Range(0, count).Select(n => new BatchRow(first + n, RunLine.JobId(batch.Id, first + n), ended[n] is not null, results[n]))];
+        return [.. Enumerable.Range(0, count).Select(n => new BatchRow(first + n, ResultLine.JobId(batch.Id, first + n), ended[n] is not null, results[n]))];
     }
 
     /// <summary>The results of rows, in their order; null where there is none.</summary>
     public Task<IReadOnlyList<JobResult?>> ResultsAsync(IReadOnlyList<int> rows, CancellationToken cancellationToken) =>
-        fleet.AnsweredAsync(() => fleet.Results.GetAsync([.. rows.Select(row => RunLine.JobId(batch.Id, row))]), cancellationToken);
+        fleet.AnsweredAsync(() => fleet.Results.GetAsync([.. rows.Select(row => ResultLine.JobId(batch.Id, row))]), cancellationToken);
 
     /// <summary>Whether a row has ended.</summary>
     public async Task<bool> HasEndedAsync(int row, CancellationToken cancellationToken) =>
@@ -38,7 +38,7 @@ internal sealed record BatchRow(int Row, string JobId, bool HasEnded, JobResult?
     public bool IsCompleted => Result is { Status: ResultStatus.Completed };
 
     /// <summary>The line of output; not for a row that is open.</summary>
-    public OutputLine Line() => Result is not null ? RunLine.Of(Result) : new OutputLine
+    public OutputLine Line() => Result is not null ? ResultLine.Of(Result) : new OutputLine
     {
         JobId = JobId,
         CustomId = JobId,

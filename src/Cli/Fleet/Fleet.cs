@@ -55,7 +55,7 @@ internal sealed class Fleet(RunRedis redis, PromptQueue queue, ResultStore resul
     public async Task<(BatchInfo Batch, int Row)?> BatchOfJobAsync(string jobId, CancellationToken cancellationToken)
     {
         var dot = jobId.LastIndexOf('.');
-        if (dot <= 0 || RunLine.RowOf(jobId[..dot], jobId) is not (> 0 and var row))
+        if (dot <= 0 || ResultLine.RowOf(jobId[..dot], jobId) is not (> 0 and var row))
             return null;
         return await FindBatchAsync(jobId[..dot], cancellationToken).ConfigureAwait(false) is { } batch && row <= batch.Rows ? (batch, row) : null;
     }

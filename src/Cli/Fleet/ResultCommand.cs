@@ -48,7 +48,7 @@ internal static class ResultCommand
     private static int Write(JobResult result, bool json)
     {
         var line = new ArrayBufferWriter<byte>();
-        RunLine.Of(result).WriteTo(line);
+        ResultLine.Of(result).WriteTo(line);
         var isCompleted = result.Status == ResultStatus.Completed;
         if (json)
         {

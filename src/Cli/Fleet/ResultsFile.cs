@@ -61,7 +61,7 @@ internal sealed class ResultsFile(OutputPaths paths, bool force)
             // Null: an older end of a row that runs again; it will come once more.
             foreach (var result in (await reader.ResultsAsync(part, cancellationToken).ConfigureAwait(false)).OfType<JobResult>())
             {
-                output.Append(RunLine.Of(result));
+                output.Append(ResultLine.Of(result));
                 taken++;
             }
 

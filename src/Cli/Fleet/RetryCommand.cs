@@ -56,7 +56,7 @@ internal static class RetryCommand
             var left = Enumerable.Range(0, ids.Count).Where(n => !answers[n]).ToList();
             if (left.Count == 0)
                 break;
-            var redriven = await fleet.Queue.Batches.RedriveAsync(queue, batch.Id, [.. left.Select(n => (ids[n], RunLine.RowOf(batch.Id, ids[n])))]).ConfigureAwait(false);
+            var redriven = await fleet.Queue.Batches.RedriveAsync(queue, batch.Id, [.. left.Select(n => (ids[n], ResultLine.RowOf(batch.Id, ids[n])))]).ConfigureAwait(false);
             for (var n = 0; n < left.Count; n++)
                 answers[left[n]] = redriven[n];
         }

@@ -21,7 +21,7 @@ internal sealed class Submitter
     {
         var batch = await _enqueuer.AnnounceAsync(_plan, Batch, cancellationToken).ConfigureAwait(false);
         var counts = new Dictionary<EnqueueOutcome, int>();
-        await foreach (var jobs in RowEnqueuer.GroupsAsync(_plan.JobsAsync(Batch, _ => true, cancellationToken)).ConfigureAwait(false))
+        await foreach (var jobs in JobGroups.OfAsync(_plan.JobsAsync(Batch, _ => true, cancellationToken)).ConfigureAwait(false))
         {
             if (_plan.Options.RetryFailed)
                 await _enqueuer.ForgetErrorsAsync(jobs, cancellationToken).ConfigureAwait(false);

@@ -6,37 +6,6 @@ namespace LlmPipeline;
 /// </summary>
 internal sealed class RowEnqueuer(PromptQueue queue, ResultStore results, RunRedis redis, TimeProvider time)
 {
-    private const int RowsPerCall = 500;
-    private const int BytesPerCall = 4 * 1024 * 1024;
-
-    /// <summary>The jobs in groups that one call takes.</summary>
-    public static async IAsyncEnumerable<IReadOnlyList<Job>> GroupsAsync(IAsyncEnumerable<Job> jobs)
-    {
-        var group = new List<Job>();
-        var bytes = 0L;
-        await foreach (var job in jobs.ConfigureAwait(false))
-        {
-            group.Add(job);
-            bytes += Size(job);
-            if (group.Count < RowsPerCall && bytes < BytesPerCall)
-                continue;
-            yield return group;
-            group = [];
-            bytes = 0;
-        }
-
-        if (group.Count > 0)
-            yield return group;
-    }
-
-    /// <summary>About how much memory a job takes in the store.</summary>
-    public static int Size(Job job) => job.Work switch
-    {
-        RequestWork request => request.Body.Length,
-        PromptWork prompt => prompt.Variables.Sum(v => v.Key.Length + v.Value.Length),
-        _ => 0,
-    };
-
     /// <summary>Lets others on the same Redis know what a batch is, and how to render it.</summary>
     /// <returns>What stands there now.</returns>
     public async Task<BatchInfo> AnnounceAsync(RunPlan plan, string batch, CancellationToken cancellationToken)

@@ -55,16 +55,16 @@ internal sealed class RunCollector(
         {
             var taken = new List<(int Row, string Id)>();
             var failed = new List<string>();
-            foreach (var part in ids.Distinct().Select(id => (Row: RunLine.RowOf(output.BatchId, id), Id: id)).Where(r => window.Contains(r.Row)).Chunk(ResultsPerCall))
+            foreach (var part in ids.Distinct().Select(id => (Row: ResultLine.RowOf(output.BatchId, id), Id: id)).Where(r => window.Contains(r.Row)).Chunk(ResultsPerCall))
             {
                 foreach (var result in await redis.AnsweredAsync(() => results.GetAsync([.. part.Select(r => r.Id)]), cancellationToken).ConfigureAwait(false))
                 {
                     // An older end of a row that runs again: it will come once more.
                     if (result is null)
                         continue;
-                    output.Append(RunLine.Of(result));
+                    output.Append(ResultLine.Of(result));
                     tally.Add(result);
-                    taken.Add((RunLine.RowOf(output.BatchId, result.JobId), result.JobId));
+                    taken.Add((ResultLine.RowOf(output.BatchId, result.JobId), result.JobId));
                     if (result.Status == ResultStatus.Failed)
                         failed.Add(result.JobId);
                 }

@@ -7,7 +7,7 @@ internal sealed class RunFeeder(
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         var missing = plan.JobsAsync(output.BatchId, row => !output.IsDone(row), cancellationToken);
-        await foreach (var jobs in RowEnqueuer.GroupsAsync(missing).ConfigureAwait(false))
+        await foreach (var jobs in JobGroups.OfAsync(missing).ConfigureAwait(false))
             await SubmitAsync(jobs, cancellationToken).ConfigureAwait(false);
     }
 
@@ -16,7 +16,7 @@ internal sealed class RunFeeder(
         // Before the rows are in the window, where the collector looks for results.
         if (plan.Options.RetryFailed && isShared)
             await enqueuer.ForgetErrorsAsync(jobs, cancellationToken).ConfigureAwait(false);
-        await window.AddAsync([.. jobs.Select(j => (j.Row, RowEnqueuer.Size(j)))], cancellationToken).ConfigureAwait(false);
+        await window.AddAsync([.. jobs.Select(j => (j.Row, JobGroups.Size(j)))], cancellationToken).ConfigureAwait(false);
         var outcomes = await enqueuer.EnqueueAsync(jobs, cancellationToken).ConfigureAwait(false);
         var ended = jobs.Where((_, n) => outcomes[n] == EnqueueOutcome.Ended).Select(j => j.Id).ToList();
         if (ended.Count > 0)

@@ -116,7 +116,7 @@ internal sealed class RunPlan
 
     private Job ToJob(InputRow row, string batch) => new()
     {
-        Id = RunLine.JobId(batch, row.Number),
+        Id = ResultLine.JobId(batch, row.Number),
         Queue = row.Model,
         Batch = batch,
         Row = row.Number,

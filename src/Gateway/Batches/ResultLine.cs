@@ -3,8 +3,9 @@ using System.Globalization;
 namespace LlmPipeline;
 
 /// <summary>Between a row of the input, its job and its line of output.</summary>
-internal static class RunLine
+public static class ResultLine
 {
+    /// <summary>The id of the job of a row.</summary>
     public static string JobId(string batch, int row) => string.Create(CultureInfo.InvariantCulture, $"{batch}.{row}");
 
     /// <summary>The row of a job of <paramref name="batch"/>; 0 for another's.</summary>

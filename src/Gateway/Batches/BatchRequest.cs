@@ -1,0 +1,69 @@
+using System.Text.Json;
+
+namespace LlmPipeline;
+
+/// <summary>A batch that somebody wants.</summary>
+internal sealed record BatchRequest
+{
+    private const int MaxPairs = 16, MaxKey = 64, MaxValue = 512;
+
+    public required string InputFileId { get; init; }
+
+    /// <summary>The path of its rows, with <c>/v1</c>.</summary>
+    public required string Endpoint { get; init; }
+
+    /// <summary>As it was asked for, such as <c>24h</c>.</summary>
+    public required string CompletionWindow { get; init; }
+
+    public required TimeSpan Window { get; init; }
+
+    /// <summary>How long its files are kept, s; 0 for ever.</summary>
+    public long OutputLife { get; init; }
+
+    public Dictionary<string, string>? Metadata { get; init; }
+
+    /// <exception cref="ApiException">A field is missing or wrong.</exception>
+    public static BatchRequest Read(JsonFields fields)
+    {
+        var window = fields.Required("completion_window");
+        var endpoint = fields.Required("endpoint");
+        return new BatchRequest
+        {
+            InputFileId = fields.Required("input_file_id"),
+            Endpoint = InputOptions.Endpoint(endpoint)
+                ?? throw ApiError.Invalid("endpoint", $"'endpoint' must be one of {InputOptions.Endpoints}.").Thrown(),
+            CompletionWindow = window,
+            Window = LlmPipeline.CompletionWindow.Parse(window) ?? throw ApiError.Invalid("completion_window", LlmPipeline.CompletionWindow.Rule).Thrown(),
+            OutputLife = Life(fields.Object("output_expires_after")),
+            Metadata = Pairs(fields.Object("metadata")),
+        };
+    }
+
+    private static long Life(JsonFields? fields)
+    {
+        if (fields is null)
+            return 0;
+        if (fields.Required("anchor") != "created_at")
+            throw ApiError.Invalid("output_expires_after.anchor", "'output_expires_after.anchor' must be 'created_at'.").Thrown();
+        return fields.Number("seconds") is { } seconds && FileLife.Allows(seconds)
+            ? seconds
+            : throw ApiError.Invalid("output_expires_after.seconds", $"'output_expires_after.seconds' must be a whole number {FileLife.Range}.").Thrown();
+    }
+
+    private static Dictionary<string, string>? Pairs(JsonFields? fields)
+    {
+        if (fields is null)
+            return null;
+        var pairs = new Dictionary<string, string>();
+        foreach (var (name, value) in fields.All())
+        {
+            if (name.Length > MaxKey)
+                throw ApiError.Invalid("metadata", $"A key of 'metadata' is longer than {MaxKey} characters.").Thrown();
+            if (value.ValueKind != JsonValueKind.String || fields.Text(name)!.Length > MaxValue)
+                throw ApiError.Invalid($"metadata.{name}", $"'metadata.{name}' must be a string of up to {MaxValue} characters.").Thrown();
+            pairs[name] = fields.Text(name)!;
+        }
+
+        return pairs.Count <= MaxPairs ? pairs : throw ApiError.Invalid("metadata", $"'metadata' holds more than {MaxPairs} pairs.").Thrown();
+    }
+}

@@ -1,0 +1,59 @@
+namespace LlmPipeline;
+
+/// <summary>How a gateway serves.</summary>
+public sealed class GatewayOptions
+{
+    /// <summary>
+    /// The keys that callers may bring, each as it is or as <c>sha256:</c> and the hash of its UTF-8 bytes in hex. Each key has files, batches and jobs of
+    /// its own. Without any, a gateway serves this machine only. Default: none.
+    /// </summary>
+    public IList<string> ApiKeys { get; set; } = [];
+
+    /// <summary>The folder of the files; gateways on one Redis share it. Default: <c>llmpipe-files</c> in the working directory.</summary>
+    public string Files { get; set; } = "llmpipe-files";
+
+    /// <summary>The most requests in a batch's file. Default: 50,000.</summary>
+    public int MaxBatchRows { get; set; } = 50_000;
+
+    /// <summary>The largest file that is taken, in bytes. Default: 200 MiB.</summary>
+    public long MaxFileBytes { get; set; } = 200L * 1024 * 1024;
+
+    /// <summary>The batches of a key that may be open at a time; another one is answered with 429. Default: 100.</summary>
+    public int MaxOpenBatches { get; set; } = 100;
+
+    /// <summary>How long an upload may take. What is left of one that was cut off is removed after twice this. Default: 1 hour.</summary>
+    public TimeSpan UploadTimeout { get; set; } = TimeSpan.FromHours(1);
+
+    /// <summary>
+    /// How long rows of a batch that was cancelled or has expired may take to end. Workers end them at once; where none works, the rows that are left get
+    /// their error lines after this. Default: 30 s.
+    /// </summary>
+    public TimeSpan EndTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>What is wrong with the settings, a line for each; empty when nothing is.</summary>
+    public IReadOnlyList<string> Faults()
+    {
+        var faults = new List<string>();
+        for (var n = 0; n < ApiKeys.Count; n++)
+        {
+            if (ApiKey.Fault(ApiKeys[n]) is { } fault)
+                faults.Add($"Gateway:ApiKeys:{n}: {fault}");
+        }
+
+        if (string.IsNullOrWhiteSpace(Files))
+            faults.Add("Gateway:Files: a folder is needed");
+        if (MaxBatchRows is < 1 or > Names.MaxRow)
+            faults.Add($"Gateway:MaxBatchRows: {MaxBatchRows} is not from 1 to {Names.MaxRow}");
+        if (MaxFileBytes < 1024)
+            faults.Add($"Gateway:MaxFileBytes: {MaxFileBytes} is below 1024");
+        if (MaxOpenBatches < 1)
+            faults.Add($"Gateway:MaxOpenBatches: {MaxOpenBatches} is below 1");
+        foreach (var (name, value) in new[] { (nameof(UploadTimeout), UploadTimeout), (nameof(EndTimeout), EndTimeout) })
+        {
+            if (value < TimeSpan.FromSeconds(0.5) || value > TimeSpan.FromDays(1))
+                faults.Add($"Gateway:{name}: {value} is not from half a second to a day");
+        }
+
+        return faults;
+    }
+}

@@ -1,0 +1,41 @@
+namespace LlmPipeline;
+
+/// <summary>Cuts a stream of jobs into groups that one call of <see cref="PromptQueue.EnqueueAsync"/> takes well: up to 500 jobs or about 4 MiB.</summary>
+public static class JobGroups
+{
+    private const int MaxJobs = 500;
+    private const int MaxBytes = 4 * 1024 * 1024;
+
+    /// <summary>The jobs in groups, in their order.</summary>
+    public static async IAsyncEnumerable<IReadOnlyList<Job>> OfAsync(IAsyncEnumerable<Job> jobs)
+    {
+        ArgumentNullException.ThrowIfNull(jobs);
+        var group = new List<Job>();
+        var bytes = 0L;
+        await foreach (var job in jobs.ConfigureAwait(false))
+        {
+            group.Add(job);
+            bytes += Size(job);
+            if (group.Count < MaxJobs && bytes < MaxBytes)
+                continue;
+            yield return group;
+            group = [];
+            bytes = 0;
+        }
+
+        if (group.Count > 0)
+            yield return group;
+    }
+
+    /// <summary>About how much memory a job takes in the store, in bytes.</summary>
+    public static int Size(Job job)
+    {
+        ArgumentNullException.ThrowIfNull(job);
+        return job.Work switch
+        {
+            RequestWork request => request.Body.Length,
+            PromptWork prompt => prompt.Variables.Sum(v => v.Key.Length + v.Value.Length),
+            _ => 0,
+        };
+    }
+}
