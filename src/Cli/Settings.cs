@@ -46,6 +46,9 @@ internal sealed class Settings
     /// <summary>How <c>llmpipe serve</c> serves.</summary>
     public GatewayOptions Gateway { get; set; } = new();
 
+    /// <summary>Which models stand in for which.</summary>
+    public IList<FallbackOptions> Fallbacks { get; set; } = [];
+
     /// <summary>How this process uses the queue.</summary>
     /// <param name="shared">Whether the Redis is one that others use too; the store in the process has no replicas.</param>
     public PromptQueueOptions Queue(bool shared = true)

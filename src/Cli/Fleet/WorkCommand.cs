@@ -26,17 +26,18 @@ internal static class WorkCommand
     {
         var redis = new Option<string?>("--redis") { Description = "The Redis: HOST:PORT, redis://… or a StackExchange.Redis configuration. Default: the setting Redis, else 127.0.0.1:6379.", HelpName = "R" };
         var concurrency = RunCommand.Number("--concurrency", "Calls at the same time. Default: 32.", "N", 1, 100_000);
+        var fallback = RunCommand.Fallback();
         var config = new Option<string?>("--config") { Description = "Settings; default: llmpipe.json in the working directory.", HelpName = "FILE" };
-        var command = new Command("work", Help) { redis, concurrency, config };
-        command.SetAction((parsed, _) => ExecuteAsync(Settings.Load(parsed.GetValue(config)), parsed.GetValue(redis), parsed.GetValue(concurrency)));
+        var command = new Command("work", Help) { redis, concurrency, fallback, config };
+        command.SetAction((parsed, _) => ExecuteAsync(Settings.Load(parsed.GetValue(config)), parsed.GetValue(redis), parsed.GetValue(concurrency), parsed.GetValue(fallback) ?? []));
         return command;
     }
 
-    private static async Task<int> ExecuteAsync(Settings settings, string? address, int? concurrency)
+    private static async Task<int> ExecuteAsync(Settings settings, string? address, int? concurrency, string[] fallbacks)
     {
         using var interrupt = new Interrupt(ExitCodes.Done);
         using var loggers = LoggerFactory.Create(builder => builder.SetMinimumLevel(LogLevel.Information).AddProvider(new StderrLoggerProvider(Console.Error.WriteLine, LogLevel.Information)));
-        var llm = RunEndpoints.Known(settings);
+        var llm = RunEndpoints.Known(settings, fallbacks);
         if (llm.Deployments.Count == 0)
             throw CliException.Usage("a worker needs an endpoint: set OPENAI_BASE_URL, OPENAI_API_KEY or AZURE_OPENAI_ENDPOINT, or Deployments in llmpipe.json");
         if (llm.Faults() is { Count: > 0 } faults)

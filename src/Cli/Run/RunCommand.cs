@@ -35,6 +35,7 @@ internal static class RunCommand
         var output = new Option<string?>("--output", "-o") { Description = "Where the answers go: a .jsonl file, or a .csv file that also gets the input's columns.", HelpName = "OUTPUT" };
         var prompt = new Option<string?>("--prompt") { Description = "The prompt function that the rows are for: a folder in ./prompts or beside the program, or a path with a /.", HelpName = "NAME" };
         var model = new Option<string?>("--model") { Description = "The model for rows and plain text. Default: the function's, else the setting Model (gpt-4o-mini).", HelpName = "M" };
+        var fallback = Fallback();
         var system = new Option<string?>("--system") { Description = "A system message before each prompt of rows and plain text.", HelpName = "TEXT" };
         var set = new Option<string[]>("--set") { Description = "A parameter of the calls for rows and plain text, such as temperature=0; repeatable.", HelpName = "NAME=VALUE", AllowMultipleArgumentsPerToken = false };
         var concurrency = Number("--concurrency", "Calls at the same time. Default: 32.", "N", 1, 100_000);
@@ -52,7 +53,7 @@ internal static class RunCommand
         var config = new Option<string?>("--config") { Description = "Settings; default: llmpipe.json in the working directory.", HelpName = "FILE" };
         var command = new Command("run", Help)
         {
-            input, output, prompt, model, system, set, concurrency, rpm, tpm, maxAttempts, attemptTimeout, redis, limit, retryFailed, again, check, force, json, config,
+            input, output, prompt, model, fallback, system, set, concurrency, rpm, tpm, maxAttempts, attemptTimeout, redis, limit, retryFailed, again, check, force, json, config,
         };
         command.SetAction((parsed, _) => ExecuteAsync(
             new RunOptions
@@ -61,6 +62,7 @@ internal static class RunCommand
                 Output = parsed.GetValue(output),
                 Prompt = parsed.GetValue(prompt),
                 Model = parsed.GetValue(model),
+                Fallbacks = parsed.GetValue(fallback) ?? [],
                 System = parsed.GetValue(system),
                 Set = parsed.GetValue(set) ?? [],
                 Concurrency = parsed.GetValue(concurrency),
@@ -98,6 +100,14 @@ internal static class RunCommand
             return ExitCodes.Interrupted;
         }
     }
+
+    /// <summary>The option for models to fall back to.</summary>
+    internal static Option<string[]> Fallback() => new("--fallback")
+    {
+        Description = "A model that takes the prompts while no deployment of their own model can; repeatable, the first first. Default: the setting Fallbacks.",
+        HelpName = "M",
+        AllowMultipleArgumentsPerToken = false,
+    };
 
     /// <summary>An option for a whole number within bounds.</summary>
     internal static Option<int?> Number(string name, string description, string helpName, int from, int to)

@@ -9,13 +9,17 @@ internal static class RunEndpoints
     public const string FleetName = "fleet";
 
     /// <summary>What settings and environment say; possibly without any deployment.</summary>
-    public static LlmOptions Known(Settings settings)
+    /// <param name="settings">The settings.</param>
+    /// <param name="fallbacks">What the command line says of models to fall back to, in place of the setting, for all models.</param>
+    public static LlmOptions Known(Settings settings, IReadOnlyList<string>? fallbacks = null)
     {
         var llm = new LlmOptions();
         foreach (var deployment in settings.Deployments)
             llm.Deployments.Add(deployment);
         foreach (var deployment in EnvironmentDeployments.Read(Environment.GetEnvironmentVariable))
             llm.Deployments.Add(deployment);
+        foreach (var fallback in fallbacks is { Count: > 0 } ? [new FallbackOptions { To = [.. fallbacks] }] : settings.Fallbacks)
+            llm.Fallbacks.Add(fallback);
         llm.MaxAttempts = settings.MaxAttempts ?? llm.MaxAttempts;
         llm.AttemptTimeout = settings.AttemptTimeout ?? llm.AttemptTimeout;
         return llm;
@@ -35,7 +39,7 @@ internal static class RunEndpoints
     /// <exception cref="CliException">A setting can't work, or a model has no deployment.</exception>
     public static (LlmOptions Llm, bool IsSimulated) Choose(RunOptions options, Settings settings, IReadOnlyList<string> models)
     {
-        var llm = Known(settings);
+        var llm = Known(settings, options.Fallbacks);
         var isSimulated = llm.Deployments.Count == 0;
         if (isSimulated)
             llm.Deployments.Add(new DeploymentOptions { Name = SimulatorName, Endpoint = "http://127.0.0.1/v1" });

@@ -11,6 +11,8 @@ internal sealed record RunOptions
 
     public string? Model { get; init; }
 
+    public IReadOnlyList<string> Fallbacks { get; init; } = [];
+
     public string? System { get; init; }
 
     public IReadOnlyList<string> Set { get; init; } = [];

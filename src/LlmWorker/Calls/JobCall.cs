@@ -30,6 +30,12 @@ internal sealed class JobCall(Job job, int charged, int maxAttempts)
     /// <summary>The deployment of the last call; null before the first.</summary>
     public Deployment? Deployment { get; set; }
 
+    /// <summary>The model that it was asked for: the job's own, or one to fall back to.</summary>
+    public string Model { get; set; } = job.Queue;
+
+    /// <summary>The deployments that this job has found down since its last attempt was charged.</summary>
+    public HashSet<Deployment> Down { get; } = [];
+
     /// <summary>The last answer that came of a call really made: an open circuit must not hide what the provider said.</summary>
     public HttpAnswer? Answer { get; set; }
 

@@ -50,7 +50,8 @@ public sealed partial class LlmCaller : IAsyncDisposable
         _prompts = new PromptLane(functions, kernel ?? new Kernel());
         var estimator = new TokenEstimator();
         _deployments = new DeploymentSet(
-            [.. options.Deployments.Select(one => new Deployment(one, fleet, options.Patience, estimator, _room.Set, timeProvider, _logger))]);
+            [.. options.Deployments.Select(one => new Deployment(one, fleet, options.Patience, estimator, _room.Set, timeProvider, _logger))],
+            options.Fallbacks.ToDictionary(one => one.Model ?? "*", one => one.To, StringComparer.Ordinal), options.Patience);
         _retry = new ResiliencePipelineBuilder<Turn> { TimeProvider = timeProvider }
             .AddRetry(new RetryStrategyOptions<Turn>
             {
@@ -107,8 +108,8 @@ public sealed partial class LlmCaller : IAsyncDisposable
     public int Room(string model)
     {
         long room = 0;
-        foreach (var deployment in _deployments.For(model))
-            room += deployment.Room(model);
+        foreach (var route in _deployments.Open(model))
+            room += route.Deployment.Room(route.Model);
         return (int)Math.Min(room, int.MaxValue);
     }
 
@@ -122,8 +123,8 @@ public sealed partial class LlmCaller : IAsyncDisposable
             if (Room(model) > 0 || ClosedReason(model) is not null)
                 return;
             var wait = LongestLook;
-            foreach (var deployment in _deployments.For(model))
-                if (deployment.ClosedReason(model) is null && deployment.UntilRoom is var until && until > TimeSpan.Zero && until < wait)
+            foreach (var route in _deployments.For(model))
+                if (route.Deployment.ClosedReason(route.Model) is null && route.Deployment.UntilRoom is var until && until > TimeSpan.Zero && until < wait)
                     wait = until;
             using var looked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             await Task.WhenAny(next, Task.Delay(wait > ShortestLook ? wait : ShortestLook, _time, looked.Token));
@@ -135,9 +136,9 @@ public sealed partial class LlmCaller : IAsyncDisposable
     public string? ClosedReason(string model)
     {
         var reasons = new List<string>();
-        foreach (var deployment in _deployments.For(model))
+        foreach (var (deployment, served) in _deployments.For(model))
         {
-            if (deployment.ClosedReason(model) is not { } reason)
+            if (deployment.ClosedReason(served) is not { } reason)
                 return null;
             reasons.Add($"{deployment.Name} ({deployment.EndpointName}): {reason}");
         }
@@ -176,13 +177,14 @@ public sealed partial class LlmCaller : IAsyncDisposable
             return call.End(CallVerdict.Failed, "prompt_function", e.Message);
         }
 
-        var (deployment, shut) = _deployments.Choose(model, call.Failed);
-        if (deployment is null)
+        var (route, shut) = _deployments.Choose(model, call.Failed, call.Down);
+        if (route is not ({ } deployment, { } served))
             return shut is { } wait ? Postpone(call, RetryDelays.AfterGate(wait, Jitter())) : call.End(CallVerdict.Release, call.Last.Code ?? "no_deployment", ClosedReason(model));
 
         if (call.Failed is not null)
-            deployment.CountRetry(model);
-        var context = new CallContext(call.Job.Id, model, call.Job.AttemptTimeout ?? deployment.Options.AttemptTimeout ?? _options.AttemptTimeout);
+            deployment.CountRetry(served);
+        call.Model = served;
+        var context = new CallContext(call.Job.Id, served, call.Job.AttemptTimeout ?? deployment.Options.AttemptTimeout ?? _options.AttemptTimeout);
         var failure = await SendAsync(call, deployment, context, cancellationToken);
         var answer = context.Answers.Count > 0 ? context.Answers[^1] : new HttpAnswer { Failure = failure, Started = _time.GetUtcNow() };
         var found = context.Answers.Count > 0 ? Outcomes.Classify(answer) : Outcomes.Unsent(failure);
@@ -203,10 +205,10 @@ public sealed partial class LlmCaller : IAsyncDisposable
         try
         {
             if (call.Job.Work is RequestWork request)
-                await RequestLane.SendAsync(deployment, call.Job.Queue, request, call.Stream, cancellationToken);
+                await RequestLane.SendAsync(deployment, call.Job.Queue, call.Model, request, call.Stream, cancellationToken);
             else if (call.Rendered is { } prompt)
                 // A tool loop adds its messages, and another try begins from the start.
-                await _prompts.SendAsync(deployment, call.Job.Queue, call.Heard = new ChatHistory(prompt.Messages), prompt.Settings, cancellationToken);
+                await _prompts.SendAsync(deployment, call.Model, call.Heard = new ChatHistory(prompt.Messages), prompt.Settings, cancellationToken);
             return null;
         }
         catch (Exception e)
@@ -218,79 +220,4 @@ public sealed partial class LlmCaller : IAsyncDisposable
     // Whether the answer is all there although the SDK threw: because it was told to stop just then, or because it reads more into the answer than is asked here.
     private static bool IsWhole(JobCall call, Exception failure, HttpAnswer answer) =>
         call.Rendered is not { } prompt || (prompt.Settings.Tools is null && (failure is OperationCanceledException || AnswerCheck.IsChat(answer.Body)));
-
-    private Turn Conclude(JobCall call, Deployment deployment, HttpAnswer answer, Classified found)
-    {
-        var model = call.Job.Queue;
-        if (found.Kind != OutcomeKind.NotSent)
-            (call.Deployment, call.Answer, call.Last) = (deployment, answer, found);
-        if (found.Kind is OutcomeKind.Completion or OutcomeKind.Permanent)
-            deployment.Succeeded();
-        else if (found.Kind != OutcomeKind.NotSent)
-            deployment.Failed(found.Message);
-
-        switch (found.Kind)
-        {
-            case OutcomeKind.Completion when call.Rendered?.Settings.Schema is { } schema && AnswerCheck.Of(schema, answer.Body) is { } unfit:
-                return AskAgain(call, deployment, unfit);
-            case OutcomeKind.Completion:
-                call.Attempts++;
-                return call.End(CallVerdict.Completed);
-            case OutcomeKind.Permanent:
-                call.Attempts++;
-                return call.End(CallVerdict.Failed);
-            case OutcomeKind.Transient:
-                call.Attempts++;
-                call.Uncharged = 0;
-                LogRetry(call.Job.Id, deployment.Name, found.Code!, call.Attempts);
-                return call.Attempts >= call.MaxAttempts ? call.End(CallVerdict.Failed) : Postpone(call, Backoff(call.Attempts, found.NotBefore));
-            case OutcomeKind.DeploymentFault:
-                deployment.Close(found.Message!);
-                return Turn.AtOnce;
-            case OutcomeKind.ModelFault:
-                deployment.Close(model, found.Message!);
-                return Turn.AtOnce;
-            case OutcomeKind.Later:
-                deployment.Throttle(model, answer.Limits, found.NotBefore);
-                // The first time another deployment may take it at once; after that even an endpoint that says "now" gets its pause.
-                return ++call.Uncharged == 1 && _deployments.Choose(model, deployment).Deployment is not null and var other && other != deployment
-                    ? Turn.AtOnce
-                    : Postpone(call, Backoff(call.Uncharged, found.NotBefore));
-            default:
-                // When it is shut, the choice knows for how long, or of another one; between shut and open the pause has to be made up.
-                return deployment.ShutFor > TimeSpan.Zero ? Turn.AtOnce : Postpone(call, Backoff(++call.Uncharged, found.NotBefore));
-        }
-    }
-
-    // The next turn is a call like any other, with its own quota; it charges no attempt.
-    private static Turn AskAgain(JobCall call, Deployment deployment, AnswerCheck unfit)
-    {
-        if (call.Reasks == MostReasks || !unfit.MayMend)
-        {
-            call.Attempts++;
-            return call.End(CallVerdict.Failed, unfit.Code, unfit.MayMend ? $"the answer does not fit the schema, asked {MostReasks + 1} times: {unfit.Faults}" : unfit.Faults);
-        }
-        call.Reasks++;
-        Telemetry.Reask(deployment, call.Job.Queue);
-        call.Rendered = (unfit.Ask(call.Heard), call.Rendered!.Value.Settings);
-        return Turn.AtOnce;
-    }
-
-    private TimeSpan Backoff(int failures, TimeSpan? notBefore) =>
-        RetryDelays.After(failures, _options.RetryBase, _options.LongestRetry, notBefore, Jitter());
-
-    private Turn Postpone(JobCall call, TimeSpan wait)
-    {
-        if (call.Job.Deadline is { } due && due - _time.GetUtcNow() <= wait)
-            return Expired(call);
-        return wait <= _options.Patience
-            ? new Turn(null, wait)
-            : call.End(CallVerdict.Retry, call.Last.Code ?? "not_sent", call.Last.Message ?? "the endpoint takes no calls at the moment", wait);
-    }
-
-    private static CallOutcome Expired(JobCall call) => call.End(
-        CallVerdict.Expired, call.Job.Batch is null ? "job_expired" : "batch_expired", "the request could not be completed before its deadline");
-
-    [LoggerMessage(LogLevel.Debug, "Job {JobId} failed on {Deployment} with {Code}, attempt {Attempt}")]
-    private partial void LogRetry(string jobId, string deployment, string code, int attempt);
 }

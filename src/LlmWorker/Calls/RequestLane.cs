@@ -10,12 +10,13 @@ internal static partial class RequestLane
     /// <summary>Sends it; the answer is in the <see cref="CallContext"/>.</summary>
     /// <param name="deployment">Where to.</param>
     /// <param name="model">What the job calls the model.</param>
+    /// <param name="served">What it is asked for: the same, or a model to fall back to.</param>
     /// <param name="work">Path and body.</param>
     /// <param name="stream">Asked, when the answer is to be streamed, for who gets its events; null for nobody.</param>
     /// <param name="cancellationToken">Breaks it off.</param>
-    public static async Task SendAsync(Deployment deployment, string model, RequestWork work, Func<Action<string>>? stream, CancellationToken cancellationToken)
+    public static async Task SendAsync(Deployment deployment, string model, string served, RequestWork work, Func<Action<string>>? stream, CancellationToken cancellationToken)
     {
-        var name = deployment.ProviderModel(model);
+        var name = deployment.ProviderModel(served);
         var body = name == model ? work.Body : ModelField.Replace(work.Body, name);
         var streamed = StreamFields.IsStreamed(body);
         if (streamed)

@@ -6,6 +6,9 @@ public sealed class LlmOptions
     /// <summary>The endpoints; at least one.</summary>
     public IList<DeploymentOptions> Deployments { get; } = [];
 
+    /// <summary>Which models stand in for which; none by default.</summary>
+    public IList<FallbackOptions> Fallbacks { get; } = [];
+
     /// <summary>How often a job's LLM work is started at most, for a job that does not say (its own limit is 0); 8 by default, 1 to 1,000.</summary>
     public int MaxAttempts { get; set; } = 8;
 
@@ -58,6 +61,20 @@ public sealed class LlmOptions
             if (deployment.AttemptTimeout is { } timeout)
                 Check($"{where}.AttemptTimeout", timeout, TimeSpan.FromDays(1));
         }
+        foreach (var fallback in Fallbacks)
+        {
+            var where = $"Fallbacks[{fallback.Model ?? "*"}]";
+            if (Fallbacks.Any(other => other != fallback && (other.Model ?? "*") == (fallback.Model ?? "*")))
+                faults.Add($"{where}: is there twice");
+            foreach (var other in fallback.To)
+            {
+                if (string.IsNullOrWhiteSpace(other) || other == fallback.Model || other == "*")
+                    faults.Add($"{where}.To: '{other}' is not another model");
+                else if (!For(other).Any())
+                    faults.Add($"{where}.To: no deployment serves {other}");
+            }
+        }
+
         return faults;
 
         void Check(string field, TimeSpan value, TimeSpan max)

@@ -12,7 +12,8 @@ namespace LlmPipeline;
 /// <param name="Code">The error's code; null with a completion.</param>
 /// <param name="Message">For people, one line, without prompt text; null with a completion.</param>
 /// <param name="NotBefore">The provider's own word on when to come again; null for none.</param>
-internal readonly record struct Classified(OutcomeKind Kind, string? Code = null, string? Message = null, TimeSpan? NotBefore = null);
+/// <param name="IsDown">Whether nobody was there to take the call: it has cost nothing.</param>
+internal readonly record struct Classified(OutcomeKind Kind, string? Code = null, string? Message = null, TimeSpan? NotBefore = null, bool IsDown = false);
 
 /// <summary>The outcome table.</summary>
 internal static class Outcomes
@@ -58,7 +59,7 @@ internal static class Outcomes
             401 or 402 or 403 or 407 => Fault(OutcomeKind.DeploymentFault),
             429 => new Classified(OutcomeKind.Later, code, name, wait ?? Reset(answer.Limits)),
             503 when wait is not null => new Classified(OutcomeKind.Later, code, name, wait),
-            408 or 409 or 425 or >= 500 => new Classified(OutcomeKind.Transient, code, name, wait),
+            408 or 409 or 425 or >= 500 => new Classified(OutcomeKind.Transient, code, name, wait, IsDown: status is 502 or 503),
             // Not followed: it would turn a POST into a GET, or carry the key to another host.
             >= 300 and < 400 => new Classified(
                 OutcomeKind.DeploymentFault, code, $"{name} to {answer.Location?.GetLeftPart(UriPartial.Path) ?? "nowhere"}: set the endpoint's own URL"),
@@ -77,12 +78,12 @@ internal static class Outcomes
         TimeoutRejectedException timeout => new Classified(OutcomeKind.Transient, "request_timeout", $"no answer within {timeout.Timeout.TotalSeconds:0.###} s"),
         _ when Find<AuthenticationException>(failure) is { } tls => new Classified(OutcomeKind.DeploymentFault, "tls_error", OneLine(tls.Message)),
         _ when Find<AuthenticationFailedException>(failure) is { } signIn && Find<Azure.RequestFailedException>(signIn) is { Status: 0 or 408 or 429 or >= 500 } =>
-            new Classified(OutcomeKind.Transient, "connection_error", "the sign-in service cannot be reached"),
+            new Classified(OutcomeKind.Transient, "connection_error", "the sign-in service cannot be reached", IsDown: true),
         _ when Find<AuthenticationFailedException>(failure) is { } identity => new Classified(OutcomeKind.DeploymentFault, "identity_error", OneLine(identity.Message)),
-        HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError } => new Classified(OutcomeKind.Transient, "connection_error", "the endpoint's host name was not found"),
-        HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } => new Classified(OutcomeKind.Transient, "connection_error", "the endpoint cannot be reached"),
+        HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError } => new Classified(OutcomeKind.Transient, "connection_error", "the endpoint's host name was not found", IsDown: true),
+        HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } => new Classified(OutcomeKind.Transient, "connection_error", "the endpoint cannot be reached", IsDown: true),
         // The handler's connect timeout comes as a cancellation that nobody asked for.
-        OperationCanceledException => new Classified(OutcomeKind.Transient, "connection_error", "the endpoint could not be connected to in time"),
+        OperationCanceledException => new Classified(OutcomeKind.Transient, "connection_error", "the endpoint could not be connected to in time", IsDown: true),
         HttpRequestException or IOException => new Classified(OutcomeKind.Transient, "connection_error", "the connection broke before the answer was whole"),
         _ => new Classified(OutcomeKind.Transient, "invalid_response", "the answer could not be read"),
     };

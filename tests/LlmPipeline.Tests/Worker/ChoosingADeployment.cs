@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Time.Testing;
+
 namespace LlmPipeline.Tests;
 
 public sealed class ChoosingADeployment
@@ -87,6 +89,100 @@ public sealed class ChoosingADeployment
             Assert.Equal(("free", 1), (await caller.CallAsync(CallerHouse.Request(), 0, default)) is var outcome ? (outcome.Deployment, outcome.Attempts) : default);
         Assert.Single(full.Requests);
         Assert.NotNull(caller.Snapshot()[0].GateClosedUntil);
+    }
+
+    [Theory]
+    [InlineData(502)]
+    [InlineData(503)]
+    [InlineData(null)]
+    public async Task A_deployment_that_is_down_costs_no_attempt_while_another_is_up(int? status)
+    {
+        await using var down = new RawEndpoint((_, _) => new RawReply(status ?? 200, ""));
+        await using var up = new RawEndpoint((_, _) => RawReply.Ok);
+        var gone = CallerHouse.At(down, "down");
+        if (status is null)
+            gone.Endpoint = "http://127.0.0.1:9/v1";
+        await using var caller = CallerHouse.Caller(CallerHouse.Options(gone, CallerHouse.At(up, "up", priority: 1)));
+        for (var i = 0; i < 40; i++)
+        {
+            var outcome = await caller.CallAsync(CallerHouse.Request(maxAttempts: 1), 0, default);
+            Assert.Equal((CallVerdict.Completed, "up", 1), (outcome.Verdict, outcome.Deployment, outcome.Attempts));
+        }
+
+        Assert.Equal(40, up.Requests.Count);
+        Assert.NotNull(caller.Snapshot()[0].CircuitOpenUntil);
+        // An open circuit is not even asked.
+        Assert.True(status is null || down.Requests.Count == 30, $"{down.Requests.Count} calls");
+    }
+
+    [Fact]
+    public async Task When_all_are_down_that_is_one_attempt()
+    {
+        await using var one = new RawEndpoint((_, _) => new RawReply(502, ""));
+        await using var other = new RawEndpoint((_, _) => new RawReply(502, ""));
+        await using var caller = CallerHouse.Caller(CallerHouse.Options(CallerHouse.At(one, "one"), CallerHouse.At(other, "other")));
+        var outcome = await caller.CallAsync(CallerHouse.Request(maxAttempts: 3), 0, default);
+        Assert.Equal((CallVerdict.Failed, 3, 3, 3), (outcome.Verdict, outcome.Attempts, one.Requests.Count, other.Requests.Count));
+    }
+
+    [Fact]
+    public async Task Work_spills_over_while_a_gate_is_closed_and_returns_when_it_opens()
+    {
+        var time = new FakeTimeProvider();
+        var isFull = true;
+        await using var first = new RawEndpoint((_, _) => isFull ? new RawReply(429, "{}", "Retry-After: 60") : RawReply.Ok);
+        await using var second = new RawEndpoint((_, _) => RawReply.Ok);
+        await using var caller = CallerHouse.Caller(CallerHouse.Options(CallerHouse.At(first, "first"), CallerHouse.At(second, "second", priority: 1)), time);
+        Assert.Equal("second", (await caller.CallAsync(CallerHouse.Request(), 0, default)).Deployment);
+        Assert.Equal("second", (await caller.CallAsync(CallerHouse.Request(), 0, default)).Deployment);
+        isFull = false;
+        time.Advance(TimeSpan.FromSeconds(61));
+        Assert.Equal("first", (await caller.CallAsync(CallerHouse.Request(), 0, default)).Deployment);
+    }
+
+    [Fact]
+    public async Task Another_model_stands_in_while_its_own_cannot_and_is_named_in_the_body()
+    {
+        var time = new FakeTimeProvider();
+        var isFull = true;
+        await using var own = new RawEndpoint((_, _) => isFull ? new RawReply(429, "{}", "Retry-After: 60") : RawReply.Ok);
+        await using var other = new RawEndpoint((_, _) => RawReply.Ok);
+        var options = CallerHouse.Options(CallerHouse.At(own, "own", "m"), CallerHouse.At(other, "other", "b", alias: "b-2024"));
+        options.Fallbacks.Add(new FallbackOptions { Model = "m", To = ["b"] });
+        await using var caller = CallerHouse.Caller(options, time);
+        var outcome = await caller.CallAsync(CallerHouse.Request(), 0, default);
+        Assert.Equal((CallVerdict.Completed, "other", 1), (outcome.Verdict, outcome.Deployment, outcome.Attempts));
+        Assert.Contains("\"model\":\"b-2024\"", Assert.Single(other.Requests).Text, StringComparison.Ordinal);
+        Assert.True(caller.Room("m") > 0);
+        isFull = false;
+        time.Advance(TimeSpan.FromSeconds(61));
+        Assert.Equal("own", (await caller.CallAsync(CallerHouse.Request(), 0, default)).Deployment);
+    }
+
+    [Fact]
+    public async Task A_gate_that_opens_soon_is_waited_for_rather_than_falling_back()
+    {
+        await using var own = new RawEndpoint((_, n) => n == 1 ? new RawReply(429, "{}", "retry-after-ms: 300") : RawReply.Ok);
+        await using var other = new RawEndpoint((_, _) => RawReply.Ok);
+        var options = CallerHouse.Options(CallerHouse.At(own, "own", "m"), CallerHouse.At(other, "other", "b"));
+        options.Fallbacks.Add(new FallbackOptions { To = ["b"] });
+        await using var caller = CallerHouse.Caller(options);
+        Assert.Equal("own", (await caller.CallAsync(CallerHouse.Request(), 0, default)).Deployment);
+        Assert.Empty(other.Requests);
+    }
+
+    [Fact]
+    public async Task A_closed_or_broken_model_falls_back_and_without_any_left_says_why_of_all()
+    {
+        await using var endpoint = new RawEndpoint((request, _) => new RawReply(
+            404, $$$"""{"error":{"message":"The model `{{{(request.Text.Contains("\"b\"", StringComparison.Ordinal) ? "b" : "m")}}}` does not exist","code":"model_not_found"}}"""));
+        var options = CallerHouse.Options(CallerHouse.At(endpoint));
+        options.Fallbacks.Add(new FallbackOptions { To = ["b"] });
+        await using var caller = CallerHouse.Caller(options);
+        Assert.Equal(CallVerdict.Release, (await caller.CallAsync(CallerHouse.Request(), 0, default)).Verdict);
+        Assert.Equal(2, endpoint.Requests.Count);
+        Assert.Contains("`m`", caller.ClosedReason("m"), StringComparison.Ordinal);
+        Assert.Contains("`b`", caller.ClosedReason("m"), StringComparison.Ordinal);
     }
 
     [Fact]
