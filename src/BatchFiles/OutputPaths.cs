@@ -23,6 +23,9 @@ public sealed record OutputPaths
     /// <summary>The checkpoint: lines in order of ending while the run goes on.</summary>
     public string Partial => Results + ".partial";
 
+    /// <summary>What the batch has cost so far; only where a price is known.</summary>
+    public string Spent => Results + ".spent";
+
     internal string SortingResults => SortingOf(Results);
 
     internal string SortingErrors => SortingOf(Errors);
@@ -62,8 +65,8 @@ public sealed record OutputPaths
     /// <summary>Every file that a run may write or replace.</summary>
     internal IEnumerable<string> All() =>
         Csv is null
-            ? [Results, Errors, Partial, .. Temporary()]
-            : [Csv, Results, Errors, Partial, .. Temporary()];
+            ? [Results, Errors, Partial, Spent, .. Temporary()]
+            : [Csv, Results, Errors, Partial, Spent, .. Temporary()];
 
     /// <summary>What files are called until they are whole.</summary>
     internal IEnumerable<string> Temporary() => Csv is null ? [SortingResults, SortingErrors] : [SortingOf(Csv), SortingResults, SortingErrors];

@@ -40,6 +40,9 @@ internal sealed class Settings
     /// <summary>How long they may take.</summary>
     public TimeSpan? ReplicaTimeout { get; set; }
 
+    /// <summary>Model → what its tokens cost, where a deployment has no <c>Price</c> of its own.</summary>
+    internal IReadOnlyDictionary<string, TokenPrice> Prices { get; private set; } = new Dictionary<string, TokenPrice>();
+
     /// <summary>The LLM endpoints.</summary>
     public IList<DeploymentOptions> Deployments { get; set; } = [];
 
@@ -98,13 +101,15 @@ internal sealed class Settings
 
         try
         {
-            configuration.Bind(settings, o => o.ErrorOnUnknownConfiguration = true);
+            new ConfigurationBuilder().AddInMemoryCollection(configuration.AsEnumerable().Where(setting => !PriceTable.Holds(setting.Key))).Build()
+                .Bind(settings, o => o.ErrorOnUnknownConfiguration = true);
         }
         catch (InvalidOperationException e)
         {
             throw CliException.Usage($"{path ?? "the environment"}: {Reason(e)}");
         }
 
+        settings.Prices = PriceTable.Read(configuration.AsEnumerable(), path ?? "the environment");
         settings.Check(path ?? "the environment");
         return settings;
     }

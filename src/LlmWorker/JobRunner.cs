@@ -12,7 +12,7 @@ internal sealed partial class JobRunner(
         var job = held.Claim.Job;
         if (stands is { } status)
         {
-            await SettleAsync(held, status).ConfigureAwait(false);
+            await SettleAsync(held, status, await CostsOfAsync(job.Id, giveUp).ConfigureAwait(false)).ConfigureAwait(false);
             return;
         }
 
@@ -59,7 +59,7 @@ internal sealed partial class JobRunner(
         switch (outcome.Verdict)
         {
             case CallVerdict.Retry:
-                await settler.RetryAsync(held, outcome.Attempts, outcome.Delay).ConfigureAwait(false);
+                await settler.RetryAsync(held, outcome.Attempts, outcome.Delay, outcome.Costs).ConfigureAwait(false);
                 break;
             case CallVerdict.Release:
                 await settler.ReleaseAsync(held).ConfigureAwait(false);
@@ -79,16 +79,23 @@ internal sealed partial class JobRunner(
     {
         var result = Result(held.Claim.Job, status, outcome);
         var stands = await RedisRetry.UntilAnsweredAsync(() => results.PutAsync(result), time, logger, giveUp).ConfigureAwait(false);
-        await SettleAsync(held, stands).ConfigureAwait(false);
+        await SettleAsync(held, stands, outcome.Costs).ConfigureAwait(false);
+    }
+
+    /// <summary>What the result has cost that a worker stored and could not settle any more: its claim has counted nothing.</summary>
+    private async Task<IReadOnlyList<JobCost>> CostsOfAsync(string jobId, CancellationToken giveUp)
+    {
+        var result = await RedisRetry.UntilAnsweredAsync(() => results.GetAsync(jobId), time, logger, giveUp).ConfigureAwait(false);
+        return result?.Meta is { Cost: { } cost, Deployment: { } deployment } ? [new JobCost(deployment, JobCost.NanosOf(cost))] : [];
     }
 
     /// <summary>Settles with the status that stands in the result store, whoever wrote it.</summary>
-    private Task SettleAsync(HeldJob held, ResultStatus stands) => stands switch
+    private Task SettleAsync(HeldJob held, ResultStatus stands, IReadOnlyList<JobCost> costs) => stands switch
     {
-        ResultStatus.Completed => settler.CompleteAsync(held, EndState.Completed),
-        ResultStatus.Expired => settler.CompleteAsync(held, EndState.Expired),
-        ResultStatus.Cancelled => settler.CompleteAsync(held, EndState.Cancelled),
-        _ => settler.BuryAsync(held),
+        ResultStatus.Completed => settler.CompleteAsync(held, EndState.Completed, costs),
+        ResultStatus.Expired => settler.CompleteAsync(held, EndState.Expired, costs),
+        ResultStatus.Cancelled => settler.CompleteAsync(held, EndState.Cancelled, costs),
+        _ => settler.BuryAsync(held, costs),
     };
 
     private static ResultStatus Status(CallVerdict verdict) => verdict switch
@@ -114,6 +121,7 @@ internal sealed partial class JobRunner(
             InputTokens = outcome.Usage.Input,
             CachedTokens = outcome.Usage.Cached,
             OutputTokens = outcome.Usage.Output,
+            Cost = outcome.Costs.Count > 0 ? JobCost.Amount(outcome.Costs.Sum(cost => cost.Nanos)) : null,
             Attempts = outcome.Attempts,
             Reasks = outcome.Reasks,
             Enqueued = job.Enqueued.ToUnixTimeMilliseconds(),

@@ -35,16 +35,17 @@ internal sealed partial class Settler : IAsyncDisposable
     }
 
     /// <summary>The result stands: the job has ended.</summary>
-    public Task<SettleOutcome> CompleteAsync(HeldJob job, EndState state) => SendAsync(new Request(Verb.Complete, job) { State = state });
+    public Task<SettleOutcome> CompleteAsync(HeldJob job, EndState state, IReadOnlyList<JobCost> costs) => SendAsync(new Request(Verb.Complete, job, costs) { State = state });
 
     /// <summary>The error stands: the job becomes a dead letter.</summary>
-    public Task<SettleOutcome> BuryAsync(HeldJob job) => SendAsync(new Request(Verb.Bury, job));
+    public Task<SettleOutcome> BuryAsync(HeldJob job, IReadOnlyList<JobCost> costs) => SendAsync(new Request(Verb.Bury, job, costs));
 
     /// <summary>Another try, after a delay.</summary>
-    public Task<SettleOutcome> RetryAsync(HeldJob job, int attempts, TimeSpan delay) => SendAsync(new Request(Verb.Retry, job) { Attempts = attempts, Delay = delay });
+    public Task<SettleOutcome> RetryAsync(HeldJob job, int attempts, TimeSpan delay, IReadOnlyList<JobCost> costs) =>
+        SendAsync(new Request(Verb.Retry, job, costs) { Attempts = attempts, Delay = delay });
 
     /// <summary>Given back, uncharged.</summary>
-    public Task<SettleOutcome> ReleaseAsync(HeldJob job) => SendAsync(new Request(Verb.Release, job));
+    public Task<SettleOutcome> ReleaseAsync(HeldJob job) => SendAsync(new Request(Verb.Release, job, []));
 
     /// <summary>Ends when all that was asked for is done.</summary>
     public async ValueTask DisposeAsync()
@@ -100,17 +101,19 @@ internal sealed partial class Settler : IAsyncDisposable
 
     private static Task<IReadOnlyList<SettleOutcome>> CallAsync(QueuePartition partition, Verb verb, Request[] requests) => verb switch
     {
-        Verb.Complete => partition.CompleteAsync([.. requests.Select(r => (r.Job.Claim, r.State))]),
-        Verb.Bury => partition.BuryAsync([.. requests.Select(r => r.Job.Claim)]),
-        Verb.Retry => partition.RetryAsync([.. requests.Select(r => (r.Job.Claim, r.Attempts, r.Delay))]),
+        Verb.Complete => partition.CompleteAsync([.. requests.Select(r => (r.Claim, r.State))]),
+        Verb.Bury => partition.BuryAsync([.. requests.Select(r => r.Claim)]),
+        Verb.Retry => partition.RetryAsync([.. requests.Select(r => (r.Claim, r.Attempts, r.Delay))]),
         _ => partition.ReleaseAsync([.. requests.Select(r => r.Job.Claim)]),
     };
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Job {JobId} could not be settled ({Verb}): its claim is another worker's now")]
     private partial void LogFenced(string jobId, Verb verb);
 
-    private sealed record Request(Verb Verb, HeldJob Job)
+    private sealed record Request(Verb Verb, HeldJob Job, IReadOnlyList<JobCost> Costs)
     {
+        public ClaimedJob Claim => Costs.Count == 0 ? Job.Claim : Job.Claim with { Costs = Costs };
+
         public EndState State { get; init; }
 
         public int Attempts { get; init; }

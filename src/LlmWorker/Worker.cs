@@ -84,7 +84,7 @@ internal sealed partial class Worker : BackgroundService
             return;
         }
 
-        var slots = _parts.Slots.Take(wanted);
+        var slots = _parts.Options.MayClaim?.Invoke() == false ? 0 : _parts.Slots.Take(wanted);
         if (slots == 0)
         {
             await _parts.Slots.Freed.WaitAsync(freed, TimeSpan.FromSeconds(1), _parts.Time, cancellationToken).ConfigureAwait(false);

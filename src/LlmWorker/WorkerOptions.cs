@@ -29,4 +29,7 @@ public sealed class WorkerOptions
     /// <summary>A job that lost its lease more often than this is not run again but buried as poison; default 5.</summary>
     [Range(0, 1000)]
     public int MaxLost { get; set; } = 5;
+
+    /// <summary>Asked before each claim: false, and nothing is claimed as long as it stays so, while what runs goes on; null, the default, for no such limit.</summary>
+    public Func<bool>? MayClaim { get; set; }
 }

@@ -88,10 +88,11 @@ public sealed partial class WorkerProcess : IAsyncDisposable
     }
 
     /// <summary>
-    /// Stops claiming, waits for what runs up to <see cref="WorkerOptions.DrainTimeout"/>, then stops that too and gives it back uncharged.
+    /// Stops claiming, waits for what runs, then stops that too and gives it back uncharged.
     /// </summary>
     /// <param name="atOnce">Ends the wait early: what runs is stopped and given back then.</param>
-    public async Task StopAsync(CancellationToken atOnce = default)
+    /// <param name="patience">How long the wait may be; <see cref="WorkerOptions.DrainTimeout"/> when it is null.</param>
+    public async Task StopAsync(CancellationToken atOnce = default, TimeSpan? patience = null)
     {
         if (_stopped)
             return;
@@ -101,7 +102,7 @@ public sealed partial class WorkerProcess : IAsyncDisposable
         foreach (var served in _served.Values)
             await served.StopAsync().ConfigureAwait(false);
         var idle = _parts.IdleAsync();
-        if (!await EndsAsync(idle, _parts.Options.DrainTimeout, atOnce).ConfigureAwait(false))
+        if (!await EndsAsync(idle, patience ?? _parts.Options.DrainTimeout, atOnce).ConfigureAwait(false))
         {
             foreach (var job in _leases.All())
                 job.Stop();

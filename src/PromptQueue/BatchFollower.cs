@@ -27,7 +27,10 @@ public sealed class BatchFollower
 
     /// <summary>How far the batch was at the last read.</summary>
     public BatchProgress Progress => new(
-        _progress.Sum(p => p.Expected), _progress.Sum(p => p.Completed), _progress.Sum(p => p.Failed), _progress.Sum(p => p.Cancelled));
+        _progress.Sum(p => p.Expected), _progress.Sum(p => p.Completed), _progress.Sum(p => p.Failed), _progress.Sum(p => p.Cancelled))
+    {
+        SpentNanos = BatchProgress.SumOf(_progress),
+    };
 
     /// <summary>
     /// The ids that have ended since the last read. An id can come again: when a redriven job has ended again, and when a connection was lost,

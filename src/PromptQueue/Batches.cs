@@ -90,7 +90,7 @@ public sealed class Batches
     public async Task<BatchProgress> ProgressAsync(string batch)
     {
         var parts = await Task.WhenAll((await PartitionsOfAsync(batch).ConfigureAwait(false)).Select(p => p.ProgressAsync(batch))).ConfigureAwait(false);
-        return new BatchProgress(parts.Sum(p => p.Expected), parts.Sum(p => p.Completed), parts.Sum(p => p.Failed), parts.Sum(p => p.Cancelled));
+        return new BatchProgress(parts.Sum(p => p.Expected), parts.Sum(p => p.Completed), parts.Sum(p => p.Failed), parts.Sum(p => p.Cancelled)) { SpentNanos = BatchProgress.SumOf(parts) };
     }
 
     /// <summary>

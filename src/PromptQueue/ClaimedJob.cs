@@ -8,7 +8,11 @@ namespace LlmPipeline;
 /// <param name="Lost">How often a lease on it was lost.</param>
 /// <param name="CancelAsked">Whether it, or its batch, was asked to stop: it is to be ended as cancelled, without a call.</param>
 /// <param name="Age">How long ago it was enqueued.</param>
-public sealed record ClaimedJob(Job Job, int Partition, string Token, int Attempts, int Lost, bool CancelAsked, TimeSpan Age);
+public sealed record ClaimedJob(Job Job, int Partition, string Token, int Attempts, int Lost, bool CancelAsked, TimeSpan Age)
+{
+    /// <summary>What the calls under this claim have cost; counted, for its batch and by deployment, once: when the claim is completed, buried or retried.</summary>
+    public IReadOnlyList<JobCost> Costs { get; init; } = [];
+}
 
 /// <summary>What a claim brought.</summary>
 /// <param name="Jobs">The jobs; none when nothing waits.</param>

@@ -3,11 +3,15 @@ namespace LlmPipeline;
 /// <summary>Cuts a stream of jobs into groups that one call of <see cref="PromptQueue.EnqueueAsync"/> takes well: up to 500 jobs or about 4 MiB.</summary>
 public static class JobGroups
 {
-    private const int MaxJobs = 500;
+    /// <summary>Jobs that one call takes at most.</summary>
+    public const int MaxJobs = 500;
+
     private const int MaxBytes = 4 * 1024 * 1024;
 
     /// <summary>The jobs in groups, in their order.</summary>
-    public static async IAsyncEnumerable<IReadOnlyList<Job>> OfAsync(IAsyncEnumerable<Job> jobs)
+    /// <param name="jobs">The jobs.</param>
+    /// <param name="most">Jobs in a group at most.</param>
+    public static async IAsyncEnumerable<IReadOnlyList<Job>> OfAsync(IAsyncEnumerable<Job> jobs, int most = MaxJobs)
     {
         ArgumentNullException.ThrowIfNull(jobs);
         var group = new List<Job>();
@@ -16,7 +20,7 @@ public static class JobGroups
         {
             group.Add(job);
             bytes += Size(job);
-            if (group.Count < MaxJobs && bytes < MaxBytes)
+            if (group.Count < most && bytes < MaxBytes)
                 continue;
             yield return group;
             group = [];

@@ -67,6 +67,13 @@ public sealed class PromptQueue
         return [.. Enumerable.Range(0, count).Select(p => new QueuePartition(_redis, _options, queue, p, count, _time))];
     }
 
+    /// <summary>What calls for jobs of a queue have cost, by deployment; of those whose prices and tokens were known.</summary>
+    public async Task<IReadOnlyList<JobCost>> SpentAsync(string queue)
+    {
+        var parts = await Task.WhenAll((await PartitionsAsync(queue).ConfigureAwait(false)).Select(partition => partition.SpentAsync())).ConfigureAwait(false);
+        return [.. parts.SelectMany(part => part).GroupBy(cost => cost.Deployment, StringComparer.Ordinal).Select(costs => new JobCost(costs.Key, costs.Sum(cost => cost.Nanos)))];
+    }
+
     /// <summary>Where the jobs of a queue are.</summary>
     public async Task<QueueStats> StatsAsync(string queue)
     {

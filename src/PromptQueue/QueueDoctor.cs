@@ -80,7 +80,7 @@ public sealed class QueueDoctor
         }).ConfigureAwait(false);
         if (await partition.ProgressAsync(batch).ConfigureAwait(false) != before)
             return null;
-        var right = new BatchProgress(live + map[1] + map[2] + map[3], map[1], map[2], map[3]);
+        var right = new BatchProgress(live + map[1] + map[2] + map[3], map[1], map[2], map[3]) { SpentNanos = before.SpentNanos };
         if (right == before)
             return null;
         var repaired = repair && await partition.RecountAsync(batch, before, right).ConfigureAwait(false);

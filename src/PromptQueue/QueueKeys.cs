@@ -21,6 +21,7 @@ internal sealed class QueueKeys
         Cancel = _tag + ":cancel";
         Stopped = _tag + ":stopped";
         Deadlines = _tag + ":deadlines";
+        Spent = _tag + ":spent";
         Wake = _tag + ":wake";
     }
 
@@ -57,10 +58,13 @@ internal sealed class QueueKeys
     /// <summary>ZSET: id → deadline, ms; only jobs that have one. What is left of jobs that are gone is removed when it is due.</summary>
     public RedisKey Deadlines { get; }
 
+    /// <summary>HASH: deployment → what calls for jobs of this partition have cost, in billionths of the price table's currency.</summary>
+    public RedisKey Spent { get; }
+
     /// <summary>Channel: says "look", never carries a job; <c>!</c> and ids, a line each, name jobs and batches that were asked to stop.</summary>
     public string Wake { get; }
 
-    /// <summary>HASH: expected, completed, failed, cancelled of this partition, how much of the finished list was taken, and the stop flag.</summary>
+    /// <summary>HASH: expected, completed, failed, cancelled of this partition, spent (in nanos; absent as long as no price is known), how much of the finished list was taken, and the stop flag.</summary>
     public RedisKey Batch(string batch) => $"{_tag}:batch:{batch}";
 
     /// <summary>Bitmap of 2 bits a row: 0 has not ended, 1 completed, 2 failed or expired, 3 cancelled.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using StackExchange.Redis;
 
 namespace LlmPipeline;
@@ -92,8 +93,8 @@ public sealed partial class QueuePartition
         {
             var batches = new BatchKeys(_keys, step.Select(e => e.Job.Job.Batch));
             return SettleAsync(
-                QueueScripts.Complete, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Dead, _keys.Cancel, _keys.Stopped, _keys.Deadlines, .. batches.Keys],
-                [(long)_options.BatchTtl.TotalSeconds, .. step.SelectMany(e => new RedisValue[] { e.Job.Job.Id, e.Job.Token, (int)e.State, batches.IndexOf(e.Job.Job.Batch), e.Job.Job.Row })]);
+                QueueScripts.Complete, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Dead, _keys.Cancel, _keys.Stopped, _keys.Deadlines, _keys.Spent, .. batches.Keys],
+                [(long)_options.BatchTtl.TotalSeconds, .. step.SelectMany(e => new RedisValue[] { e.Job.Job.Id, e.Job.Token, (int)e.State, batches.IndexOf(e.Job.Job.Batch), e.Job.Job.Row, JobCost.Encode(e.Job.Costs) })]);
         });
     }
 
@@ -101,19 +102,19 @@ public sealed partial class QueuePartition
     public Task<IReadOnlyList<SettleOutcome>> BuryAsync(IReadOnlyList<ClaimedJob> jobs)
     {
         ArgumentNullException.ThrowIfNull(jobs);
-        return BuryAsync([.. jobs.Select(j => (j.Job.Id, j.Token, j.Job.Batch, j.Job.Row))]);
+        return BuryAsync([.. jobs.Select(j => (j.Job.Id, j.Token, j.Job.Batch, j.Job.Row, JobCost.Encode(j.Costs)))]);
     }
 
     /// <summary>Ends claims of jobs that cannot be read, once their errors stand: they become dead letters, and are counted where their ids name a batch.</summary>
     public async Task<IReadOnlyList<SettleOutcome>> BuryUnreadableAsync(IReadOnlyList<UnreadableJob> jobs)
     {
         ArgumentNullException.ThrowIfNull(jobs);
-        var rows = new List<(string Id, string Token, string? Batch, int Row)>(jobs.Count);
+        var rows = new List<(string Id, string Token, string? Batch, int Row, string Costs)>(jobs.Count);
         foreach (var job in jobs)
         {
             // A single job may be called "a.1" as well: only a batch that is there is counted.
             var known = job.FromId() is { } named && await _redis.Commands.KeyExistsAsync(_keys.Batch(named.Batch)).ConfigureAwait(false);
-            rows.Add((job.Id, job.Token, known ? job.FromId()?.Batch : null, known ? job.FromId()?.Row ?? 0 : 0));
+            rows.Add((job.Id, job.Token, known ? job.FromId()?.Batch : null, known ? job.FromId()?.Row ?? 0 : 0, ""));
         }
 
         return await BuryAsync(rows).ConfigureAwait(false);
@@ -124,11 +125,21 @@ public sealed partial class QueuePartition
     public Task<IReadOnlyList<SettleOutcome>> RetryAsync(IReadOnlyList<(ClaimedJob Job, int Attempts, TimeSpan Delay)> jobs)
     {
         ArgumentNullException.ThrowIfNull(jobs);
-        return InStepsAsync(jobs, step => SettleAsync(
-            QueueScripts.Retry,
-            [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Delayed, _keys.Inflight, _keys.Leases, _keys.Dead, _keys.Cancel, _keys.Stopped],
-            [_keys.Wake, _redis.PublishVerb, .. step.SelectMany(j => new RedisValue[]
-                { j.Job.Job.Id, j.Job.Token, j.Attempts, (long)Math.Ceiling(j.Delay.TotalMilliseconds), (int)j.Job.Job.Lane + 1, j.Job.Job.Batch ?? "" })]));
+        return InStepsAsync(jobs, step =>
+        {
+            // Only what has cost something needs its batch.
+            var batches = new BatchKeys(_keys, step.Select(j => Paid(j.Job)));
+            return SettleAsync(
+                QueueScripts.Retry,
+                [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Delayed, _keys.Inflight, _keys.Leases, _keys.Dead, _keys.Cancel, _keys.Stopped, _keys.Spent, .. batches.Keys],
+                [_keys.Wake, _redis.PublishVerb, (long)_options.BatchTtl.TotalSeconds, .. step.SelectMany(j => new RedisValue[]
+                {
+                    j.Job.Job.Id, j.Job.Token, j.Attempts, (long)Math.Ceiling(j.Delay.TotalMilliseconds), (int)j.Job.Job.Lane + 1, j.Job.Job.Batch ?? "",
+                    batches.IndexOf(Paid(j.Job)), JobCost.Encode(j.Job.Costs),
+                })]);
+        });
+
+        static string? Paid(ClaimedJob job) => job.Costs.Count > 0 ? job.Job.Batch : null;
     }
 
     /// <summary>Gives claimed jobs back as they were, no attempt charged.</summary>
@@ -201,10 +212,14 @@ public sealed partial class QueuePartition
     /// <summary>How far a batch is here.</summary>
     internal async Task<BatchProgress> ProgressAsync(string batch)
     {
-        var counts = await _redis.Commands.HashGetAsync(_keys.Batch(batch), ["expected", "completed", "failed", "cancelled"]).ConfigureAwait(false);
-        return new BatchProgress(Count(0), Count(1), Count(2), Count(3));
+        var counts = await _redis.Commands.HashGetAsync(_keys.Batch(batch), ["expected", "completed", "failed", "cancelled", "spent"]).ConfigureAwait(false);
+        return new BatchProgress(Count(0), Count(1), Count(2), Count(3)) { SpentNanos = (long?)counts[4] };
         long Count(int field) => counts[field].IsNull ? 0 : (long)counts[field];
     }
+
+    /// <summary>Deployment → what calls for jobs of this partition have cost, in nanos.</summary>
+    internal async Task<IEnumerable<JobCost>> SpentAsync() =>
+        (await _redis.Commands.HashGetAllAsync(_keys.Spent).ConfigureAwait(false)).Select(entry => new JobCost((string)entry.Name!, (long)entry.Value));
 
     /// <summary>Where a job is, as it was before it was put right when <paramref name="mend"/> is set.</summary>
     internal async Task<DoctorFacts> ExamineAsync(string id, bool mend) => DoctorFacts.Read(await RunAsync(
@@ -221,7 +236,12 @@ public sealed partial class QueuePartition
     internal async Task<(long Next, BatchProgress Progress, IReadOnlyList<string> Ids)> FollowAsync(string batch, long from, string last, int most)
     {
         var answer = (RedisResult[])(await QueueScripts.Follow.RunAsync(_redis.Commands, [_keys.Batch(batch), _keys.Finished(batch)], [from, most, last]).ConfigureAwait(false))!;
-        return ((long)answer[0], new BatchProgress((long)answer[1], (long)answer[2], (long)answer[3], (long)answer[4]), [.. answer.Skip(5).Select(id => (string)id!)]);
+        return ((long)answer[0], Progress(), [.. answer.Skip(6).Select(id => (string)id!)]);
+
+        BatchProgress Progress() => new((long)answer[1], (long)answer[2], (long)answer[3], (long)answer[4])
+        {
+            SpentNanos = (string?)answer[5] is { Length: > 0 } spent ? long.Parse(spent, CultureInfo.InvariantCulture) : null,
+        };
     }
 
     /// <summary>Drops the finished list up to a position, and dead letters.</summary>
@@ -237,15 +257,15 @@ public sealed partial class QueuePartition
         return [.. answer.Skip(1).Select(a => (long)a)];
     }
 
-    private Task<IReadOnlyList<SettleOutcome>> BuryAsync(IReadOnlyList<(string Id, string Token, string? Batch, int Row)> jobs) =>
+    private Task<IReadOnlyList<SettleOutcome>> BuryAsync(IReadOnlyList<(string Id, string Token, string? Batch, int Row, string Costs)> jobs) =>
         InStepsAsync(jobs, step =>
         {
             var batches = new BatchKeys(_keys, step.Select(j => j.Batch));
             return SettleAsync(
-                QueueScripts.Bury, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Dead, _keys.Cancel, _keys.Stopped, .. batches.Keys],
+                QueueScripts.Bury, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Dead, _keys.Cancel, _keys.Stopped, _keys.Spent, .. batches.Keys],
                 [
                     (long)_options.BatchTtl.TotalSeconds, Math.Max(1, _options.MaxDead / _partitions), (long)_options.MaxDeadAge.TotalMilliseconds,
-                    .. step.SelectMany(j => new RedisValue[] { j.Id, j.Token, batches.IndexOf(j.Batch), j.Row }),
+                    .. step.SelectMany(j => new RedisValue[] { j.Id, j.Token, batches.IndexOf(j.Batch), j.Row, j.Costs }),
                 ]);
         });
 

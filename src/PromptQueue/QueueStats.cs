@@ -20,4 +20,9 @@ public sealed record BatchProgress(long Expected, long Completed, long Failed, l
 {
     /// <summary>How many have ended.</summary>
     public long Ended => Completed + Failed + Cancelled;
+
+    /// <summary>What its calls have cost, those that failed or were redriven included, in billionths of the price table's currency; null as long as no price is known.</summary>
+    public long? SpentNanos { get; init; }
+
+    internal static long? SumOf(IReadOnlyCollection<BatchProgress> parts) => parts.Any(part => part.SpentNanos is not null) ? parts.Sum(part => part.SpentNanos ?? 0) : null;
 }

@@ -62,7 +62,7 @@ public sealed record ResultMeta
     /// <summary>Tokens of the completion, as the provider counted them.</summary>
     public long OutputTokens { get; init; }
 
-    /// <summary>What the call cost, in the price table's currency; null when no price is known.</summary>
+    /// <summary>What the calls of the claim that brought it have cost, in the price table's currency, to the billionth; null when no price is known.</summary>
     public decimal? Cost { get; init; }
 
     /// <summary>How often the LLM work was started.</summary>

@@ -33,6 +33,10 @@ internal sealed record BatchStatus
     /// <summary>Rows that have not ended. Of a batch that was submitted as a whole: those that are on the queue.</summary>
     public required long Left { get; init; }
 
+    /// <summary>What its calls have cost, those that failed included, in the price table's currency; absent as long as no price is known.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public required decimal? Cost { get; init; }
+
     [JsonIgnore]
     public bool HasEnded => State == "ended";
 
@@ -58,6 +62,7 @@ internal sealed record BatchStatus
             Failed = progress.Failed,
             Cancelled = progress.Cancelled,
             Left = left,
+            Cost = Money.Amount(progress.SpentNanos),
         };
     }
 
@@ -70,7 +75,7 @@ internal sealed record BatchStatus
         completed  {RunConsole.Text(Completed)}
         failed     {RunConsole.Text(Failed)}
         cancelled  {RunConsole.Text(Cancelled)}
-        left       {RunConsole.Text(Left)}
+        {(Cost is { } cost ? $"cost       {Money.Text(cost)}\n" : "")}left       {RunConsole.Text(Left)}
 
         """);
 }

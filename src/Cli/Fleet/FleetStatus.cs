@@ -3,15 +3,23 @@ using System.Globalization;
 namespace LlmPipeline;
 
 /// <summary>The queues of a fleet and its newest batches.</summary>
-internal sealed record FleetStatus(IReadOnlyList<QueueStatus> Queues, IReadOnlyList<BatchStatus> Batches)
+/// <param name="Queues">The queues.</param>
+/// <param name="Batches">The batches.</param>
+/// <param name="Deployments">What each deployment's calls have cost; none as long as no price is known.</param>
+internal sealed record FleetStatus(IReadOnlyList<QueueStatus> Queues, IReadOnlyList<BatchStatus> Batches, IReadOnlyList<DeploymentCost> Deployments)
 {
     private const int NewestBatches = 20;
 
     public static async Task<FleetStatus> ReadAsync(Fleet fleet, CancellationToken cancellationToken)
     {
         var queues = new List<QueueStatus>();
+        var costs = new List<JobCost>();
         foreach (var queue in await fleet.QueuesAsync(null, cancellationToken).ConfigureAwait(false))
+        {
             queues.Add(await QueueStatus.ReadAsync(fleet, queue, cancellationToken).ConfigureAwait(false));
+            costs.AddRange(await fleet.AnsweredAsync(() => fleet.Queue.SpentAsync(queue), cancellationToken).ConfigureAwait(false));
+        }
+
         var batches = new List<BatchStatus>();
         foreach (var id in (await fleet.AnsweredAsync(fleet.Queue.Batches.ListAsync, cancellationToken).ConfigureAwait(false)).Take(NewestBatches))
         {
@@ -19,21 +27,26 @@ internal sealed record FleetStatus(IReadOnlyList<QueueStatus> Queues, IReadOnlyL
                 batches.Add(await BatchStatus.ReadAsync(fleet, batch, cancellationToken).ConfigureAwait(false));
         }
 
-        return new FleetStatus(queues, batches);
+        return new FleetStatus(queues, batches, DeploymentCost.Sums(costs));
     }
 
     public string ToText()
     {
         if (Queues.Count == 0)
             return "no queues: nothing was submitted to this Redis yet\n";
-        var batches = new FleetTable("BATCH", "CREATED", "STATE", "ROWS", "COMPLETED", "FAILED", "CANCELLED", "LEFT");
+        var batches = new FleetTable([.. (string[])["BATCH", "CREATED", "STATE", "ROWS", "COMPLETED", "FAILED", "CANCELLED", "LEFT"], .. Batches.Any(b => b.Cost is not null) ? new[] { "COST" } : []]);
         foreach (var b in Batches)
         {
-            batches.Add(
+            batches.Add([
                 b.Batch, b.Created.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture), b.State, RunConsole.Text(b.Rows), RunConsole.Text(b.Completed),
-                RunConsole.Text(b.Failed), RunConsole.Text(b.Cancelled), RunConsole.Text(b.Left));
+                RunConsole.Text(b.Failed), RunConsole.Text(b.Cancelled), RunConsole.Text(b.Left),
+                .. Batches.Any(one => one.Cost is not null) ? new[] { b.Cost is { } cost ? Money.Text(cost) : "" } : [],
+            ]);
         }
 
-        return QueueStatus.Table(Queues) + (Batches.Count > 0 ? "\n" + batches : "");
+        var deployments = new FleetTable("DEPLOYMENT", "COST");
+        foreach (var (deployment, cost) in Deployments)
+            deployments.Add(deployment, Money.Text(cost));
+        return QueueStatus.Table(Queues) + (Batches.Count > 0 ? "\n" + batches : "") + (Deployments.Count > 0 ? "\n" + deployments : "");
     }
 }

@@ -10,7 +10,8 @@ internal static class ResultCommand
 {
     private const string Help =
         """
-        Fetch the result of one job: the answer's text, or with --json the whole line of output.
+        Fetch the result of one job: the answer's text, or with --json the whole line of output and, as meta, what is
+        known of the call: model, deployment, tokens, cost, attempts.
 
         JOB is a job's id; those of a batch are BATCH.1, BATCH.2 and so on, in the order of the rows.
 
@@ -52,7 +53,8 @@ internal static class ResultCommand
         var isCompleted = result.Status == ResultStatus.Completed;
         if (json)
         {
-            Console.Out.Write(Encoding.UTF8.GetString(line.WrittenSpan));
+            // The line, and beside it what is known of the call: its bytes stay as they are.
+            Console.Out.WriteLine($"{Encoding.UTF8.GetString(line.WrittenSpan).TrimEnd()[..^1]},\"meta\":{FleetJson.Of(new ResultFacts(result.Meta))}}}");
         }
         else
         {

@@ -2,7 +2,7 @@ namespace LlmPipeline;
 
 /// <summary>Follows the batch's ended jobs and writes their results to the checkpoint, in groups that are flushed to disk.</summary>
 internal sealed class RunCollector(
-    ResultStore results, BatchFollower follower, OutputFile output, RunWindow window, RunTally tally, RunRedis redis, TimeProvider time) : IDisposable
+    ResultStore results, BatchFollower follower, OutputFile output, RunWindow window, RunTally tally, RunSpending spending, RunRedis redis, TimeProvider time) : IDisposable
 {
     private const int ResultsPerCall = 100;
     private readonly SemaphoreSlim _one = new(1);
@@ -41,6 +41,7 @@ internal sealed class RunCollector(
     public async Task<bool> ReadAsync(CancellationToken cancellationToken)
     {
         var ids = await redis.AnsweredAsync(() => follower.ReadAsync(), cancellationToken).ConfigureAwait(false);
+        spending.Look();
         if (ids.Count == 0)
             return false;
         await TakeAsync(ids, cancellationToken).ConfigureAwait(false);
@@ -70,6 +71,8 @@ internal sealed class RunCollector(
                 }
             }
 
+            // First: what is on disk as an answer is there as a cost too.
+            spending.Save();
             await output.FlushAsync(cancellationToken).ConfigureAwait(false);
             if (!redis.IsShared)
             {

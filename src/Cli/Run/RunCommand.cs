@@ -26,7 +26,7 @@ internal static class RunCommand
           llmpipe run rows.csv --prompt summarize -o answers.csv
 
         Exit codes: 0 done, 1 broke (what is done is kept), 2 bad usage or input (nothing was sent), 3 done with failed
-        rows, 130 interrupted.
+        rows, or stopped by --budget, 130 interrupted.
         """;
 
     public static Command Create()
@@ -45,15 +45,16 @@ internal static class RunCommand
         var attemptTimeout = Seconds("--attempt-timeout", "How long one call may take, in seconds. Default: 600.", 86400);
         var redis = new Option<string?>("--redis") { Description = "Work on this Redis (HOST:PORT, redis://… or a StackExchange.Redis configuration) instead of the store in the process.", HelpName = "R" };
         var limit = Number("--limit", "Only the first N rows.", "N", 1, int.MaxValue);
+        var budget = Budget();
         var retryFailed = new Option<bool>("--retry-failed") { Description = "Also run the rows again that failed in an earlier run." };
         var again = new Option<bool>("--again") { Description = "Run everything again, although answers of this file are there." };
-        var check = new Option<bool>("--check") { Description = "Only check the file, and tell its rows and tokens." };
+        var check = new Option<bool>("--check") { Description = "Only check the file, and tell its rows, tokens and cost." };
         var force = new Option<bool>("--force") { Description = "Replace an output that holds something else." };
         var json = new Option<bool>("--json") { Description = "The report on standard output, as JSON." };
         var config = new Option<string?>("--config") { Description = "Settings; default: llmpipe.json in the working directory.", HelpName = "FILE" };
         var command = new Command("run", Help)
         {
-            input, output, prompt, model, fallback, system, set, concurrency, rpm, tpm, maxAttempts, attemptTimeout, redis, limit, retryFailed, again, check, force, json, config,
+            input, output, prompt, model, fallback, system, set, concurrency, rpm, tpm, maxAttempts, attemptTimeout, redis, limit, budget, retryFailed, again, check, force, json, config,
         };
         command.SetAction((parsed, _) => ExecuteAsync(
             new RunOptions
@@ -72,6 +73,7 @@ internal static class RunCommand
                 AttemptTimeout = parsed.GetValue(attemptTimeout) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
                 Redis = parsed.GetValue(redis),
                 Limit = parsed.GetValue(limit),
+                Budget = parsed.GetValue(budget) is { } amount ? JobCost.NanosOf(amount) : null,
                 RetryFailed = parsed.GetValue(retryFailed),
                 Again = parsed.GetValue(again),
                 Check = parsed.GetValue(check),
@@ -91,6 +93,8 @@ internal static class RunCommand
         try
         {
             var plan = await RunPlan.MakeAsync(options, settings, forFleet: false, interrupt.Token).ConfigureAwait(false);
+            if (options.Budget is not null && RunEstimate.Unpriced(plan).ToList() is { Count: > 0 } unpriced)
+                throw CliException.Usage($"--budget: what {string.Join(", ", unpriced)} costs is not known: the settings Prices:MODEL:Input and :Output tell it");
             if (options.Check)
                 return await console.CheckedAsync(plan).ConfigureAwait(false);
             return await new Runner(plan, settings, console, loggers).RunAsync(interrupt.Token).ConfigureAwait(false);
@@ -107,6 +111,20 @@ internal static class RunCommand
         Description = "A model that takes the prompts while no deployment of their own model can; repeatable, the first first. Default: the setting Fallbacks.",
         HelpName = "M",
         AllowMultipleArgumentsPerToken = false,
+    };
+
+    private static Option<decimal?> Budget() => new("--budget")
+    {
+        Description = "Stop when the batch has cost so much, in the currency of the setting Prices; what earlier runs of it have cost counts.",
+        HelpName = "AMOUNT",
+        CustomParser = result =>
+        {
+            var typed = result.Tokens[0].Value;
+            if (decimal.TryParse(typed, System.Globalization.NumberStyles.AllowDecimalPoint, System.Globalization.CultureInfo.InvariantCulture, out var amount) && amount is >= 0.000_000_001m and <= 1_000_000_000)
+                return amount;
+            result.AddError($"--budget {typed}: an amount above 0 is needed, such as 5.00");
+            return null;
+        },
     };
 
     /// <summary>An option for a whole number within bounds.</summary>

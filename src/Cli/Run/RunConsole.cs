@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
 
 namespace LlmPipeline;
 
@@ -16,21 +17,24 @@ internal sealed class RunConsole(RunOptions options)
             Console.Error.WriteLine(line);
     }
 
-    public void Start(RunPlan plan, OutputFile output)
+    /// <param name="plan">The run.</param>
+    /// <param name="output">Its output.</param>
+    /// <param name="estimate">What the rows that are missing will take; null when no price is known.</param>
+    public void Start(RunPlan plan, OutputFile output, RunEstimate? estimate)
     {
         if (plan.IsSimulated)
             Say("No endpoint is set, so the simulator in this process answers: the answers are synthetic. (OPENAI_BASE_URL, OPENAI_API_KEY or llmpipe.json set a real one.)");
         var models = string.Join(", ", plan.Summary.Models.Keys);
         var earlier = output.Completed + output.Failed;
-        Say($"{plan.Input.Path}: {Text(plan.Rows)} rows for {models}{(earlier > 0 ? $", {Text(earlier)} of them answered before" : "")}");
+        Say($"{plan.Input.Path}: {Text(plan.Rows)} rows for {models}{(earlier > 0 ? $", {Text(earlier)} of them answered before" : "")}{(estimate is null ? plan.IsSimulated ? "" : "; cost unknown, as no price is set" : $"; {Text(estimate)}")}");
         if (output.Dropped > 0)
             Say($"{output.Paths.Partial}: {Text(output.Dropped)} damaged lines were left out; their rows run again");
     }
 
     /// <summary>Shows how far the run is, until it is disposed.</summary>
-    public RunProgress Watch(RunTally tally, WorkerProcess worker, LlmCaller caller, int missing)
+    public RunProgress Watch(RunTally tally, RunSpending spending, WorkerProcess worker, LlmCaller caller, int missing)
     {
-        _progress = RunProgress.Start(tally, worker, caller, missing, () => _progress = null);
+        _progress = RunProgress.Start(tally, spending, worker, caller, missing, () => _progress = null);
         return _progress;
     }
 
@@ -49,22 +53,26 @@ internal sealed class RunConsole(RunOptions options)
         if (options.Json)
             Console.Out.WriteLine(report.ToJson());
         if (stop.Reason is not null)
-            Say($"llmpipe: stopped, no deployment is left: {stop.Reason}");
+            Say($"llmpipe: stopped, {stop.Reason}");
         Tell(report);
-        Say($"{Text(report.CompletedRows + report.FailedRows)} of {Text(report.Rows)} rows are safe in {partial}. The same command again{(options.Again ? ", without --again," : "")} goes on from there.");
+        Say($"{Text(report.CompletedRows + report.FailedRows)} of {Text(report.Rows)} rows are safe in {partial}. The same command again{(options.Again ? ", without --again," : "")}{(stop.ExitCode == ExitCodes.FailedRows ? " with a larger --budget" : "")} goes on from there.");
     }
 
     public async Task<int> CheckedAsync(RunPlan plan)
     {
-        var tokens = await RunTokens.CountAsync(plan).ConfigureAwait(false);
+        var estimate = await RunEstimate.OfAllAsync(plan).ConfigureAwait(false);
         if (options.Json)
-            Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $$"""{"rows":{{plan.Summary.Rows}},"blank_lines":{{plan.Summary.BlankLines}},"bytes":{{plan.Summary.Bytes}},"prompt_tokens":{{tokens}}}"""));
+            Console.Out.WriteLine(FleetJson.Of(new CheckReport(plan.Summary.Rows, plan.Summary.BlankLines, plan.Summary.Bytes, estimate.Prompt, estimate.Completion, Money.Amount((long?)estimate.Nanos))));
         Say($"{plan.Input.Path}: no errors");
         foreach (var (model, rows) in plan.Summary.Models)
             Say($"{Text(rows)} rows for {model}");
-        Say($"about {Text(tokens)} prompt tokens{(plan.Options.Limit is null ? "" : $" in the first {Text(plan.Rows)} rows")}, {Text(plan.Summary.BlankLines)} blank lines skipped");
+        Say($"{Text(estimate)}{(plan.Options.Limit is null ? "" : $" in the first {Text(plan.Rows)} rows")}, {Text(plan.Summary.BlankLines)} blank lines skipped");
         return ExitCodes.Done;
     }
+
+    private static string Text(RunEstimate estimate) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"about {Text(estimate.Prompt)} prompt tokens, {Text(estimate.Completion)} completion tokens at {RunEstimate.UsualCompletion} an answer, cost {(estimate.Nanos is { } nanos ? "about " + Money.About(nanos) : "unknown")}");
 
     public static string Text(long number) => number.ToString("N0", CultureInfo.InvariantCulture);
 
@@ -76,5 +84,17 @@ internal sealed class RunConsole(RunOptions options)
         Say(string.Create(
             CultureInfo.InvariantCulture,
             $"{Text(report.InputTokens)} prompt and {Text(report.OutputTokens)} completion tokens, {Text(report.Calls)} calls in {report.Seconds:0.0} s ({report.CallsPerSecond:0.0}/s), {Text(report.Retries)} retries"));
+        if (report.Cost is { } cost)
+            Say($"cost {Money.Text(cost)}{(report.BatchCost > cost ? $", {Money.Text(report.BatchCost.Value)} with earlier runs" : "")}{(report.Budget is { } budget ? $", of a budget of {Money.Text(budget)}" : "")}");
     }
 }
+
+/// <summary>What <c>--check --json</c> tells.</summary>
+/// <param name="Rows">Rows of the file.</param>
+/// <param name="BlankLines">Lines that hold nothing.</param>
+/// <param name="Bytes">The file's length.</param>
+/// <param name="PromptTokens">About so many.</param>
+/// <param name="CompletionTokens">As <see cref="RunEstimate.Completion"/>.</param>
+/// <param name="Cost">About so much; absent when a price is not known.</param>
+internal sealed record CheckReport(
+    int Rows, int BlankLines, long Bytes, long PromptTokens, long CompletionTokens, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] decimal? Cost);

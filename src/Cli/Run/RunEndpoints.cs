@@ -20,6 +20,8 @@ internal static class RunEndpoints
             llm.Deployments.Add(deployment);
         foreach (var fallback in fallbacks is { Count: > 0 } ? [new FallbackOptions { To = [.. fallbacks] }] : settings.Fallbacks)
             llm.Fallbacks.Add(fallback);
+        foreach (var (model, price) in settings.Prices)
+            llm.Prices.Add(model, price);
         llm.MaxAttempts = settings.MaxAttempts ?? llm.MaxAttempts;
         llm.AttemptTimeout = settings.AttemptTimeout ?? llm.AttemptTimeout;
         return llm;

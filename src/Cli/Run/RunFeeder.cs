@@ -2,12 +2,12 @@ namespace LlmPipeline;
 
 /// <summary>Reads the input's rows and enqueues those that have no answer yet.</summary>
 internal sealed class RunFeeder(
-    RunPlan plan, RowEnqueuer enqueuer, OutputFile output, RunWindow window, RunCollector collector, bool isShared)
+    RunPlan plan, RowEnqueuer enqueuer, OutputFile output, RunWindow window, RunCollector collector, bool isShared, int rowsPerCall)
 {
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         var missing = plan.JobsAsync(output.BatchId, row => !output.IsDone(row), cancellationToken);
-        await foreach (var jobs in JobGroups.OfAsync(missing).ConfigureAwait(false))
+        await foreach (var jobs in JobGroups.OfAsync(missing, rowsPerCall).ConfigureAwait(false))
             await SubmitAsync(jobs, cancellationToken).ConfigureAwait(false);
     }
 

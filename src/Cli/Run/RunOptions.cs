@@ -36,6 +36,9 @@ internal sealed record RunOptions
 
     public int? Limit { get; init; }
 
+    /// <summary>The most that the batch may cost, in nanos; null for no limit.</summary>
+    public long? Budget { get; init; }
+
     public bool RetryFailed { get; init; }
 
     public bool Again { get; init; }

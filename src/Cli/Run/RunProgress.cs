@@ -11,6 +11,7 @@ internal sealed class RunProgress : IAsyncDisposable
     private static readonly TimeSpan DrawEvery = TimeSpan.FromMilliseconds(250);
     private readonly Lock _lock = new();
     private readonly RunTally _tally;
+    private readonly RunSpending _spending;
     private readonly WorkerProcess _worker;
     private readonly LlmCaller _caller;
     private readonly int _rows;
@@ -21,9 +22,10 @@ internal sealed class RunProgress : IAsyncDisposable
     private readonly Task _loop;
     private bool _drawn;
 
-    private RunProgress(RunTally tally, WorkerProcess worker, LlmCaller caller, int rows, Action ended)
+    private RunProgress(RunTally tally, RunSpending spending, WorkerProcess worker, LlmCaller caller, int rows, Action ended)
     {
         _tally = tally;
+        _spending = spending;
         _worker = worker;
         _caller = caller;
         _rows = rows;
@@ -33,7 +35,8 @@ internal sealed class RunProgress : IAsyncDisposable
         _loop = LoopAsync();
     }
 
-    public static RunProgress Start(RunTally tally, WorkerProcess worker, LlmCaller caller, int rows, Action ended) => new(tally, worker, caller, rows, ended);
+    public static RunProgress Start(RunTally tally, RunSpending spending, WorkerProcess worker, LlmCaller caller, int rows, Action ended) =>
+        new(tally, spending, worker, caller, rows, ended);
 
     /// <summary>A line above the view.</summary>
     public void Say(string line)
@@ -106,6 +109,13 @@ internal sealed class RunProgress : IAsyncDisposable
             $"{RunConsole.Text(completed + failed)}/{RunConsole.Text(_rows)} done, {RunConsole.Text(failed)} failed, {_worker.InFlight} in flight, {rate:0.0}/s, {RunConsole.Text(perMinute)}{(limit > 0 ? $" of {RunConsole.Text(limit)}" : "")} tokens/min, {RunConsole.Text(deployments.Sum(d => d.Retries))} retries");
         if (rate > 0 && left > 0)
             text += ", " + Left(TimeSpan.FromSeconds(left / rate)) + " left";
+        if (_spending.OfThisRun is { } spent)
+        {
+            text += $", cost {Money.About(_spending.InAll ?? spent)}";
+            if (completed + failed > 0 && left > 0)
+                text += $", about {Money.About((_spending.InAll ?? spent) - spent + ((decimal)spent / (completed + failed) * _rows))} at the end";
+        }
+
         if (deployments.Max(d => d.GateClosedUntil) is { } until && until > TimeProvider.System.GetUtcNow())
             text += ", the provider asked to wait";
         return text;

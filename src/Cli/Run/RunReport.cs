@@ -30,6 +30,18 @@ internal sealed record RunReport
 
     public required long OutputTokens { get; init; }
 
+    /// <summary>What the calls of this run have cost, in the price table's currency; absent when no price is known.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public required decimal? Cost { get; init; }
+
+    /// <summary>The same of all runs of the batch.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public required decimal? BatchCost { get; init; }
+
+    /// <summary>The most that the batch may cost; absent for no limit.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public required decimal? Budget { get; init; }
+
     public required long Calls { get; init; }
 
     public required long Retries { get; init; }
@@ -42,7 +54,7 @@ internal sealed record RunReport
 
     public required string? Errors { get; init; }
 
-    public static RunReport Of(RunPlan plan, OutputFile output, RunTally tally, LlmCaller caller, TimeSpan duration, int missing)
+    public static RunReport Of(RunPlan plan, OutputFile output, RunTally tally, RunSpending spending, LlmCaller caller, TimeSpan duration, int missing)
     {
         var states = Enumerable.Range(1, plan.Rows).Select(output.StateOf).ToLookup(state => state);
         var deployments = caller.Snapshot();
@@ -59,6 +71,9 @@ internal sealed record RunReport
             Failures = tally.Failures,
             InputTokens = tally.InputTokens,
             OutputTokens = tally.OutputTokens,
+            Cost = Money.Amount(spending.OfThisRun),
+            BatchCost = Money.Amount(spending.InAll),
+            Budget = Money.Amount(spending.Budget),
             Calls = calls,
             Retries = deployments.Sum(d => d.Retries),
             Seconds = Math.Round(duration.TotalSeconds, 3),

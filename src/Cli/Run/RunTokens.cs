@@ -1,43 +1,48 @@
 using System.Text.Json;
+using Microsoft.SemanticKernel;
+using Microsoft.SemanticKernel.Connectors.OpenAI;
 
 namespace LlmPipeline;
 
-/// <summary>Counts what a run's prompts are in tokens, without calling anybody.</summary>
-internal static class RunTokens
+/// <summary>Counts what rows are in tokens, without calling anybody.</summary>
+internal sealed class RunTokens(RunPlan plan)
 {
-    public static async Task<long> CountAsync(RunPlan plan, CancellationToken cancellationToken = default)
+    private static readonly string[] Limits = ["max_tokens", "max_completion_tokens", "max_output_tokens"];
+    private readonly Kernel _kernel = new();
+    private readonly long? _functionLimit = (plan.Function?.SettingsWith(plan.Settings).Execution as OpenAIPromptExecutionSettings)?.MaxTokens;
+
+    /// <returns>The prompt's tokens, and the most that the completion may have; null when the row does not say.</returns>
+    public async Task<(long Prompt, long? Limit)> CountAsync(InputRow row, CancellationToken cancellationToken)
     {
-        foreach (var model in plan.Summary.Models.Keys)
-            await TokenCounter.LoadAsync(model).ConfigureAwait(false);
-        var tokens = 0L;
-        var kernel = new Microsoft.SemanticKernel.Kernel();
-        await foreach (var row in plan.Input.ReadAsync(cancellationToken).ConfigureAwait(false))
-        {
-            if (row.Variables is null)
-            {
-                tokens += Count(row.Model, row.Body);
-                continue;
-            }
-
-            foreach (var message in await plan.Function!.RenderAsync(kernel, row.Variables, cancellationToken).ConfigureAwait(false))
-                tokens += TokenCounter.Count(row.Model, message.Content);
-            tokens += TokenCounter.Count(row.Model, plan.Options.System);
-        }
-
-        return tokens;
+        if (row.Variables is null)
+            return Count(row.Model, row.Body);
+        var tokens = (long)TokenCounter.Count(row.Model, plan.Options.System);
+        foreach (var message in await plan.Function!.RenderAsync(_kernel, row.Variables, cancellationToken).ConfigureAwait(false))
+            tokens += TokenCounter.Count(row.Model, message.Content);
+        return (tokens, _functionLimit);
     }
 
     /// <summary>Every text of a body but the names of its fields.</summary>
-    private static long Count(string model, ReadOnlyMemory<byte> body)
+    private static (long Prompt, long? Limit) Count(string model, ReadOnlyMemory<byte> body)
     {
         var reader = new Utf8JsonReader(body.Span, new JsonReaderOptions { MaxDepth = 256 });
-        var tokens = 0L;
+        var (tokens, limit, field) = (0L, (long?)null, "");
         while (reader.Read())
         {
-            if (reader.TokenType == JsonTokenType.String && reader.CurrentDepth > 1)
-                tokens += TokenCounter.Count(model, reader.GetString());
+            switch (reader.TokenType)
+            {
+                case JsonTokenType.PropertyName when reader.CurrentDepth == 1:
+                    field = reader.GetString()!;
+                    break;
+                case JsonTokenType.String when reader.CurrentDepth > 1 || field is "input" or "prompt" or "instructions":
+                    tokens += TokenCounter.Count(model, reader.GetString());
+                    break;
+                case JsonTokenType.Number when reader.CurrentDepth == 1 && Limits.Contains(field) && reader.TryGetInt64(out var number) && number > 0:
+                    limit = number;
+                    break;
+            }
         }
 
-        return tokens;
+        return (tokens, limit);
     }
 }

@@ -6,6 +6,7 @@ namespace LlmPipeline;
 /// <summary>Carries out a run: everything in one process, on the embedded store or on a Redis.</summary>
 internal sealed class Runner(RunPlan plan, Settings settings, RunConsole console, ILoggerFactory loggers)
 {
+    private static readonly TimeSpan RunningCalls = TimeSpan.FromHours(12);
     private const int RowsInStore = 10_000;
     private const long BytesInStore = 64 * 1024 * 1024;
     private readonly TimeProvider _time = TimeProvider.System;
@@ -21,7 +22,8 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunConsole console
             plan.Batch(),
             new OutputOptions { Force = options.Force, Again = options.Again, RetryFailed = options.RetryFailed },
             interrupted).ConfigureAwait(false);
-        console.Start(plan, output);
+        var missing = Enumerable.Range(1, plan.Rows).Count(row => !output.IsDone(row));
+        console.Start(plan, output, RunEstimate.HasPrices(plan) ? await RunEstimate.OfSampleAsync(plan, row => !output.IsDone(row), missing, interrupted).ConfigureAwait(false) : null);
         await using var simulator = plan.IsSimulated ? await SimulateAsync(interrupted).ConfigureAwait(false) : null;
         PromptFunctionSource? functions = null;
         RunRedis? store = null;
@@ -31,7 +33,8 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunConsole console
 
         var tally = new RunTally();
         var clock = Stopwatch.GetTimestamp();
-        var missing = Enumerable.Range(1, plan.Rows).Count(row => !output.IsDone(row));
+        var spending = new RunSpending(caller, new OutputSpent(output.Paths, output.BatchId), options.Budget);
+        spending.Begin();
         RunStop? stop = null;
         if (missing > 0)
         {
@@ -41,9 +44,10 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunConsole console
             if (plan.Function is not null)
                 functions.Add(plan.Function);
             clock = Stopwatch.GetTimestamp();
-            stop = await WorkAsync(redis, queue, caller, output, tally, missing, interrupted).ConfigureAwait(false);
+            stop = await WorkAsync(redis, queue, caller, output, tally, spending, missing, interrupted).ConfigureAwait(false);
         }
 
+        spending.Save();
         var duration = Stopwatch.GetElapsedTime(clock);
         if (stop is null)
         {
@@ -52,7 +56,7 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunConsole console
                 await RunCsv.WriteAsync(plan, output.Paths, CancellationToken.None).ConfigureAwait(false);
         }
 
-        var report = RunReport.Of(plan, output, tally, caller, duration, missing);
+        var report = RunReport.Of(plan, output, tally, spending, caller, duration, missing);
         if (stop is not null)
         {
             console.Stopped(report, stop, output.Paths.Partial);
@@ -72,31 +76,45 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunConsole console
 
     /// <returns>Why it stopped early; null when every row has its answer.</returns>
     private async Task<RunStop?> WorkAsync(
-        RunRedis redis, PromptQueue queue, LlmCaller caller, OutputFile output, RunTally tally, int missing, CancellationToken interrupted)
+        RunRedis redis, PromptQueue queue, LlmCaller caller, OutputFile output, RunTally tally, RunSpending spending, int missing, CancellationToken interrupted)
     {
         var results = new ResultStore(redis.Connections, settings.Results(redis.IsShared), _time);
         var models = plan.Summary.Models.Keys.ToList();
         var enqueuer = new RowEnqueuer(queue, results, redis, _time);
         var announced = redis.IsShared ? await enqueuer.AnnounceAsync(plan, output.BatchId, interrupted).ConfigureAwait(false) : null;
-        var worker = new WorkerProcess(redis.Connections, queue, results, caller, new WorkerOptions { Concurrency = plan.Options.Concurrency ?? settings.Concurrency ?? 32 }, _time, loggers);
+        var concurrency = plan.Options.Concurrency ?? settings.Concurrency ?? 32;
+        var worker = new WorkerProcess(redis.Connections, queue, results, caller, new WorkerOptions { Concurrency = concurrency, MayClaim = () => spending.MayClaim }, _time, loggers);
         await using var _ = worker.ConfigureAwait(false);
-        var window = new RunWindow(RowsInStore, BytesInStore, _time);
-        using var collector = new RunCollector(
-            results, await queue.Batches.FollowAsync(output.BatchId, models).ConfigureAwait(false), output, window, tally, redis, _time);
-        var feeder = new RunFeeder(plan, enqueuer, output, window, collector, redis.IsShared);
+        // Rows that wait on a shared Redis are there for other workers too, which know of no budget.
+        var isTight = redis.IsShared && plan.Options.Budget is not null;
+        var window = new RunWindow(isTight ? 2 * concurrency : RowsInStore, BytesInStore, _time);
+        var follower = await queue.Batches.FollowAsync(output.BatchId, models).ConfigureAwait(false);
+        if (redis.IsShared)
+        {
+            var counted = (await redis.AnsweredAsync(() => queue.Batches.ProgressAsync(output.BatchId), interrupted).ConfigureAwait(false)).SpentNanos;
+            spending.Begin(() => follower.Progress.SpentNanos ?? counted);
+        }
+
+        spending.Look();
+        using var collector = new RunCollector(results, follower, output, window, tally, spending, redis, _time);
+        var feeder = new RunFeeder(plan, enqueuer, output, window, collector, redis.IsShared, isTight ? Math.Min(concurrency, JobGroups.MaxJobs) : JobGroups.MaxJobs);
         worker.Settled += collector.Look.Set;
+        worker.Settled += spending.Look;
 
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(interrupted);
         await worker.StartAsync(models, interrupted).ConfigureAwait(false);
-        await using var progress = console.Watch(tally, worker, caller, missing);
+        await using var progress = console.Watch(tally, spending, worker, caller, missing);
         var feeding = FeedAsync(feeder, collector, announced is null ? null : () => enqueuer.SealAsync(announced, stopping.Token), stopping.Token);
         var collecting = collector.RunAsync(stopping.Token);
-        var first = await Task.WhenAny(Task.WhenAll(feeding, collecting), Failed(feeding), Failed(collecting), worker.Closed, Cancelled(interrupted)).ConfigureAwait(false);
+        var first = await Task.WhenAny(Task.WhenAll(feeding, collecting), Failed(feeding), Failed(collecting), worker.Closed, Cancelled(interrupted), spending.Reached).ConfigureAwait(false);
         var isDone = first != worker.Closed && !interrupted.IsCancellationRequested && collecting.IsCompletedSuccessfully && feeding.IsCompletedSuccessfully;
         if (interrupted.IsCancellationRequested)
             progress.Say($"stopping: {worker.InFlight} running calls have up to 10 s to finish (Ctrl+C again ends at once)");
+        var isSpent = first == spending.Reached;
+        if (isSpent)
+            progress.Say($"the budget of {Money.Text(spending.Budget!.Value)} is reached: nothing more is claimed, {worker.InFlight} running calls end");
         // On a shared Redis this worker may hold rows of others; they get the same time to finish.
-        await worker.StopAsync(CancellationToken.None).ConfigureAwait(false);
+        await worker.StopAsync(isSpent ? interrupted : CancellationToken.None, isSpent ? RunningCalls : null).ConfigureAwait(false);
         if (isDone)
             return null;
         await stopping.CancelAsync().ConfigureAwait(false);
@@ -107,8 +125,12 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunConsole console
             // What the last calls brought is paid, and goes to the checkpoint.
         }
 
+        // The last calls may have been the last rows.
+        if (isSpent && Enumerable.Range(1, plan.Rows).All(output.IsDone))
+            return null;
         return interrupted.IsCancellationRequested ? new RunStop(ExitCodes.Interrupted, null)
-            : worker.Closed.IsCompleted ? new RunStop(ExitCodes.Broke, await worker.Closed.ConfigureAwait(false))
+            : worker.Closed.IsCompleted ? new RunStop(ExitCodes.Broke, $"no deployment is left: {await worker.Closed.ConfigureAwait(false)}")
+            : isSpent ? new RunStop(ExitCodes.FailedRows, $"the budget of {Money.Text(spending.Budget!.Value)} is reached: {Money.Text(spending.InAll ?? 0)} is spent")
             : throw new UnreachableException("A run stops for a reason.");
     }
 

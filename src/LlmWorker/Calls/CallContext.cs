@@ -21,11 +21,27 @@ internal sealed class CallContext(string jobId, string model, TimeSpan attemptTi
     /// <summary>How long each HTTP call may take.</summary>
     public TimeSpan AttemptTimeout { get; } = attemptTimeout;
 
+    /// <summary>What its tokens cost; null when that is not known.</summary>
+    public TokenPrice? Price { get; init; }
+
+    /// <summary>What its calls have cost so far, in nanos; null as long as neither price nor tokens are known.</summary>
+    public long? Nanos { get; private set; }
+
     /// <summary>Gets the data of each event of a streamed answer; null for nobody.</summary>
     public Action<string>? Delta { get; set; }
 
     /// <summary>The HTTP calls so far, in order; more than one where a prompt uses tools. They come one after another.</summary>
     public List<HttpAnswer> Answers { get; } = [];
+
+    /// <summary>Counts the tokens of a call.</summary>
+    /// <returns>What they cost, in nanos; null when that is not known.</returns>
+    public long? Pay(TokenUsage usage)
+    {
+        if (Price?.Nanos(usage) is not { } nanos)
+            return null;
+        Nanos = (Nanos ?? 0) + nanos;
+        return nanos;
+    }
 
     public TokenUsage Usage
     {

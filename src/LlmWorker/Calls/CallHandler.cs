@@ -79,7 +79,7 @@ internal sealed class CallHandler : DelegatingHandler
             Settle(lease, context, answer, usage);
             if (answer.Status is >= 200 and < 300)
                 _deployment.Answered(answer.Limits, _time.GetElapsedTime(since));
-            _deployment.Counters.Used(usage);
+            _deployment.Counters.Used(usage, context.Pay(usage));
             Telemetry.Called(_deployment, context.Model, request.RequestUri?.AbsolutePath, answer, _time.GetElapsedTime(since));
             return response;
         }

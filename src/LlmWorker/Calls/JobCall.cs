@@ -46,6 +46,23 @@ internal sealed class JobCall(Job job, int charged, int maxAttempts)
 
     public TokenUsage Usage { get; set; }
 
+    /// <summary>What its calls have cost, each deployment once.</summary>
+    public List<JobCost> Costs { get; } = [];
+
+    /// <summary>Adds what a try on a deployment has cost.</summary>
+    /// <param name="deployment">Its name.</param>
+    /// <param name="nanos">Null when no price is known.</param>
+    public void Pay(string deployment, long? nanos)
+    {
+        if (nanos is null)
+            return;
+        var at = Costs.FindIndex(cost => cost.Deployment == deployment);
+        if (at < 0)
+            Costs.Add(new JobCost(deployment, nanos.Value));
+        else
+            Costs[at] = Costs[at] with { Nanos = Costs[at].Nanos + nanos.Value };
+    }
+
     public CallOutcome End(CallVerdict verdict) => End(verdict, Last.Code, Last.Message);
 
     public CallOutcome End(CallVerdict verdict, string? code, string? message, TimeSpan delay = default) => new()
@@ -58,6 +75,7 @@ internal sealed class JobCall(Job job, int charged, int maxAttempts)
         ErrorMessage = verdict == CallVerdict.Completed ? null : message,
         Deployment = Deployment?.Name,
         Usage = Usage,
+        Costs = [.. Costs],
         Attempts = Attempts,
         Reasks = Reasks,
         Delay = delay,

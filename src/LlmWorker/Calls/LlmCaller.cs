@@ -184,7 +184,10 @@ public sealed partial class LlmCaller : IAsyncDisposable
         if (call.Failed is not null)
             deployment.CountRetry(served);
         call.Model = served;
-        var context = new CallContext(call.Job.Id, served, call.Job.AttemptTimeout ?? deployment.Options.AttemptTimeout ?? _options.AttemptTimeout);
+        var context = new CallContext(call.Job.Id, served, call.Job.AttemptTimeout ?? deployment.Options.AttemptTimeout ?? _options.AttemptTimeout)
+        {
+            Price = _options.PriceOf(deployment.Options, served),
+        };
         var failure = await SendAsync(call, deployment, context, cancellationToken);
         var answer = context.Answers.Count > 0 ? context.Answers[^1] : new HttpAnswer { Failure = failure, Started = _time.GetUtcNow() };
         var found = context.Answers.Count > 0 ? Outcomes.Classify(answer) : Outcomes.Unsent(failure);
@@ -195,6 +198,7 @@ public sealed partial class LlmCaller : IAsyncDisposable
                 found = new Classified(OutcomeKind.Transient, "invalid_response", "the answer is JSON but not a chat completion");
         }
         call.Usage += context.Usage;
+        call.Pay(deployment.Name, context.Nanos);
         return Conclude(call, deployment, answer, found);
     }
 

@@ -197,6 +197,7 @@ internal sealed partial class Deployment : IAsyncDisposable
             Throttled = Interlocked.Read(ref _throttled),
             InputTokens = total.Input,
             OutputTokens = total.Output,
+            SpentNanos = Counters.Nanos,
             CallsLastMinute = minute.Calls,
             InputTokensLastMinute = minute.Input,
             OutputTokensLastMinute = minute.Output,

@@ -10,10 +10,30 @@ internal sealed class DeploymentCounters(TimeProvider timeProvider)
     private long _calls;
     private long _input;
     private long _output;
+    private long? _nanos;
 
     public void Sent() => Add(1, default);
 
-    public void Used(TokenUsage usage) => Add(0, usage);
+    /// <param name="usage">The tokens of a call.</param>
+    /// <param name="nanos">What they cost; null when that is not known.</param>
+    public void Used(TokenUsage usage, long? nanos)
+    {
+        Add(0, usage);
+        if (nanos is null)
+            return;
+        lock (_lock)
+            _nanos = (_nanos ?? 0) + nanos;
+    }
+
+    /// <summary>What its calls have cost so far; null when no price is known.</summary>
+    public long? Nanos
+    {
+        get
+        {
+            lock (_lock)
+                return _nanos;
+        }
+    }
 
     public (long Calls, long Input, long Output) Total
     {

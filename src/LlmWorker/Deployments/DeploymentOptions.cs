@@ -42,6 +42,9 @@ public sealed class DeploymentOptions
     /// <summary>How long one call may take, where the job does not say; null for <see cref="LlmOptions.AttemptTimeout"/>.</summary>
     public TimeSpan? AttemptTimeout { get; set; }
 
+    /// <summary>What its tokens cost; null for what <see cref="LlmOptions.Prices"/> says of the model.</summary>
+    public TokenPrice? Price { get; set; }
+
     internal TokenCharge Charges => Charge ?? (Kind == DeploymentKind.AzureOpenAI ? TokenCharge.Reserved : TokenCharge.Used);
 
     internal bool ServesAll => Model is null or "" or "*";

@@ -30,6 +30,9 @@ public sealed record DeploymentStatus
     /// <summary>Completion tokens in total.</summary>
     public long OutputTokens { get; init; }
 
+    /// <summary>What its calls have cost in total, in billionths of the price table's currency; null as long as no price is known.</summary>
+    public long? SpentNanos { get; init; }
+
     /// <summary>HTTP calls sent in the last 60 s.</summary>
     public long CallsLastMinute { get; init; }
 

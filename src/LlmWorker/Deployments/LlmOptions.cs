@@ -9,6 +9,9 @@ public sealed class LlmOptions
     /// <summary>Which models stand in for which; none by default.</summary>
     public IList<FallbackOptions> Fallbacks { get; } = [];
 
+    /// <summary>Model → what its tokens cost, where the deployment does not say. A model without a price has no cost, which is not a cost of 0.</summary>
+    public IDictionary<string, TokenPrice> Prices { get; } = new Dictionary<string, TokenPrice>(StringComparer.OrdinalIgnoreCase);
+
     /// <summary>How often a job's LLM work is started at most, for a job that does not say (its own limit is 0); 8 by default, 1 to 1,000.</summary>
     public int MaxAttempts { get; set; } = 8;
 
@@ -36,6 +39,8 @@ public sealed class LlmOptions
         Check(nameof(RetryBase), RetryBase, TimeSpan.FromMinutes(1));
         Check(nameof(LongestRetry), LongestRetry, TimeSpan.FromHours(1));
         Check(nameof(Patience), Patience, TimeSpan.FromMinutes(1));
+        foreach (var (model, price) in Prices)
+            faults.AddRange(price.Faults($"Prices[{model}]"));
         var names = new HashSet<string>(StringComparer.Ordinal);
         for (var i = 0; i < Deployments.Count; i++)
         {
@@ -43,6 +48,8 @@ public sealed class LlmOptions
             var where = string.IsNullOrWhiteSpace(deployment.Name) ? $"Deployments[{i}]" : $"Deployments[{deployment.Name}]";
             if (string.IsNullOrWhiteSpace(deployment.Name))
                 faults.Add($"{where}.Name: is missing");
+            else if (deployment.Name.Any(char.IsControl))
+                faults.Add($"Deployments[{i}].Name: holds a control character");
             else if (!names.Add(deployment.Name))
                 faults.Add($"{where}.Name: is there twice");
             if (!Enum.IsDefined(deployment.Kind))
@@ -58,6 +65,7 @@ public sealed class LlmOptions
             CheckLimit($"{where}.RequestsPerMinute", deployment.RequestsPerMinute);
             CheckLimit($"{where}.TokensPerMinute", deployment.TokensPerMinute);
             CheckLimit($"{where}.Concurrency", deployment.Concurrency);
+            faults.AddRange(deployment.Price?.Faults($"{where}.Price") ?? []);
             if (deployment.AttemptTimeout is { } timeout)
                 Check($"{where}.AttemptTimeout", timeout, TimeSpan.FromDays(1));
         }
@@ -93,6 +101,13 @@ public sealed class LlmOptions
     /// <summary>The deployments of a model: those that name it, else those that serve every model that none names.</summary>
     public IEnumerable<DeploymentOptions> For(string model) =>
         Deployments.Any(d => d.Model == model) ? Deployments.Where(d => d.Model == model) : Deployments.Where(d => d.Model is null or "*");
+
+    /// <summary>What a call of the model on one of its deployments costs; null when no price is known.</summary>
+    public TokenPrice? PriceOf(DeploymentOptions deployment, string model)
+    {
+        ArgumentNullException.ThrowIfNull(deployment);
+        return deployment.Price ?? (Prices.TryGetValue(model, out var price) ? price : null);
+    }
 
     /// <summary>
     /// Whose answers this model's are: scheme://host[:port] of each of its deployments, and the provider's name for the model where that is another one.

@@ -31,9 +31,11 @@ internal sealed partial record RateLimitHeaders
     /// <summary><c>x-ratelimit-reset-tokens</c>: until the tokens are all there again.</summary>
     public TimeSpan? TokenReset { get; init; }
 
+    /// <param name="headers">The answer's.</param>
+    /// <param name="now">The time here, for an answer that does not say its own. A date is meant by the server's clock, and its <c>Date</c> tells that.</param>
     public static RateLimitHeaders Read(HttpResponseHeaders headers, DateTimeOffset now) => new()
     {
-        RetryAfter = Wait(First(headers, "retry-after-ms"), First(headers, "retry-after"), now),
+        RetryAfter = Wait(First(headers, "retry-after-ms"), First(headers, "retry-after"), headers.Date ?? now),
         RequestLimit = Number(First(headers, "x-ratelimit-limit-requests")),
         TokenLimit = Number(First(headers, "x-ratelimit-limit-tokens")),
         RequestsLeft = Number(First(headers, "x-ratelimit-remaining-requests")),

@@ -1,7 +1,7 @@
 -- Ends claims for now: the jobs wait for another try, after a delay.
--- KEYS 1 meta  2 jobs  3-5 waiting high, normal, low  6 delayed  7 inflight  8 leases  9 dead  10 cancel  11 stopped
--- ARGV 1 partitions  2 schema version  3 wake channel  4 publish verb
---      then per job: id, token, attempts charged so far, delay ms, lane (1-3), batch ('' for none)
+-- KEYS 1 meta  2 jobs  3-5 waiting high, normal, low  6 delayed  7 inflight  8 leases  9 dead  10 cancel  11 stopped  12 spent  then per batch: batch, ended, finished
+-- ARGV 1 partitions  2 schema version  3 wake channel  4 publish verb  5 batch TTL, s
+--      then per job: id, token, attempts charged so far, delay ms, lane (1-3), batch ('' for none), its place (1, 2 ...; 0 for none), costs ('nanos deployment', a line each)
 --      What is asked to stop is not delayed, so that it ends soon.
 -- Returns {'OK', per job: 1 settled | 0 had ended already | -1 someone else's} or {'MISMATCH', partitions, version}
 -- Idempotent because the claim's token is gone after the first time.
@@ -12,7 +12,7 @@ if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local out, wake = {'OK'}, false
-for i = 5, #ARGV, 6 do
+for i = 6, #ARGV, 8 do
   local id, delay = ARGV[i], tonumber(ARGV[i + 3])
   local token, lost = string.match(redis.call('HGET', KEYS[8], id) or '', '^([^|]*)|%d+|(%d+)|')
   local answer = -1
@@ -27,11 +27,16 @@ for i = 5, #ARGV, 6 do
       redis.call('LPUSH', KEYS[2 + tonumber(ARGV[i + 4])], id)
       wake = true
     end
+    for nanos, name in string.gmatch(ARGV[i + 7], '(%d+) ([^\n]*)') do
+      redis.call('HINCRBY', KEYS[12], name, nanos)
+      if ARGV[i + 6] ~= '0' then redis.call('HINCRBY', KEYS[10 + 3 * tonumber(ARGV[i + 6])], 'spent', nanos) end
+    end
     answer = 1
   elseif redis.call('HEXISTS', KEYS[2], id) == 0 or redis.call('ZSCORE', KEYS[9], id) then
     answer = 0
   end
   out[#out + 1] = answer
 end
+for i = 13, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[5]) end
 if wake then redis.call(ARGV[4], ARGV[3], '1') end
 return out

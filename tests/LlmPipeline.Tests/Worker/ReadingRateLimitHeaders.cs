@@ -42,6 +42,19 @@ public sealed class ReadingRateLimitHeaders
     [InlineData("")]
     public void Other_durations_count_as_not_said(string text) => Assert.Null(RateLimitHeaders.Duration(text));
 
+    [Theory]
+    [InlineData("Mon, 05 Jan 2026 09:00:00 GMT", 20)]
+    [InlineData(null, 0)]
+    public void A_date_is_read_by_the_servers_own_clock(string? date, double seconds)
+    {
+        using var answer = new HttpResponseMessage();
+        answer.Headers.TryAddWithoutValidation("Retry-After", "Mon, 05 Jan 2026 09:00:20 GMT");
+        if (date is not null)
+            answer.Headers.TryAddWithoutValidation("Date", date);
+
+        Assert.Equal(TimeSpan.FromSeconds(seconds), RateLimitHeaders.Read(answer.Headers, Now).RetryAfter);
+    }
+
     [Fact]
     public void Limits_and_what_is_left_are_read_from_an_answer()
     {

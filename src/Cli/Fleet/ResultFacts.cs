@@ -1,0 +1,23 @@
+using System.Text.Json.Serialization;
+
+namespace LlmPipeline;
+
+/// <summary>What <c>result --json</c> tells beside the line of output.</summary>
+internal sealed class ResultFacts(ResultMeta meta)
+{
+    public string? Model => meta.Model;
+
+    public string? Deployment => meta.Deployment;
+
+    public long InputTokens => meta.InputTokens;
+
+    public long CachedTokens => meta.CachedTokens;
+
+    public long OutputTokens => meta.OutputTokens;
+
+    /// <summary>In the price table's currency; absent when no price is known.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public decimal? Cost => meta.Cost;
+
+    public int Attempts => meta.Attempts;
+}
