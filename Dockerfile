@@ -11,6 +11,8 @@ COPY --from=build /program /program
 # The prompt functions lie beside the program, where it looks for them.
 COPY prompts /program/prompts
 # Inputs and outputs are mounted here; $APP_UID is the image's user without rights.
+# A volume for the gateway's files takes over the owner of the folder that it is mounted on.
+RUN mkdir /files && chown $APP_UID /files
 WORKDIR /work
 USER $APP_UID
 ENTRYPOINT ["dotnet", "/program/llmpipe.dll"]

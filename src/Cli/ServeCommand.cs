@@ -36,6 +36,19 @@ internal static class ServeCommand
         return command;
     }
 
+    private static async Task<Gateway> StartAsync(GatewayParts parts, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await Gateway.StartAsync(parts, cancellationToken).ConfigureAwait(false);
+        }
+        catch (IOException e)
+        {
+            // The port is taken, or the address is not this machine's.
+            throw CliException.Broke(e.Message);
+        }
+    }
+
     private static async Task<int> ExecuteAsync(Settings settings, string? address, string urls, string? files)
     {
         using var interrupt = new Interrupt(ExitCodes.Done);
@@ -45,7 +58,7 @@ internal static class ServeCommand
         options.Files = files ?? options.Files;
         var time = TimeProvider.System;
         await using var redis = await RunRedis.OpenAsync(address ?? settings.Redis ?? FleetCommand.DefaultRedis, time, loggers, interrupt.Token).ConfigureAwait(false);
-        await using var gateway = await Gateway.StartAsync(
+        await using var gateway = await StartAsync(
             new GatewayParts
             {
                 Redis = redis.Connections,
@@ -60,9 +73,11 @@ internal static class ServeCommand
             },
             interrupt.Token).ConfigureAwait(false);
         Console.Error.WriteLine($"llmpipe: serving on {string.Join(", ", gateway.Addresses)}, Redis at {redis.Connections.Name}, files in {Path.GetFullPath(options.Files)}; Ctrl+C stops");
-        await Task.Delay(Timeout.Infinite, interrupt.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.WhenAny(gateway.Failed, Task.Delay(Timeout.Infinite, interrupt.Token)).ConfigureAwait(false);
         Console.Error.WriteLine("llmpipe: stopping");
         await gateway.StopAsync(settings.DrainTimeout ?? TimeSpan.FromSeconds(10)).ConfigureAwait(false);
+        if (gateway.Failed.IsFaulted)
+            await gateway.Failed.ConfigureAwait(false);
         return ExitCodes.Done;
     }
 }

@@ -30,6 +30,9 @@ public sealed class Gateway : IAsyncDisposable
     /// <summary>Where it listens, as clients name it.</summary>
     public IReadOnlyCollection<string> Addresses => [.. _app.Urls];
 
+    /// <summary>Ends with an error when the gateway can't go on.</summary>
+    public Task Failed => _duties.Failed;
+
     /// <summary>Listens, and takes batches on.</summary>
     /// <exception cref="GatewaySettingsException">An address or the folder can't be used, or is not safe without keys.</exception>
     /// <exception cref="IOException">A port is taken.</exception>

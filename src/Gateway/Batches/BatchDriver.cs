@@ -55,6 +55,7 @@ internal sealed partial class BatchDriver(BatchRecord batch, string token, Batch
         await AnsweredAsync(() => records.MoveAsync(_batch, token, BatchState.InProgress, "total", summary.Rows, "models", string.Join('\n', summary.Models.Keys)), cancellationToken);
     }
 
+    /// <summary>Puts all rows on their queues, those too that a Redis has lost in a failover.</summary>
     private async Task EnqueueAsync(CancellationToken cancellationToken)
     {
         using var turn = await tools.TurnAsync(cancellationToken);
@@ -84,6 +85,8 @@ internal sealed partial class BatchDriver(BatchRecord batch, string token, Batch
                 return;
             }
 
+            if (progress.Expected < _batch.Total)
+                await EnqueueAsync(cancellationToken);
             pause = progress.Ended > ended ? ShortestLook : pause * 2 < LongestLook ? pause * 2 : LongestLook;
             ended = progress.Ended;
             await Task.Delay(pause, parts.Time, cancellationToken);
@@ -127,9 +130,11 @@ internal sealed partial class BatchDriver(BatchRecord batch, string token, Batch
         if (_input is not null)
             return _input;
         (_input, _, var faults) = await tools.Input.OpenAsync(_batch, cancellationToken);
-        if (_input is null)
-            await FailAsync(faults, cancellationToken);
-        return _input;
+        if (_input is not null)
+            return _input;
+        await AnsweredAsync(() => DoneAsync(parts.Queue.Batches.CancelAsync(_batch.Id)), cancellationToken);
+        await FailAsync(faults, cancellationToken);
+        return null;
     }
 
     private Task FailAsync(IReadOnlyList<BatchFault> faults, CancellationToken cancellationToken) => AnsweredAsync(

@@ -22,6 +22,8 @@ internal sealed partial class BatchDrivers(BatchRecords records, FileRecords fil
     {
         while (!cancellationToken.IsCancellationRequested)
         {
+            foreach (var (id, task) in _running.Where(r => r.Value.IsCompleted))
+                _running.TryRemove(KeyValuePair.Create(id, task));
             var seen = _made.Version;
             try
             {
@@ -44,7 +46,8 @@ internal sealed partial class BatchDrivers(BatchRecords records, FileRecords fil
         {
             foreach (var id in await records.OpenAsync(owner))
             {
-                cancellationToken.ThrowIfCancellationRequested();
+                if (cancellationToken.IsCancellationRequested)
+                    return;
                 if (!_running.ContainsKey(id) && await records.TakeAsync(owner, id, _token))
                     _running[id] = DriveAsync(owner, id, cancellationToken);
             }
@@ -75,7 +78,6 @@ internal sealed partial class BatchDrivers(BatchRecords records, FileRecords fil
         await lost.CancelAsync();
         await keeping;
         await GiveUpAsync(owner, id);
-        _running.TryRemove(id, out _);
     }
 
     /// <summary>Renews the lease; where that does not succeed in time, <paramref name="lost"/> is cancelled.</summary>

@@ -16,7 +16,7 @@ internal sealed partial class ErrorHandler(ILogger<ErrorHandler> logger)
             if (!context.Response.HasStarted && context.Response is { StatusCode: >= 400, ContentLength: null })
                 await context.WriteErrorAsync(ApiError.Of(context.Response.StatusCode, $"There is no {context.Request.Method} {context.Request.Path}."));
         }
-        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        catch (Exception e) when (context.RequestAborted.IsCancellationRequested && e is OperationCanceledException or IOException or ApiException)
         {
             // Nobody listens any more.
         }

@@ -32,6 +32,7 @@ public sealed class RunningScripts
     [Theory]
     [InlineData(typeof(PromptQueue))]
     [InlineData(typeof(ResultStore))]
+    [InlineData(typeof(Gateway))]
     public void Every_script_is_short_and_says_its_keys_arguments_and_answer(Type room)
     {
         var names = room.Assembly.GetManifestResourceNames().Where(n => n.EndsWith(".lua", StringComparison.Ordinal)).ToList();
