@@ -7,7 +7,7 @@ internal sealed class GatewayKeys(string prefix, string owner)
 {
     private readonly string _tag = $"{prefix}{{gw:{owner}}}";
 
-    /// <summary>ZSET: file → when it was made, Unix ms.</summary>
+    /// <summary>ZSET: file → when it was made, Unix µs, so that those of one millisecond keep their order.</summary>
     public RedisKey Files => _tag + ":files";
 
     /// <summary>ZSET: file → when it is to be removed, Unix s.</summary>
@@ -22,7 +22,7 @@ internal sealed class GatewayKeys(string prefix, string owner)
     /// <summary>ZSET: as <see cref="Files"/>, of one purpose.</summary>
     public RedisKey FilesFor(string purpose) => $"{_tag}:files:{purpose}";
 
-    /// <summary>ZSET: batch → when it was made, Unix ms.</summary>
+    /// <summary>ZSET: batch → when it was made, Unix µs.</summary>
     public RedisKey Batches => _tag + ":batches";
 
     /// <summary>ZSET: as <see cref="Batches"/>, those that have not ended.</summary>

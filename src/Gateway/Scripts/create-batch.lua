@@ -10,7 +10,7 @@ if file[2] ~= ARGV[3] then return -1 end
 if redis.call('ZCARD', KEYS[3]) >= tonumber(ARGV[2]) then return -2 end
 redis.call('HSET', KEYS[1], 'status', 'validating', 'created_at', time[1], 'expires_at', string.format('%.0f', time[1] + ARGV[4]), unpack(ARGV, 5))
 redis.call('HINCRBY', KEYS[4], 'uses', 1)
-local order = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+local order = string.format('%.0f', time[1] * 1000000 + time[2])
 redis.call('ZADD', KEYS[2], order, ARGV[1])
 redis.call('ZADD', KEYS[3], order, ARGV[1])
 return 1

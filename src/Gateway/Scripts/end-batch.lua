@@ -9,7 +9,7 @@ local status = redis.call('HGET', KEYS[1], 'status')
 if status == ARGV[3] then return 1 end
 if status ~= ARGV[2] then return -1 end
 local time = redis.call('TIME')
-local order = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+local order = string.format('%.0f', time[1] * 1000000 + time[2])
 for n, name in ipairs({'output', 'error'}) do
   local id, bytes = ARGV[5 + 2 * n], ARGV[6 + 2 * n]
   redis.call('HDEL', KEYS[4], id)

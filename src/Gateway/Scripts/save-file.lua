@@ -11,7 +11,7 @@ redis.call('HSET', KEYS[1], unpack(ARGV, 3))
 local created = redis.call('HGET', KEYS[1], 'created_at')
 local expires = ARGV[2] == '0' and '0' or string.format('%.0f', created + ARGV[2])
 redis.call('HSET', KEYS[1], 'expires_at', expires)
-local order = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+local order = string.format('%.0f', time[1] * 1000000 + time[2])
 redis.call('ZADD', KEYS[2], 'NX', order, ARGV[1])
 redis.call('ZADD', KEYS[3], 'NX', order, ARGV[1])
 if expires ~= '0' then redis.call('ZADD', KEYS[4], expires, ARGV[1]) end
