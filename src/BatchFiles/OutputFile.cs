@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using Microsoft.Win32.SafeHandles;
 
@@ -99,6 +100,32 @@ public sealed class OutputFile : IAsyncDisposable
             ThrowIfFinished();
             (long offset, int length) = _partial.Append(line);
             _found.Index.PutNewer(row, new OutputEntry(offset, length, OutputSource.Partial, line.IsCompletion, IsEarlier: false));
+        }
+    }
+
+    /// <summary>Takes for a row the line of another one, under its own names. The other's line must have been flushed.</summary>
+    /// <param name="from">The other row; its answer may be an error, or an earlier run's.</param>
+    /// <param name="jobId">The job of the row, <c>&lt;batch&gt;.&lt;row&gt;</c>.</param>
+    /// <param name="customId">Its submitter's name for it.</param>
+    /// <exception cref="InvalidOperationException">The other row has no line.</exception>
+    /// <exception cref="OutputException">A file cannot be read, or was changed meanwhile.</exception>
+    public void Copy(int from, string jobId, string customId)
+    {
+        int row = RowOf(jobId);
+        OutputEntry entry;
+        lock (_gate)
+            entry = _found.Index[from];
+        if (entry.Source == OutputSource.None)
+            throw new InvalidOperationException($"Row {from} has no line to copy.");
+        (string path, SafeFileHandle handle) = FileOf(entry.Source);
+        var line = new ArrayBufferWriter<byte>();
+        if (!OutputLine.TryRename(Read(path, handle, entry), jobId, customId, line))
+            throw OutputException.Changed(path);
+        lock (_gate)
+        {
+            ThrowIfFinished();
+            (long offset, int length) = _partial.Append(writer => writer.Write(line.WrittenSpan));
+            _found.Index.PutNewer(row, new OutputEntry(offset, length, OutputSource.Partial, entry.IsCompletion, IsEarlier: false));
         }
     }
 
@@ -234,6 +261,26 @@ public sealed class OutputFile : IAsyncDisposable
         OutputSource.Errors => (Paths.Errors, _found.Errors!.Value.Handle),
         _ => (Paths.Partial, _partial.Handle),
     };
+
+    private static byte[] Read(string path, SafeFileHandle handle, OutputEntry entry)
+    {
+        byte[] line = new byte[entry.Length];
+        try
+        {
+            for (int read = 0, now; read < line.Length; read += now)
+            {
+                now = RandomAccess.Read(handle, line.AsSpan(read), entry.Offset + read);
+                if (now == 0)
+                    throw OutputException.Changed(path);
+            }
+        }
+        catch (Exception e) when (e is not OutputException and (IOException or UnauthorizedAccessException))
+        {
+            throw OutputException.Unreadable(path, e);
+        }
+
+        return line;
+    }
 
     private int RowOf(string jobId) =>
         jobId.StartsWith(_jobPrefix, StringComparison.Ordinal)

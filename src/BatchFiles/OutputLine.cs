@@ -80,6 +80,26 @@ public sealed record OutputLine
         }
     }
 
+    /// <summary>Writes a whole line, without its line break, once more under the names of another row. False for a line that is not laid out as ours are.</summary>
+    internal static bool TryRename(ReadOnlySpan<byte> line, string jobId, string customId, IBufferWriter<byte> writer)
+    {
+        var reader = new Utf8JsonReader(line, OutputBody.AnyDepth);
+        var isOurs = reader.Read() && Skips(ref reader, "id"u8) && Skips(ref reader, "custom_id"u8);
+        var rest = line[(int)reader.BytesConsumed..];
+        if (!isOurs || !rest.StartsWith(",\"response\":"u8))
+            return false;
+        writer.Write("{\"id\":"u8);
+        WriteString(writer, IdPrefix + jobId);
+        writer.Write(",\"custom_id\":"u8);
+        WriteString(writer, customId);
+        writer.Write(rest);
+        writer.Write("\n"u8);
+        return true;
+
+        static bool Skips(ref Utf8JsonReader reader, ReadOnlySpan<byte> name) =>
+            reader.Read() && reader.TokenType == JsonTokenType.PropertyName && reader.ValueTextEquals(name) && reader.Read() && reader.TokenType == JsonTokenType.String;
+    }
+
     internal static void WriteString(IBufferWriter<byte> writer, string text) => WriteString(writer, Encoding.UTF8.GetBytes(text));
 
     /// <summary>Writes UTF-8 text, which must be valid, as a JSON string.</summary>

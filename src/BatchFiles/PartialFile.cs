@@ -68,12 +68,15 @@ internal sealed class PartialFile : IDisposable
     }
 
     /// <summary>Buffers a line. Answers where it will be in the file and how long it is without its line break.</summary>
-    public (long Offset, int Length) Append(OutputLine line)
+    public (long Offset, int Length) Append(OutputLine line) => Append(line.WriteTo);
+
+    /// <inheritdoc cref="Append(OutputLine)"/>
+    public (long Offset, int Length) Append(Action<IBufferWriter<byte>> writeLine)
     {
         lock (_gate)
         {
             int before = _pending.WrittenCount;
-            line.WriteTo(_pending);
+            writeLine(_pending);
             return (_end + _leaving.WrittenCount + before, _pending.WrittenCount - before - 1);
         }
     }

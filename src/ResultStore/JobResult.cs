@@ -65,6 +65,9 @@ public sealed record ResultMeta
     /// <summary>What the calls of the claim that brought it have cost, in the price table's currency, to the billionth; null when no price is known.</summary>
     public decimal? Cost { get; init; }
 
+    /// <summary>The job whose result this is a copy of, because its request was the same; null for a call's own.</summary>
+    public string? CopyOf { get; init; }
+
     /// <summary>How often the LLM work was started.</summary>
     public int Attempts { get; init; }
 

@@ -19,5 +19,9 @@ internal sealed class ResultFacts(ResultMeta meta)
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public decimal? Cost => meta.Cost;
 
+    /// <summary>The job whose answer this is a copy of; absent for a call's own.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? CopyOf => meta.CopyOf;
+
     public int Attempts => meta.Attempts;
 }

@@ -46,6 +46,7 @@ internal static class RunCommand
         var redis = new Option<string?>("--redis") { Description = "Work on this Redis (HOST:PORT, redis://… or a StackExchange.Redis configuration) instead of the store in the process.", HelpName = "R" };
         var limit = Number("--limit", "Only the first N rows.", "N", 1, int.MaxValue);
         var budget = Budget();
+        var dedupe = new Option<bool>("--dedupe") { Description = "Call once for rows that ask the same (model, url and body, or messages); the others get a copy of the answer." };
         var retryFailed = new Option<bool>("--retry-failed") { Description = "Also run the rows again that failed in an earlier run." };
         var again = new Option<bool>("--again") { Description = "Run everything again, although answers of this file are there." };
         var check = new Option<bool>("--check") { Description = "Only check the file, and tell its rows, tokens and cost." };
@@ -54,7 +55,7 @@ internal static class RunCommand
         var config = new Option<string?>("--config") { Description = "Settings; default: llmpipe.json in the working directory.", HelpName = "FILE" };
         var command = new Command("run", Help)
         {
-            input, output, prompt, model, fallback, system, set, concurrency, rpm, tpm, maxAttempts, attemptTimeout, redis, limit, budget, retryFailed, again, check, force, json, config,
+            input, output, prompt, model, fallback, system, set, concurrency, rpm, tpm, maxAttempts, attemptTimeout, redis, limit, budget, dedupe, retryFailed, again, check, force, json, config,
         };
         command.SetAction((parsed, _) => ExecuteAsync(
             new RunOptions
@@ -74,6 +75,7 @@ internal static class RunCommand
                 Redis = parsed.GetValue(redis),
                 Limit = parsed.GetValue(limit),
                 Budget = parsed.GetValue(budget) is { } amount ? JobCost.NanosOf(amount) : null,
+                Dedupe = parsed.GetValue(dedupe),
                 RetryFailed = parsed.GetValue(retryFailed),
                 Again = parsed.GetValue(again),
                 Check = parsed.GetValue(check),
@@ -96,7 +98,7 @@ internal static class RunCommand
             if (options.Budget is not null && RunEstimate.Unpriced(plan).ToList() is { Count: > 0 } unpriced)
                 throw CliException.Usage($"--budget: what {string.Join(", ", unpriced)} costs is not known: the settings Prices:MODEL:Input and :Output tell it");
             if (options.Check)
-                return await console.CheckedAsync(plan).ConfigureAwait(false);
+                return await console.CheckedAsync(plan, interrupt.Token).ConfigureAwait(false);
             return await new Runner(plan, settings, console, loggers).RunAsync(interrupt.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (interrupt.Token.IsCancellationRequested)

@@ -58,14 +58,18 @@ internal sealed class RunConsole(RunOptions options)
         Say($"{Text(report.CompletedRows + report.FailedRows)} of {Text(report.Rows)} rows are safe in {partial}. The same command again{(options.Again ? ", without --again," : "")}{(stop.ExitCode == ExitCodes.FailedRows ? " with a larger --budget" : "")} goes on from there.");
     }
 
-    public async Task<int> CheckedAsync(RunPlan plan)
+    public async Task<int> CheckedAsync(RunPlan plan, CancellationToken cancellationToken)
     {
-        var estimate = await RunEstimate.OfAllAsync(plan).ConfigureAwait(false);
+        var duplicates = options.Dedupe ? await RunDuplicates.FindAsync(plan, _ => RowState.Missing, cancellationToken).ConfigureAwait(false) : null;
+        var saved = duplicates?.Followers(_ => true);
+        var estimate = await RunEstimate.OfAllAsync(plan, row => duplicates?.Leads(row) != false, cancellationToken).ConfigureAwait(false);
         if (options.Json)
-            Console.Out.WriteLine(FleetJson.Of(new CheckReport(plan.Summary.Rows, plan.Summary.BlankLines, plan.Summary.Bytes, estimate.Prompt, estimate.Completion, Money.Amount((long?)estimate.Nanos))));
+            Console.Out.WriteLine(FleetJson.Of(new CheckReport(plan.Summary.Rows, plan.Summary.BlankLines, plan.Summary.Bytes, estimate.Prompt, estimate.Completion, Money.Amount((long?)estimate.Nanos), saved)));
         Say($"{plan.Input.Path}: no errors");
         foreach (var (model, rows) in plan.Summary.Models)
             Say($"{Text(rows)} rows for {model}");
+        if (saved is { } calls)
+            Say($"{Text(calls)} rows ask the same as others: so many calls are saved");
         Say($"{Text(estimate)}{(plan.Options.Limit is null ? "" : $" in the first {Text(plan.Rows)} rows")}, {Text(plan.Summary.BlankLines)} blank lines skipped");
         return ExitCodes.Done;
     }
@@ -84,6 +88,8 @@ internal sealed class RunConsole(RunOptions options)
         Say(string.Create(
             CultureInfo.InvariantCulture,
             $"{Text(report.InputTokens)} prompt and {Text(report.OutputTokens)} completion tokens, {Text(report.Calls)} calls in {report.Seconds:0.0} s ({report.CallsPerSecond:0.0}/s), {Text(report.Retries)} retries"));
+        if (report.SavedCalls is { } saved)
+            Say($"{Text(saved)} rows are copies of the answers of others that ask the same: {Text(saved)} calls saved");
         if (report.Cost is { } cost)
             Say($"cost {Money.Text(cost)}{(report.BatchCost > cost ? $", {Money.Text(report.BatchCost.Value)} with earlier runs" : "")}{(report.Budget is { } budget ? $", of a budget of {Money.Text(budget)}" : "")}");
     }
@@ -96,5 +102,7 @@ internal sealed class RunConsole(RunOptions options)
 /// <param name="PromptTokens">About so many.</param>
 /// <param name="CompletionTokens">As <see cref="RunEstimate.Completion"/>.</param>
 /// <param name="Cost">About so much; absent when a price is not known.</param>
+/// <param name="SavedCalls">With <c>--dedupe</c>: rows that need no call of their own.</param>
 internal sealed record CheckReport(
-    int Rows, int BlankLines, long Bytes, long PromptTokens, long CompletionTokens, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] decimal? Cost);
+    int Rows, int BlankLines, long Bytes, long PromptTokens, long CompletionTokens, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] decimal? Cost,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? SavedCalls);

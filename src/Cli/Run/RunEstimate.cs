@@ -21,8 +21,8 @@ internal sealed record RunEstimate(long Prompt, long Completion, decimal? Nanos)
     public static IEnumerable<string> Unpriced(RunPlan plan) =>
         plan.Summary.Models.Keys.Concat(plan.Llm.Fallbacks.SelectMany(fallback => fallback.To)).Distinct(StringComparer.Ordinal).Where(model => !plan.Llm.For(model).Any() || plan.Llm.For(model).Any(deployment => plan.Llm.PriceOf(deployment, model) is null));
 
-    /// <summary>All rows of the plan.</summary>
-    public static Task<RunEstimate> OfAllAsync(RunPlan plan, CancellationToken cancellationToken = default) => CountAsync(plan, int.MaxValue, _ => true, cancellationToken);
+    /// <summary>Rows of the plan, all of them counted.</summary>
+    public static Task<RunEstimate> OfAllAsync(RunPlan plan, Func<int, bool> isWanted, CancellationToken cancellationToken) => CountAsync(plan, int.MaxValue, isWanted, cancellationToken);
 
     /// <summary>Rows of the plan, judged by the first of them.</summary>
     public static async Task<RunEstimate> OfSampleAsync(RunPlan plan, Func<int, bool> isWanted, int rows, CancellationToken cancellationToken)

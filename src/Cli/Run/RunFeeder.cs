@@ -2,11 +2,11 @@ namespace LlmPipeline;
 
 /// <summary>Reads the input's rows and enqueues those that have no answer yet.</summary>
 internal sealed class RunFeeder(
-    RunPlan plan, RowEnqueuer enqueuer, OutputFile output, RunWindow window, RunCollector collector, bool isShared, int rowsPerCall)
+    RunPlan plan, RowEnqueuer enqueuer, OutputFile output, RunWindow window, RunCollector collector, bool isShared, int rowsPerCall, Func<int, bool> isCalled)
 {
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        var missing = plan.JobsAsync(output.BatchId, row => !output.IsDone(row), cancellationToken);
+        var missing = plan.JobsAsync(output.BatchId, row => !output.IsDone(row) && isCalled(row), cancellationToken);
         await foreach (var jobs in JobGroups.OfAsync(missing, rowsPerCall).ConfigureAwait(false))
             await SubmitAsync(jobs, cancellationToken).ConfigureAwait(false);
     }

@@ -39,6 +39,9 @@ internal sealed record RunOptions
     /// <summary>The most that the batch may cost, in nanos; null for no limit.</summary>
     public long? Budget { get; init; }
 
+    /// <summary>Whether rows that ask the same are called once.</summary>
+    public bool Dedupe { get; init; }
+
     public bool RetryFailed { get; init; }
 
     public bool Again { get; init; }

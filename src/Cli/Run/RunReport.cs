@@ -44,6 +44,10 @@ internal sealed record RunReport
 
     public required long Calls { get; init; }
 
+    /// <summary>With <c>--dedupe</c>: rows of this run that got a copy of another's answer.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public required int? SavedCalls { get; init; }
+
     public required long Retries { get; init; }
 
     public required double Seconds { get; init; }
@@ -54,7 +58,7 @@ internal sealed record RunReport
 
     public required string? Errors { get; init; }
 
-    public static RunReport Of(RunPlan plan, OutputFile output, RunTally tally, RunSpending spending, LlmCaller caller, TimeSpan duration, int missing)
+    public static RunReport Of(RunPlan plan, OutputFile output, RunTally tally, RunSpending spending, LlmCaller caller, TimeSpan duration, int missing, int? saved)
     {
         var states = Enumerable.Range(1, plan.Rows).Select(output.StateOf).ToLookup(state => state);
         var deployments = caller.Snapshot();
@@ -75,6 +79,7 @@ internal sealed record RunReport
             BatchCost = Money.Amount(spending.InAll),
             Budget = Money.Amount(spending.Budget),
             Calls = calls,
+            SavedCalls = saved,
             Retries = deployments.Sum(d => d.Retries),
             Seconds = Math.Round(duration.TotalSeconds, 3),
             CallsPerSecond = duration > TimeSpan.Zero ? Math.Round(calls / duration.TotalSeconds, 1) : 0,

@@ -23,7 +23,12 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunConsole console
             new OutputOptions { Force = options.Force, Again = options.Again, RetryFailed = options.RetryFailed },
             interrupted).ConfigureAwait(false);
         var missing = Enumerable.Range(1, plan.Rows).Count(row => !output.IsDone(row));
-        console.Start(plan, output, RunEstimate.HasPrices(plan) ? await RunEstimate.OfSampleAsync(plan, row => !output.IsDone(row), missing, interrupted).ConfigureAwait(false) : null);
+        var duplicates = options.Dedupe ? await RunDuplicates.FindAsync(plan, output.StateOf, interrupted).ConfigureAwait(false) : null;
+        var copier = duplicates is null ? null : new RunCopier(plan, output, duplicates);
+        var toCall = missing - (duplicates?.Followers(row => !output.IsDone(row)) ?? 0);
+        bool IsCalled(int row) => duplicates?.Leads(row) != false;
+        console.Start(
+            plan, output, RunEstimate.HasPrices(plan) ? await RunEstimate.OfSampleAsync(plan, row => !output.IsDone(row) && IsCalled(row), toCall, interrupted).ConfigureAwait(false) : null);
         await using var simulator = plan.IsSimulated ? await SimulateAsync(interrupted).ConfigureAwait(false) : null;
         PromptFunctionSource? functions = null;
         RunRedis? store = null;
@@ -36,7 +41,7 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunConsole console
         var spending = new RunSpending(caller, new OutputSpent(output.Paths, output.BatchId), options.Budget);
         spending.Begin();
         RunStop? stop = null;
-        if (missing > 0)
+        if (toCall > 0)
         {
             await using var redis = store = await RunRedis.OpenAsync(options.Redis, _time, loggers, interrupted).ConfigureAwait(false);
             var queue = new PromptQueue(redis.Connections, settings.Queue(redis.IsShared), _time);
@@ -44,19 +49,21 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunConsole console
             if (plan.Function is not null)
                 functions.Add(plan.Function);
             clock = Stopwatch.GetTimestamp();
-            stop = await WorkAsync(redis, queue, caller, output, tally, spending, missing, interrupted).ConfigureAwait(false);
+            stop = await WorkAsync(redis, queue, caller, output, tally, spending, toCall, IsCalled, copier, interrupted).ConfigureAwait(false);
         }
 
         spending.Save();
         var duration = Stopwatch.GetElapsedTime(clock);
         if (stop is null)
         {
+            if (copier is not null)
+                await copier.CopyAsync(null, CancellationToken.None).ConfigureAwait(false);
             await output.FinishAsync(plan.Rows, CancellationToken.None).ConfigureAwait(false);
             if (output.Paths.Csv is not null)
                 await RunCsv.WriteAsync(plan, output.Paths, CancellationToken.None).ConfigureAwait(false);
         }
 
-        var report = RunReport.Of(plan, output, tally, spending, caller, duration, missing);
+        var report = RunReport.Of(plan, output, tally, spending, caller, duration, missing, copier?.Copied);
         if (stop is not null)
         {
             console.Stopped(report, stop, output.Paths.Partial);
@@ -76,7 +83,8 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunConsole console
 
     /// <returns>Why it stopped early; null when every row has its answer.</returns>
     private async Task<RunStop?> WorkAsync(
-        RunRedis redis, PromptQueue queue, LlmCaller caller, OutputFile output, RunTally tally, RunSpending spending, int missing, CancellationToken interrupted)
+        RunRedis redis, PromptQueue queue, LlmCaller caller, OutputFile output, RunTally tally, RunSpending spending, int toCall, Func<int, bool> isCalled, RunCopier? copier,
+        CancellationToken interrupted)
     {
         var results = new ResultStore(redis.Connections, settings.Results(redis.IsShared), _time);
         var models = plan.Summary.Models.Keys.ToList();
@@ -97,13 +105,13 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunConsole console
 
         spending.Look();
         using var collector = new RunCollector(results, follower, output, window, tally, spending, redis, _time);
-        var feeder = new RunFeeder(plan, enqueuer, output, window, collector, redis.IsShared, isTight ? Math.Min(concurrency, JobGroups.MaxJobs) : JobGroups.MaxJobs);
+        var feeder = new RunFeeder(plan, enqueuer, output, window, collector, redis.IsShared, isTight ? Math.Min(concurrency, JobGroups.MaxJobs) : JobGroups.MaxJobs, isCalled);
         worker.Settled += collector.Look.Set;
         worker.Settled += spending.Look;
 
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(interrupted);
         await worker.StartAsync(models, interrupted).ConfigureAwait(false);
-        await using var progress = console.Watch(tally, spending, worker, caller, missing);
+        await using var progress = console.Watch(tally, spending, worker, caller, toCall);
         var feeding = FeedAsync(feeder, collector, announced is null ? null : () => enqueuer.SealAsync(announced, stopping.Token), stopping.Token);
         var collecting = collector.RunAsync(stopping.Token);
         var first = await Task.WhenAny(Task.WhenAll(feeding, collecting), Failed(feeding), Failed(collecting), worker.Closed, Cancelled(interrupted), spending.Reached).ConfigureAwait(false);
@@ -116,7 +124,12 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunConsole console
         // On a shared Redis this worker may hold rows of others; they get the same time to finish.
         await worker.StopAsync(isSpent ? interrupted : CancellationToken.None, isSpent ? RunningCalls : null).ConfigureAwait(false);
         if (isDone)
+        {
+            if (redis.IsShared && copier is not null)
+                await copier.CopyAsync((redis, results), CancellationToken.None).ConfigureAwait(false);
             return null;
+        }
+
         await stopping.CancelAsync().ConfigureAwait(false);
         await EndedAsync(feeding).ConfigureAwait(false);
         await EndedAsync(collecting).ConfigureAwait(false);
@@ -126,7 +139,7 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunConsole console
         }
 
         // The last calls may have been the last rows.
-        if (isSpent && Enumerable.Range(1, plan.Rows).All(output.IsDone))
+        if (isSpent && Enumerable.Range(1, plan.Rows).All(row => output.IsDone(row) || !isCalled(row)))
             return null;
         return interrupted.IsCancellationRequested ? new RunStop(ExitCodes.Interrupted, null)
             : worker.Closed.IsCompleted ? new RunStop(ExitCodes.Broke, $"no deployment is left: {await worker.Closed.ConfigureAwait(false)}")
