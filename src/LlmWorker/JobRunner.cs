@@ -16,6 +16,7 @@ internal sealed partial class JobRunner(
             return;
         }
 
+        using var span = WorkerTelemetry.Process(held.Claim, time.GetUtcNow());
         WorkerTelemetry.Wait.Record(held.Claim.Age.TotalSeconds, new KeyValuePair<string, object?>("messaging.destination.name", job.Queue));
         CallOutcome outcome;
         try
@@ -51,6 +52,7 @@ internal sealed partial class JobRunner(
             outcome = Unexpected(held.Claim, e);
         }
 
+        WorkerTelemetry.End(span, outcome);
         await FinishAsync(held, outcome, giveUp).ConfigureAwait(false);
     }
 
@@ -78,7 +80,9 @@ internal sealed partial class JobRunner(
     private async Task StoreAsync(HeldJob held, ResultStatus status, CallOutcome outcome, CancellationToken giveUp)
     {
         var result = Result(held.Claim.Job, status, outcome);
-        var stands = await RedisRetry.UntilAnsweredAsync(() => results.PutAsync(result), time, logger, giveUp).ConfigureAwait(false);
+        using var span = WorkerTelemetry.Store(status);
+        var (stands, isPaidTwice) = await RedisRetry.UntilAnsweredAsync(() => results.StoreAsync(result), time, logger, giveUp).ConfigureAwait(false);
+        WorkerTelemetry.Stored(held.Claim.Job.Queue, stands, isPaidTwice);
         await SettleAsync(held, stands, outcome.Costs).ConfigureAwait(false);
     }
 

@@ -8,13 +8,18 @@ internal static class Telemetry
 {
     public const string Name = "LlmPipeline.LlmWorker";
 
+    public static readonly ActivitySource Source = new(Name);
+
     private static readonly Meter Meter = new(Name);
 
-    private static readonly Histogram<double> Duration = Meter.CreateHistogram<double>(
-        "gen_ai.client.operation.duration", "s", "How long a call took, from sending it to the last byte of the answer");
+    // The bounds of both are those of the conventions.
+    private static readonly Histogram<double> Duration = Meter.CreateHistogram(
+        "gen_ai.client.operation.duration", "s", "How long a call took, from sending it to the last byte of the answer", [],
+        new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92] });
 
-    private static readonly Histogram<long> Tokens = Meter.CreateHistogram<long>(
-        "gen_ai.client.token.usage", "{token}", "Tokens of a call, as the provider counted them");
+    private static readonly Histogram<long> Tokens = Meter.CreateHistogram(
+        "gen_ai.client.token.usage", "{token}", "Tokens of a call, as the provider counted them", [],
+        new InstrumentAdvice<long> { HistogramBucketBoundaries = [1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864] });
 
     private static readonly Counter<long> Retried = Meter.CreateCounter<long>(
         "llmpipeline.llm.retries", "{try}", "Tries of a job that followed a failed one");
@@ -25,8 +30,9 @@ internal static class Telemetry
     private static readonly Counter<long> Throttled = Meter.CreateCounter<long>(
         "llmpipeline.llm.throttled", "{call}", "Calls that the provider put off: 429, or 503 with Retry-After");
 
-    private static readonly Histogram<double> QuotaWait = Meter.CreateHistogram<double>(
-        "llmpipeline.quota.wait.duration", "s", "How long a call waited for its quota");
+    private static readonly Histogram<double> QuotaWait = Meter.CreateHistogram(
+        "llmpipeline.quota.wait.duration", "s", "How long a call waited for its quota", [],
+        new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60] });
 
     private static readonly Histogram<double> EstimateError = Meter.CreateHistogram<double>(
         "llmpipeline.quota.estimate.error", "1", "Estimated tokens of a call against those it used: 0 for right, 1 for twice as many, -0.5 for half");
@@ -43,8 +49,30 @@ internal static class Telemetry
             EstimateError.Record(((double)estimated / used) - 1, Tags(deployment, model));
     }
 
-    public static void Called(Deployment deployment, string model, string? path, HttpAnswer answer, TimeSpan duration)
+    /// <summary>The span of an HTTP call; null when nobody listens.</summary>
+    public static Activity? Call(Deployment deployment, string model, string? path)
     {
+        if (!Source.HasListeners())
+            return null;
+        var tags = Tags(deployment, model);
+        var operation = Operation(path);
+        tags.Add("gen_ai.operation.name", operation);
+        return Source.StartActivity($"{operation} {model}", ActivityKind.Client, default(ActivityContext), tags);
+    }
+
+    /// <summary>The span of waiting for a slot and for quota.</summary>
+    public static Activity? Quota() => Source.StartActivity("quota");
+
+    public static void Called(Deployment deployment, string model, string? path, HttpAnswer answer, TimeSpan duration, Activity? span)
+    {
+        if (span is not null)
+        {
+            span.SetTag("gen_ai.usage.input_tokens", answer.Parsed.Usage.Input).SetTag("gen_ai.usage.output_tokens", answer.Parsed.Usage.Output)
+                .SetTag("http.response.status_code", answer.Status);
+            if (answer.Status is not (>= 200 and < 300))
+                span.SetStatus(ActivityStatusCode.Error).SetTag("error.type", Error(answer));
+        }
+
         if (!Duration.Enabled && !Tokens.Enabled)
             return;
         var tags = Tags(deployment, model);
@@ -55,7 +83,7 @@ internal static class Telemetry
         if (usage.Output > 0)
             Tokens.Record(usage.Output, [.. tags, new("gen_ai.token.type", "output")]);
         if (answer.Status is not (>= 200 and < 300))
-            tags.Add("error.type", answer.Status?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? answer.Failure?.GetType().FullName);
+            tags.Add("error.type", Error(answer));
         Duration.Record(duration.TotalSeconds, tags);
     }
 
@@ -64,6 +92,8 @@ internal static class Telemetry
     public static void Reask(Deployment deployment, string model) => Reasked.Add(1, Tags(deployment, model));
 
     public static void Throttle(Deployment deployment, string model) => Throttled.Add(1, Tags(deployment, model));
+
+    private static string? Error(HttpAnswer answer) => answer.Status?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? answer.Failure?.GetType().FullName;
 
     private static TagList Tags(Deployment deployment, string model) => new()
     {

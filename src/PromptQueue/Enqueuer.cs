@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using StackExchange.Redis;
 
 namespace LlmPipeline;
@@ -19,9 +20,11 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
         // What comes with a time was told it by the clock of this process; workers go by that of Redis.
         var now = await RepeatedAsync(() => redis.Clock.NowAsync().AsTask(), cancellationToken).ConfigureAwait(false);
         var ahead = now - time.GetUtcNow();
+        // Where it is W3C's, which is the default.
+        var trace = Activity.Current is { IdFormat: ActivityIdFormat.W3C } current ? current.Id : null;
         var envelopes = new byte[jobs.Count][];
         for (var i = 0; i < jobs.Count; i++)
-            envelopes[i] = Encode(jobs[i] with { Enqueued = jobs[i].Enqueued == default ? now : jobs[i].Enqueued + ahead, Deadline = Envelope.Shifted(jobs[i].Deadline, ahead) });
+            envelopes[i] = Encode(jobs[i] with { TraceParent = jobs[i].TraceParent ?? trace, Enqueued = jobs[i].Enqueued == default ? now : jobs[i].Enqueued + ahead, Deadline = Envelope.Shifted(jobs[i].Deadline, ahead) });
         var outcomes = new EnqueueOutcome[jobs.Count];
         var partitions = new Dictionary<string, int>();
         foreach (var queue in jobs.Select(job => job.Queue).Distinct())

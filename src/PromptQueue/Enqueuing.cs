@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Diagnostics;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 
@@ -63,7 +62,6 @@ public static class Enqueuing
             AttemptTimeout = options.AttemptTimeout,
             CustomId = options.CustomId,
             Metadata = options.Metadata,
-            TraceParent = Activity.Current?.Id,
         };
         var outcome = await queue.EnqueueAsync([job], cancellationToken: cancellationToken).ConfigureAwait(false);
         return outcome[0] == EnqueueOutcome.Full ? throw new QueueFullException(model) : job.Id;

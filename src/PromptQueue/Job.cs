@@ -48,7 +48,7 @@ public sealed record Job
     /// <summary>The submitter's own data, copied along; null for none.</summary>
     public IReadOnlyDictionary<string, string>? Metadata { get; init; }
 
-    /// <summary>The W3C <c>traceparent</c> of whoever enqueued it; null for none.</summary>
+    /// <summary>The W3C <c>traceparent</c> of whoever enqueued it; null for that of the enqueue call, if it is traced.</summary>
     public string? TraceParent { get; init; }
 
     /// <summary>The id of a job that is submitted under an idempotency key: the same key, the same job, and a job that is there is not enqueued twice.</summary>

@@ -49,6 +49,7 @@ public sealed class PromptQueue
         IReadOnlyList<Job> jobs, bool rerunEnded = false, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(jobs);
+        using var span = QueueTelemetry.Send(jobs);
         var outcomes = await _enqueuer.EnqueueAsync(jobs, rerunEnded, cancellationToken).ConfigureAwait(false);
         foreach (var batch in rerunEnded ? jobs.Where((_, n) => outcomes[n] == EnqueueOutcome.Added).Select(job => job.Batch).OfType<string>().Distinct() : [])
             await Batches.TakeBackCancelAsync(batch).ConfigureAwait(false);

@@ -26,14 +26,18 @@ public sealed class ResultStore
     /// <summary>Stores the end of a job: a completion replaces anything but a completion, an error is stored only where nothing stands. Safe to repeat.</summary>
     /// <returns>The status that stands now, which may be another's.</returns>
     /// <exception cref="ReplicasBehindException">It is stored, but fewer than <see cref="ResultStoreOptions.Replicas"/> have it in time.</exception>
-    public async Task<ResultStatus> PutAsync(JobResult result)
+    public async Task<ResultStatus> PutAsync(JobResult result) => (await StoreAsync(result).ConfigureAwait(false)).Stands;
+
+    /// <summary>As <see cref="PutAsync"/>, and tells a completion that came too late: another one stands, and both were paid.</summary>
+    /// <exception cref="ReplicasBehindException">As above.</exception>
+    public async Task<(ResultStatus Stands, bool IsPaidTwice)> StoreAsync(JobResult result)
     {
         ArgumentNullException.ThrowIfNull(result);
         var key = Key(result.JobId);
-        var stands = await _redis.RunAsync(Put, [key], [
+        var answer = (RedisResult[])(await _redis.RunAsync(Put, [key], [
             ResultFormat.Text(result.Status), result.Response, ResultFormat.Encode(result.Meta), (long)_options.Ttl.TotalSeconds, (string)key!, _redis.PublishVerb,
-        ], new ReplicaWait(_options.Replicas, _options.ReplicaTimeout)).ConfigureAwait(false);
-        return ResultFormat.Status((string?)stands);
+        ], new ReplicaWait(_options.Replicas, _options.ReplicaTimeout)).ConfigureAwait(false))!;
+        return (ResultFormat.Status((string?)answer[0]), (int)answer[1] == 1);
     }
 
     /// <summary>The result of a job; null when there is none yet, or no longer.</summary>

@@ -27,13 +27,14 @@ internal static class WorkCommand
         var redis = new Option<string?>("--redis") { Description = "The Redis: HOST:PORT, redis://… or a StackExchange.Redis configuration. Default: the setting Redis, else 127.0.0.1:6379.", HelpName = "R" };
         var concurrency = RunCommand.Number("--concurrency", "Calls at the same time. Default: 32.", "N", 1, 100_000);
         var fallback = RunCommand.Fallback();
+        var metrics = new Option<string?>("--metrics") { Description = "Serve /metrics for Prometheus, /health and /ready there, without keys.", HelpName = "HOST:PORT" };
         var config = new Option<string?>("--config") { Description = "Settings; default: llmpipe.json in the working directory.", HelpName = "FILE" };
-        var command = new Command("work", Help) { redis, concurrency, fallback, config };
-        command.SetAction((parsed, _) => ExecuteAsync(Settings.Load(parsed.GetValue(config)), parsed.GetValue(redis), parsed.GetValue(concurrency), parsed.GetValue(fallback) ?? []));
+        var command = new Command("work", Help) { redis, concurrency, fallback, metrics, config };
+        command.SetAction((parsed, _) => ExecuteAsync(Settings.Load(parsed.GetValue(config)), parsed.GetValue(redis), parsed.GetValue(concurrency), parsed.GetValue(fallback) ?? [], parsed.GetValue(metrics)));
         return command;
     }
 
-    private static async Task<int> ExecuteAsync(Settings settings, string? address, int? concurrency, string[] fallbacks)
+    private static async Task<int> ExecuteAsync(Settings settings, string? address, int? concurrency, string[] fallbacks, string? metrics)
     {
         using var interrupt = new Interrupt(ExitCodes.Done);
         using var loggers = LoggerFactory.Create(builder => builder.SetMinimumLevel(LogLevel.Information).AddProvider(new StderrLoggerProvider(Console.Error.WriteLine, LogLevel.Information)));
@@ -50,6 +51,7 @@ internal static class WorkCommand
         var options = new WorkerOptions { Concurrency = concurrency ?? settings.Concurrency ?? 32 };
         options.DrainTimeout = settings.DrainTimeout ?? options.DrainTimeout;
         await using var worker = new WorkerProcess(redis.Connections, queue, results, caller, options, time, loggers);
+        await using var monitoring = await WorkMonitoring.StartAsync(metrics, redis.Connections, queue, caller, time, loggers).ConfigureAwait(false);
         worker.ServeAll();
         Console.Error.WriteLine($"llmpipe: working on {redis.Connections.Name} as {options.Name}, up to {options.Concurrency} calls at a time; Ctrl+C stops");
         await Task.WhenAny(worker.Failed, Task.Delay(Timeout.Infinite, interrupt.Token)).ConfigureAwait(false);

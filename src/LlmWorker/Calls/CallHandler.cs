@@ -48,10 +48,12 @@ internal sealed class CallHandler : DelegatingHandler
         var started = _time.GetUtcNow();
         try
         {
+            var waiting = Telemetry.Quota();
             using var slot = _deployment.Concurrency is { } concurrency ? await concurrency.AcquireAsync(1, cancellationToken) : null;
             var estimate = await EstimateAsync(request, context, cancellationToken);
             var waits = _time.GetTimestamp();
             using var lease = await _deployment.Quota.AcquireAsync(estimate, cancellationToken);
+            waiting?.Dispose();
             Telemetry.Waited(_deployment, context.Model, _time.GetElapsedTime(waits));
             if (!lease.IsAcquired)
                 throw new QuotaClosedException(lease.TryGetMetadata(MetadataName.RetryAfter, out var wait) ? wait : TimeSpan.Zero);
@@ -69,6 +71,7 @@ internal sealed class CallHandler : DelegatingHandler
         HttpRequestMessage request, CallContext context, RequestTokenLease lease, DateTimeOffset started, CancellationToken cancellationToken)
     {
         var since = _time.GetTimestamp();
+        using var span = Telemetry.Call(_deployment, context.Model, request.RequestUri?.AbsolutePath);
         try
         {
             var response = await _deployment.Circuit.ExecuteAsync(
@@ -80,7 +83,7 @@ internal sealed class CallHandler : DelegatingHandler
             if (answer.Status is >= 200 and < 300)
                 _deployment.Answered(answer.Limits, _time.GetElapsedTime(since));
             _deployment.Counters.Used(usage, context.Pay(usage));
-            Telemetry.Called(_deployment, context.Model, request.RequestUri?.AbsolutePath, answer, _time.GetElapsedTime(since));
+            Telemetry.Called(_deployment, context.Model, request.RequestUri?.AbsolutePath, answer, _time.GetElapsedTime(since), span);
             return response;
         }
         catch (BrokenCircuitException)
@@ -94,7 +97,7 @@ internal sealed class CallHandler : DelegatingHandler
             if (e is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError }
                 or OperationCanceledException { InnerException: TimeoutException })
                 lease.GiveBack();
-            Telemetry.Called(_deployment, context.Model, request.RequestUri?.AbsolutePath, new HttpAnswer { Failure = e }, _time.GetElapsedTime(since));
+            Telemetry.Called(_deployment, context.Model, request.RequestUri?.AbsolutePath, new HttpAnswer { Failure = e }, _time.GetElapsedTime(since), span);
             throw;
         }
     }

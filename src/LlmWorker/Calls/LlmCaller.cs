@@ -23,6 +23,7 @@ public sealed partial class LlmCaller : IAsyncDisposable
     private readonly PromptLane _prompts;
     private readonly ResiliencePipeline<Turn> _retry;
     private readonly Pulse _room = new();
+    private readonly QuotaGauge _gauge;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
 
@@ -52,6 +53,7 @@ public sealed partial class LlmCaller : IAsyncDisposable
         _deployments = new DeploymentSet(
             [.. options.Deployments.Select(one => new Deployment(one, fleet, options.Patience, estimator, _room.Set, timeProvider, _logger))],
             options.Fallbacks.ToDictionary(one => one.Model ?? "*", one => one.To, StringComparer.Ordinal), options.Patience);
+        _gauge = new QuotaGauge(_deployments.All);
         _retry = new ResiliencePipelineBuilder<Turn> { TimeProvider = timeProvider }
             .AddRetry(new RetryStrategyOptions<Turn>
             {
@@ -151,6 +153,7 @@ public sealed partial class LlmCaller : IAsyncDisposable
     /// <summary>Closes the connections. Calls that still run fail.</summary>
     public async ValueTask DisposeAsync()
     {
+        _gauge.Dispose();
         foreach (var deployment in _deployments.All)
             await deployment.DisposeAsync();
     }

@@ -65,9 +65,9 @@ public sealed class FleetHouse : IAsyncLifetime
     }
 
     /// <summary>Starts a worker and waits until it works.</summary>
-    internal async Task<WorkProcess> StartWorkerAsync(int concurrency = 8)
+    internal async Task<WorkProcess> StartWorkerAsync(int concurrency = 8, params string[] options)
     {
-        var worker = new WorkProcess(_folder.Start("work", "--redis", Server.Address, "--concurrency", $"{concurrency}"));
+        var worker = new WorkProcess(_folder.Start(["work", "--redis", Server.Address, "--concurrency", $"{concurrency}", .. options]));
         _workers.Add(worker);
         await Eventually.HoldsAsync(() => Task.FromResult(worker.HasExited || worker.Said.Contains("working on")), "the worker works", TimeSpan.FromSeconds(60));
         Assert.False(worker.HasExited, worker.Said);

@@ -1,0 +1,79 @@
+using System.Diagnostics.Metrics;
+using Microsoft.Extensions.Logging;
+
+namespace LlmPipeline;
+
+/// <summary>How many jobs each queue has, by state, as a metric; read from Redis every five seconds. It is what an autoscaler looks at.</summary>
+public sealed partial class QueueGauge : IAsyncDisposable
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
+    private readonly Meter _meter = new("LlmPipeline.PromptQueue");
+    private readonly CancellationTokenSource _stop = new();
+    private readonly PromptQueue _queue;
+    private readonly ILogger _logger;
+    private readonly Task _reading;
+    private IReadOnlyList<Measurement<long>> _last = [];
+
+    /// <summary>Reads until it is disposed.</summary>
+    public QueueGauge(PromptQueue queue, TimeProvider time, ILogger<QueueGauge> logger)
+    {
+        _queue = queue;
+        _logger = logger;
+        _meter.CreateObservableGauge("llmpipeline.queue.jobs", () => Volatile.Read(ref _last), "{job}", "Jobs of a queue: waiting, delayed, inflight, dead");
+        _reading = ReadAsync(time);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _reading.ConfigureAwait(false);
+        _meter.Dispose();
+        _stop.Dispose();
+    }
+
+    private async Task ReadAsync(TimeProvider time)
+    {
+        using var timer = new PeriodicTimer(Interval, time);
+        try
+        {
+            do
+            {
+                try
+                {
+                    Volatile.Write(ref _last, await CountAsync().WaitAsync(_stop.Token).ConfigureAwait(false));
+                }
+                catch (Exception e) when (RedisRetry.MayPass(e))
+                {
+                    // An old number would be believed.
+                    Volatile.Write(ref _last, []);
+                }
+                catch (QueueMismatchException e)
+                {
+                    LogUncounted(e);
+                }
+            }
+            while (await timer.WaitForNextTickAsync(_stop.Token).ConfigureAwait(false));
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            // Disposed.
+        }
+    }
+
+    private async Task<IReadOnlyList<Measurement<long>>> CountAsync()
+    {
+        var counts = new List<Measurement<long>>();
+        foreach (var queue in await _queue.QueuesAsync().ConfigureAwait(false))
+        {
+            var stats = await _queue.StatsAsync(queue).ConfigureAwait(false);
+            foreach (var (state, count) in new[] { ("waiting", stats.Waiting), ("delayed", stats.Delayed), ("inflight", stats.Inflight), ("dead", stats.Dead) })
+                counts.Add(new Measurement<long>(count, new("messaging.destination.name", queue), new("llmpipeline.job.state", state)));
+        }
+
+        return counts;
+    }
+
+    [LoggerMessage(LogLevel.Warning, "The jobs of a queue cannot be counted")]
+    private partial void LogUncounted(Exception e);
+}
