@@ -13,9 +13,9 @@ internal sealed class QuotaResult(QuotaScenario scenario, IReadOnlyList<Verdict>
 
     /// <summary>
     /// Of the limit, the share that was used: what the judge counted, requests or tokens, against limit × time. Over the whole run; with unknown limits from the
-    /// first minute on; with halved ones in all that follows the minute after the change.
+    /// first minute on. Null with halved ones: what came before the change still counts against the smaller limit for a minute.
     /// </summary>
-    public double Used => Share(From, verdicts[^1].At);
+    public double? Used => scenario.HalvedAfter is null ? Share(scenario.IsKnown ? 0 : Minute.TotalSeconds, verdicts[^1].At) : null;
 
     /// <summary>The share of calls that the judge refused, over the whole run; with halved limits in the minute after the change.</summary>
     public double Refused
@@ -32,13 +32,6 @@ internal sealed class QuotaResult(QuotaScenario scenario, IReadOnlyList<Verdict>
     public double? FullAfterHalving => scenario.HalvedAfter is not { } halved ? null : verdicts
         .Where(v => v.At > halved.TotalSeconds && v.At <= (halved + Minute).TotalSeconds)
         .Average(v => Math.Min(1, (scenario.TokensBind ? v.TokensInMinute : v.RequestsInMinute) / v.Limit));
-
-    private double From => scenario switch
-    {
-        { HalvedAfter: { } halved } => (halved + Minute).TotalSeconds,
-        { IsKnown: false } => Minute.TotalSeconds,
-        _ => 0,
-    };
 
     /// <summary>The run as a table: second, limit, counted so far, in the sliding minute, refused so far.</summary>
     public IEnumerable<string> Trace() => verdicts

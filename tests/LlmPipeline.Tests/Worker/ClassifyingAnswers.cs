@@ -27,14 +27,25 @@ public sealed class ClassifyingAnswers
     [InlineData(502, "<html>Bad Gateway</html>", "Transient")]
     [InlineData(503, """{"error":{"message":"overloaded"}}""", "Transient")]
     [InlineData(504, "", "Transient")]
+    [InlineData(408, """{"error":{"code":"Timeout","message":"The operation was timeout."}}""", "Transient")]
+    [InlineData(500, """{"error":{"code":"InternalServerError","message":"The service is temporarily unable to process your request. Please try again later."}}""", "Transient")]
+    [InlineData(500, """{"object":"error","message":"EngineCore encountered an issue. See stack trace (above) for the root cause.","type":"InternalServerError","param":null,"code":500}""", "Transient")]
+    [InlineData(500, """{"error":{"message":"llama runner process has terminated: exit status 2","type":"api_error","param":null,"code":null}}""", "Transient")]
+    [InlineData(503, """{"error":{"message":"server busy, please try again.  maximum pending requests exceeded","type":"api_error","param":null,"code":null}}""", "Transient")]
     [InlineData(529, """{"error":{"type":"overloaded_error"}}""", "Transient")]
     // The provider asks to come later.
     [InlineData(429, """{"error":{"message":"Rate limit reached","type":"tokens","code":"rate_limit_exceeded"}}""", "Later")]
     [InlineData(429, """{"error":{"code":"429","message":"Requests to the ChatCompletions_Create Operation have exceeded rate limit"}}""", "Later")]
     [InlineData(429, "", "Later")]
+    [InlineData(429, """{"error":{"code":"429","message":"Requests to the Chat_Completion Operation under Azure OpenAI API have exceeded the utilization of the provisioned-managed deployment."}}""", "Later")]
     // The row's own fault.
     [InlineData(400, """{"error":{"message":"too long","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}""", "Permanent")]
     [InlineData(400, """{"error":{"code":"content_filter","message":"filtered","status":400,"innererror":{"code":"ResponsibleAIPolicyViolation"}}}""", "Permanent")]
+    [InlineData(400, """{"error":{"message":"The response was filtered due to the prompt triggering Azure OpenAI's content management policy.","type":null,"param":"prompt","code":"content_filter","status":400,"innererror":{"code":"ResponsibleAIPolicyViolation","content_filter_result":{"hate":{"filtered":true,"severity":"high"}}}}}""", "Permanent")]
+    [InlineData(400, """{"error":{"code":"OperationNotSupported","message":"The chatCompletion operation does not work with the specified model, text-embedding-3-small."}}""", "Permanent")]
+    [InlineData(400, """{"object":"error","message":"This model's maximum context length is 4096 tokens. However, you requested 5000 tokens.","type":"BadRequestError","param":null,"code":400}""", "Permanent")]
+    [InlineData(400, """{"error":{"message":"[{'type': 'missing', 'loc': ('body', 'messages'), 'msg': 'Field required'}]","type":"Bad Request","param":null,"code":400}}""", "Permanent")]
+    [InlineData(400, """{"error":{"message":"invalid character 'x' looking for beginning of value","type":"invalid_request_error","param":null,"code":null}}""", "Permanent")]
     [InlineData(403, """{"error":{"code":"content_policy_violation","message":"no"}}""", "Permanent")]
     [InlineData(404, """{"error":{"message":"No response found with id 'resp_1'","type":"invalid_request_error","param":"previous_response_id","code":"previous_response_not_found"}}""", "Permanent")]
     [InlineData(404, """{"detail":"Not Found"}""", "Permanent")]
@@ -48,6 +59,9 @@ public sealed class ClassifyingAnswers
     [InlineData(401, """{"error":{"message":"Incorrect API key provided","type":"invalid_request_error","code":"invalid_api_key"}}""", "DeploymentFault")]
     [InlineData(401, """{"statusCode":401,"message":"Access denied due to invalid subscription key"}""", "DeploymentFault")]
     [InlineData(401, "Unauthorized", "DeploymentFault")]
+    [InlineData(401, """{"error":"Unauthorized"}""", "DeploymentFault")]
+    [InlineData(401, """{"error":{"code":"401","message":"Access denied due to invalid subscription key or wrong API endpoint."}}""", "DeploymentFault")]
+    [InlineData(403, """{"error":{"code":"403","message":"Access denied due to Virtual Network/Firewall rules."}}""", "DeploymentFault")]
     [InlineData(402, """{"error":{"message":"Insufficient Balance"}}""", "DeploymentFault")]
     [InlineData(403, """{"error":{"code":"unsupported_country_region_territory","message":"Country not supported"}}""", "DeploymentFault")]
     [InlineData(429, """{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}""", "DeploymentFault")]
@@ -80,6 +94,23 @@ public sealed class ClassifyingAnswers
         var answer = Answer(429, "") with { Limits = new RateLimitHeaders { TokensLeft = 0, TokenReset = TimeSpan.FromSeconds(6), RequestsLeft = 3, RequestReset = TimeSpan.FromSeconds(1) } };
         Assert.Equal(TimeSpan.FromSeconds(6), Outcomes.Classify(answer).NotBefore);
     }
+
+    [Fact]
+    public void A_provisioned_Azure_deployment_says_in_milliseconds_when_to_come_again()
+    {
+        using var response = new HttpResponseMessage();
+        response.Headers.TryAddWithoutValidation("retry-after-ms", "1417");
+        response.Headers.TryAddWithoutValidation("Retry-After", "2");
+        var answer = Answer(429, "") with { Limits = RateLimitHeaders.Read(response.Headers, DateTimeOffset.UnixEpoch) };
+        Assert.Equal((OutcomeKind.Later, TimeSpan.FromMilliseconds(1417)), (Outcomes.Classify(answer).Kind, Outcomes.Classify(answer).NotBefore!.Value));
+    }
+
+    [Theory]
+    [InlineData(502, true)]
+    [InlineData(503, true)]
+    [InlineData(500, false)]
+    [InlineData(504, false)]
+    public void Who_was_not_there_has_cost_nothing(int status, bool isDown) => Assert.Equal(isDown, Outcomes.Classify(Answer(status, "")).IsDown);
 
     [Fact]
     public void A_500_keeps_the_providers_word_on_when_to_come_again() =>
