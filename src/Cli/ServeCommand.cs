@@ -72,6 +72,7 @@ internal static class ServeCommand
                 Loggers = loggers,
             },
             interrupt.Token).ConfigureAwait(false);
+        await using var gauge = new QueueGauge(new PromptQueue(redis.Connections, settings.Queue(), time), time, loggers.CreateLogger<QueueGauge>());
         Console.Error.WriteLine($"llmpipe: serving on {string.Join(", ", gateway.Addresses)}, Redis at {redis.Connections.Name}, files in {Path.GetFullPath(options.Files)}; Ctrl+C stops");
         await Task.WhenAny(gateway.Failed, Task.Delay(Timeout.Infinite, interrupt.Token)).ConfigureAwait(false);
         Console.Error.WriteLine("llmpipe: stopping");

@@ -87,6 +87,7 @@ public sealed class Gateway : IAsyncDisposable
         });
         builder.WebHost.UseUrls([.. parts.Urls]);
         builder.Services.AddRoutingCore();
+        builder.Services.AddMonitoring("serve");
         builder.Services.Replace(ServiceDescriptor.Singleton<IHostLifetime, NoLifetime>());
         builder.Services.Replace(ServiceDescriptor.Singleton(parts.Loggers));
         return builder.Build();
@@ -106,6 +107,8 @@ public sealed class Gateway : IAsyncDisposable
 
         var batchEndpoints = new BatchEndpoints(batches, drivers, parts);
         app.Use(new ErrorHandler(loggers.CreateLogger<ErrorHandler>()).InvokeAsync);
+        // Without a key, as collectors have it: it tells names and counts.
+        app.UseMetrics();
         app.Use(new AccessGate(keys).InvokeAsync);
         new HealthEndpoints(redis, folder, duties.Stopping).Map(app);
         foreach (var prefix in Prefixes)
@@ -114,13 +117,5 @@ public sealed class Gateway : IAsyncDisposable
             files.Map(api);
             batchEndpoints.Map(api);
         }
-    }
-
-    /// <summary>Signals are the program's own matter.</summary>
-    private sealed class NoLifetime : IHostLifetime
-    {
-        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }

@@ -74,12 +74,4 @@ public sealed class MonitoringServer : IAsyncDisposable
         context.Response.ContentType = "text/plain; charset=utf-8";
         await context.Response.WriteAsync(reason ?? "ok").ConfigureAwait(false);
     }
-
-    /// <summary>Signals are the program's own matter.</summary>
-    private sealed class NoLifetime : IHostLifetime
-    {
-        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-    }
 }

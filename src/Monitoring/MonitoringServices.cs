@@ -28,7 +28,7 @@ public static class MonitoringServices
     {
         var telemetry = services.AddOpenTelemetry()
             .ConfigureResource(resource => resource.AddService($"llmpipe-{role}", serviceVersion: typeof(MonitoringServices).Assembly.GetName().Version?.ToString(3)).AddEnvironmentVariableDetector())
-            .WithMetrics(metrics => metrics.AddMeter(Names, "System.Runtime").AddPrometheusExporter());
+            .WithMetrics(metrics => metrics.AddMeter(Names, "System.Runtime", "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel").AddPrometheusExporter());
         if (HasCollector)
             telemetry.WithMetrics(metrics => metrics.AddOtlpExporter()).WithTracing(traces => traces.AddSource(Names).AddOtlpExporter());
         return services;
