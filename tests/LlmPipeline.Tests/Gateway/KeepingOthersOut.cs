@@ -109,10 +109,10 @@ public sealed class KeepingOthersOut(GatewayHouse house) : IClassFixture<Gateway
         if (key is not null)
             llmpipe.Environment["LLMPIPE__Gateway__ApiKeys__0"] = key;
 
-        var (code, _, error) = await llmpipe.RunAsync("serve", "--redis", house.Fleet.Server.Address, "--urls", url, "--files", "files");
+        await using var gateway = new WorkProcess(llmpipe.Start("serve", "--redis", house.Fleet.Server.Address, "--urls", url, "--files", "files"));
 
-        Assert.Equal(2, code);
-        Assert.Contains(message, error);
-        Assert.True(key is null || !error.Contains(key, StringComparison.Ordinal), error);
+        Assert.Equal(2, await gateway.ExitedAsync(TimeSpan.FromSeconds(60)));
+        Assert.Contains(message, gateway.Said);
+        Assert.True(key is null || !gateway.Said.Contains(key, StringComparison.Ordinal), gateway.Said);
     }
 }
