@@ -59,6 +59,8 @@ install_tools() {
   local packages=() root=()
   command -v redis-server > /dev/null 2>&1 || packages+=(redis-server)
   command -v faketime > /dev/null 2>&1 || packages+=(faketime)
+  command -v node > /dev/null 2>&1 || packages+=(nodejs)
+  command -v npm > /dev/null 2>&1 || packages+=(npm)
   has_compose || packages+=(docker-compose)
   if [ ${#packages[@]} -eq 0 ]; then return; fi
   if ! command -v apt-get > /dev/null 2>&1; then
@@ -83,6 +85,21 @@ install_tools() {
   case " ${packages[*]} " in
     *" redis-server "*) { "${root[@]}" systemctl disable --now redis-server || "${root[@]}" service redis-server stop; } > /dev/null 2>&1 ;;
   esac
+}
+
+# OpenAI's client for Node, which a test uses; again when another version is wanted.
+install_node_client() {
+  local folder=.build/node
+  cmp -s tests/NodeClient/package-lock.json "$folder/installed.json" && return
+  say "installing the Node client"
+  mkdir -p "$folder"
+  cp tests/NodeClient/package.json tests/NodeClient/package-lock.json "$folder" || return
+  if npm ci --prefix "$folder" --no-audit --no-fund > .build/npm.log 2>&1; then
+    cp "$folder/package-lock.json" "$folder/installed.json"
+  else
+    tail -n 20 .build/npm.log
+    echo "npm ci failed; the test that needs it will fail"
+  fi
 }
 
 build() {
@@ -162,6 +179,7 @@ if ! command -v dotnet > /dev/null 2>&1; then
   finish
 fi
 install_tools
+install_node_client
 build
 check_format
 check_scripts

@@ -43,7 +43,7 @@ internal sealed partial class BatchDriver(BatchRecord batch, string token, Batch
 
     private async Task ValidateAsync(CancellationToken cancellationToken)
     {
-        using var turn = await tools.TurnAsync(cancellationToken);
+        using var turn = await tools.Files.TakeAsync(cancellationToken);
         var (file, summary, faults) = await tools.Input.OpenAsync(_batch, cancellationToken);
         if (file is null || summary is null)
         {
@@ -58,7 +58,7 @@ internal sealed partial class BatchDriver(BatchRecord batch, string token, Batch
     /// <summary>Puts all rows on their queues, those too that a Redis has lost in a failover.</summary>
     private async Task EnqueueAsync(CancellationToken cancellationToken)
     {
-        using var turn = await tools.TurnAsync(cancellationToken);
+        using var turn = await tools.Queues.TakeAsync(cancellationToken);
         if (await InputAsync(cancellationToken) is not { } input)
             return;
         var all = await tools.Enqueuer.EnqueueAsync(
@@ -117,7 +117,7 @@ internal sealed partial class BatchDriver(BatchRecord batch, string token, Batch
 
     private async Task FinishAsync(string to, CancellationToken cancellationToken)
     {
-        using var turn = await tools.TurnAsync(cancellationToken);
+        using var turn = await tools.Files.TakeAsync(cancellationToken);
         if (await InputAsync(cancellationToken) is not { } input)
             return;
         var figures = await tools.Writer.WriteAsync(_batch, input, to, cancellationToken);

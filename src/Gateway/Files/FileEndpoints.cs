@@ -57,9 +57,12 @@ internal sealed class FileEndpoints(FileUpload upload, FileRecords records, File
         if (await live.TryWriteAsync(context, context.Owner(), Id(context)))
             return;
         var file = await FindAsync(context);
+        var path = folder.PathOf(context.Owner(), file.Id);
+        if (!File.Exists(path))
+            throw ApiError.NotFound($"The content of File '{file.Id}' is no longer there.", "id").Thrown();
         context.Response.ContentType = "application/octet-stream";
         context.Response.ContentLength = file.Bytes;
-        await context.Response.SendFileAsync(folder.PathOf(context.Owner(), file.Id), context.RequestAborted);
+        await context.Response.SendFileAsync(path, context.RequestAborted);
     }
 
     private async Task<FileBody> FindAsync(HttpContext context) =>
