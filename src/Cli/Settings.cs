@@ -34,6 +34,9 @@ internal sealed class Settings
     /// <summary>How long running calls may go on when a worker is stopped.</summary>
     public TimeSpan? DrainTimeout { get; set; }
 
+    /// <summary>Jobs that may wait in a queue before it takes no more.</summary>
+    public long? MaxWaiting { get; set; }
+
     /// <summary>Replicas of Redis that must have a job or a result before it counts.</summary>
     public int? Replicas { get; set; }
 
@@ -59,6 +62,7 @@ internal sealed class Settings
         var options = new PromptQueueOptions();
         options.Lease = Lease ?? options.Lease;
         options.WorkerTimeout = WorkerTimeout ?? options.WorkerTimeout;
+        options.MaxWaiting = shared ? MaxWaiting : null;
         options.Replicas = shared && Replicas is { } replicas ? replicas : 0;
         options.ReplicaTimeout = ReplicaTimeout ?? options.ReplicaTimeout;
         return options;
@@ -118,6 +122,8 @@ internal sealed class Settings
     {
         if (Concurrency is < 1 or > 100_000)
             throw CliException.Usage($"{where}: Concurrency: {Concurrency} is not from 1 to 100000");
+        if (MaxWaiting < 1)
+            throw CliException.Usage($"{where}: MaxWaiting: {MaxWaiting} is below 1");
         if (Replicas is < 0 or > 100)
             throw CliException.Usage($"{where}: Replicas: {Replicas} is not from 0 to 100");
         if (ReplicaTimeout is { } wait && (wait < TimeSpan.FromSeconds(0.01) || wait > TimeSpan.FromSeconds(5)))

@@ -106,6 +106,7 @@ public sealed class Gateway : IAsyncDisposable
         duties.Add(new FileKeeper(records, folder, redis.Clock, options, parts.Time, loggers.CreateLogger<FileKeeper>()).RunAsync);
 
         var batchEndpoints = new BatchEndpoints(batches, drivers, parts);
+        var calls = new CallEndpoints(parts, loggers.CreateLogger<CallEndpoints>());
         app.Use(new ErrorHandler(loggers.CreateLogger<ErrorHandler>()).InvokeAsync);
         // Without a key, as collectors have it: it tells names and counts.
         app.UseMetrics();
@@ -116,6 +117,7 @@ public sealed class Gateway : IAsyncDisposable
             var api = app.MapGroup(prefix);
             files.Map(api);
             batchEndpoints.Map(api);
+            calls.Map(api);
         }
     }
 }

@@ -30,6 +30,12 @@ public sealed class GatewayOptions
     /// </summary>
     public TimeSpan EndTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>
+    /// How long a caller of a synchronous call waits for its answer; then it gets a 504 and its job ends. What the official clients wait themselves is as
+    /// long. Default: 10 minutes.
+    /// </summary>
+    public TimeSpan CallTimeout { get; set; } = TimeSpan.FromMinutes(10);
+
     /// <summary>What is wrong with the settings, a line for each; empty when nothing is.</summary>
     public IReadOnlyList<string> Faults()
     {
@@ -48,7 +54,7 @@ public sealed class GatewayOptions
             faults.Add($"Gateway:MaxFileBytes: {MaxFileBytes} is below 1024");
         if (MaxOpenBatches < 1)
             faults.Add($"Gateway:MaxOpenBatches: {MaxOpenBatches} is below 1");
-        foreach (var (name, value) in new[] { (nameof(UploadTimeout), UploadTimeout), (nameof(EndTimeout), EndTimeout) })
+        foreach (var (name, value) in new[] { (nameof(UploadTimeout), UploadTimeout), (nameof(EndTimeout), EndTimeout), (nameof(CallTimeout), CallTimeout) })
         {
             if (value < TimeSpan.FromSeconds(0.5) || value > TimeSpan.FromDays(1))
                 faults.Add($"Gateway:{name}: {value} is not from half a second to a day");

@@ -89,6 +89,14 @@ public sealed class PromptQueue
         return new QueueStats(sums[0] + sums[1] + sums[2], sums[3], sums[4], sums[5]) { Paused = sums[6] > 0 };
     }
 
+    /// <summary>Whether a worker listens for work on this queue now. A worker serves all queues that it has a deployment for, new ones within a second.</summary>
+    public async Task<bool> IsServedAsync(string queue)
+    {
+        // The message says "look"; what is wanted is how many heard it.
+        var partition = (await PartitionsAsync(queue).ConfigureAwait(false))[0];
+        return await _redis.Subscriber.PublishAsync(_redis.Channel(partition.Wake), "1").ConfigureAwait(false) > 0;
+    }
+
     /// <summary>Looks for a job; null when the queue has it no longer (it has ended, its result tells how), or never had.</summary>
     public async Task<JobPlace?> FindAsync(string queue, string id)
     {

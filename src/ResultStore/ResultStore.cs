@@ -23,6 +23,9 @@ public sealed class ResultStore
         _time = time;
     }
 
+    /// <summary>How this process keeps results.</summary>
+    public ResultStoreOptions Options => _options;
+
     /// <summary>Stores the end of a job: a completion replaces anything but a completion, an error is stored only where nothing stands. Safe to repeat.</summary>
     /// <returns>The status that stands now, which may be another's.</returns>
     /// <exception cref="ReplicasBehindException">It is stored, but fewer than <see cref="ResultStoreOptions.Replicas"/> have it in time.</exception>
@@ -103,8 +106,14 @@ public sealed class ResultStore
     /// <summary>Follows the answer of a job that asks for a stream, as it comes; of any other, and for a reader that comes late, the result alone.</summary>
     /// <param name="jobId">The job.</param>
     /// <param name="cancellationToken">Ends it with an exception.</param>
-    public IAsyncEnumerable<StreamedPart> StreamAsync(string jobId, CancellationToken cancellationToken = default) =>
-        new StreamFollower(_redis, this, _time).FollowAsync(StreamChannel(jobId), jobId, cancellationToken);
+    public IAsyncEnumerable<StreamedPart> StreamAsync(string jobId, CancellationToken cancellationToken = default) => StreamAsync(jobId, () => Task.CompletedTask, cancellationToken);
+
+    /// <summary>The same for a job that is still to be enqueued, so that its very first delta is seen.</summary>
+    /// <param name="jobId">The job.</param>
+    /// <param name="enqueue">Run as soon as the follower listens. What it throws comes out of the stream.</param>
+    /// <param name="cancellationToken">Ends it with an exception.</param>
+    public IAsyncEnumerable<StreamedPart> StreamAsync(string jobId, Func<Task> enqueue, CancellationToken cancellationToken = default) =>
+        new StreamFollower(_redis, this, _time).FollowAsync(StreamChannel(jobId), jobId, enqueue, cancellationToken);
 
     /// <summary>For the worker that makes the call: tells its deltas to whoever follows the job.</summary>
     public StreamPublisher OpenStream(string jobId) => new(_redis.Subscriber, StreamChannel(jobId));
@@ -118,6 +127,11 @@ public sealed class ResultStore
         var removed = await Task.WhenAll(jobIds.Select(id => ForgetError.RunAsync(database, [Key(id)], []))).ConfigureAwait(false);
         return removed.Sum(r => (int)r);
     }
+
+    /// <summary>Has a result removed earlier than its time is over: for a caller who has it, and whom alone it was for.</summary>
+    /// <param name="jobId">The job.</param>
+    /// <param name="life">How long it is still kept. A worker that died before it had settled the job must find it: not less than a few leases.</param>
+    public Task ShortenAsync(string jobId, TimeSpan life) => _redis.Commands.KeyExpireAsync(Key(jobId), life);
 
     /// <summary>Removes results, completions too: for a caller that has them safe elsewhere.</summary>
     public Task DeleteAsync(IReadOnlyCollection<string> jobIds)

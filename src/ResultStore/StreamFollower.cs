@@ -10,7 +10,7 @@ internal sealed class StreamFollower(RedisConnections redis, ResultStore results
 {
     private static readonly TimeSpan Tail = TimeSpan.FromMilliseconds(100);
 
-    public async IAsyncEnumerable<StreamedPart> FollowAsync(RedisChannel channel, string jobId, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<StreamedPart> FollowAsync(RedisChannel channel, string jobId, Func<Task> enqueue, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var messages = Channel.CreateUnbounded<string>(new UnboundedChannelOptions { SingleReader = true });
         var subscription = await RedisRetry.UntilAnsweredAsync(() => redis.Subscriber.SubscribeAsync(channel), time, null, cancellationToken).ConfigureAwait(false);
@@ -18,6 +18,7 @@ internal sealed class StreamFollower(RedisConnections redis, ResultStore results
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try
         {
+            await enqueue().ConfigureAwait(false);
             var result = results.WaitAsync(jobId, ended.Token);
             var reading = new Reading();
             while (true)

@@ -1,0 +1,64 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+
+namespace LlmPipeline;
+
+/// <summary>Makes of the stored end of a job what a caller is answered who waits for it.</summary>
+internal static class CallAnswer
+{
+    private static readonly JsonReaderOptions Depth = new() { MaxDepth = 512 };
+
+    /// <summary>Answers the provider's status and body, byte for byte; where there is none that a client could read, an error in OpenAI's shape.</summary>
+    public static async Task WriteAsync(HttpContext context, JobResult result)
+    {
+        if (result.Meta.RequestId is { } request)
+            context.Response.Headers["x-request-id"] = request;
+        if (Error(result) is { } error)
+        {
+            await context.WriteErrorAsync(error);
+            return;
+        }
+
+        context.Response.StatusCode = result.Meta.StatusCode ?? StatusCodes.Status200OK;
+        context.Response.ContentType = "application/json";
+        context.Response.ContentLength = result.Response.Length;
+        await context.Response.Body.WriteAsync(result.Response, context.RequestAborted);
+    }
+
+    /// <summary>What to tell in place of the provider's body; null where that is to be told: a completion, or a refusal in JSON.</summary>
+    public static ApiError? Error(JobResult result)
+    {
+        var (code, message) = (result.Meta.Error?.Code, result.Meta.Error?.Message ?? "no completion");
+        return result.Status switch
+        {
+            ResultStatus.Completed => null,
+            ResultStatus.Failed when result.Meta.StatusCode is >= 400 and var status => IsJson(result.Response.Span) ? null : ApiError.Of(status, message) with { Code = code },
+            ResultStatus.Failed => new ApiError(StatusCodes.Status502BadGateway, message, "server_error", null, code),
+            ResultStatus.Cancelled => new ApiError(StatusCodes.Status410Gone, "The call was cancelled by an operator of the fleet.", "invalid_request_error", null, "cancelled"),
+            _ => NoAnswer(message),
+        };
+    }
+
+    /// <summary>The caller's patience is over.</summary>
+    public static ApiError NoAnswer(string why, string code = "request_timeout") => new(StatusCodes.Status504GatewayTimeout, $"No completion in time: {why}.", "server_error", null, code);
+
+    /// <summary>Whether a text is JSON, however deep.</summary>
+    public static bool IsJson(ReadOnlySpan<byte> text)
+    {
+        if (text.IsEmpty)
+            return false;
+        var reader = new Utf8JsonReader(text, Depth);
+        try
+        {
+            while (reader.Read())
+            {
+            }
+
+            return true;
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
+}

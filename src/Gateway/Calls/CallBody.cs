@@ -1,0 +1,94 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Net.Http.Headers;
+
+namespace LlmPipeline;
+
+/// <summary>The body of a synchronous call: it goes to the provider as it is; what the gateway itself has to know of it is read out.</summary>
+/// <param name="Bytes">As received.</param>
+/// <param name="Model">The model, which is the queue.</param>
+/// <param name="IsStreamed">Whether the answer is to come as it is made.</param>
+/// <param name="WantsUsage">Whether the stream is to end with the tokens that it took (<c>stream_options.include_usage</c>).</param>
+internal sealed record CallBody(ReadOnlyMemory<byte> Bytes, string Model, bool IsStreamed, bool WantsUsage)
+{
+    // What a job has around its body.
+    private const int Around = 4096;
+    private static readonly JsonReaderOptions Depth = new() { MaxDepth = 512 };
+
+    /// <summary>Receives a body.</summary>
+    /// <param name="request">The call.</param>
+    /// <param name="mostJobBytes">The largest job that the queue takes.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="ApiException">It is no JSON object, too large, or names no model.</exception>
+    public static async Task<CallBody> ReceiveAsync(HttpRequest request, int mostJobBytes, CancellationToken cancellationToken)
+    {
+        if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type) || !type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase))
+            throw ApiError.Invalid(null, "The body must be JSON, with the Content-Type application/json.").Thrown();
+        using var body = new MemoryStream((int)Math.Clamp(request.ContentLength ?? 0, 0, mostJobBytes));
+        await request.Body.CopyToAsync(body, cancellationToken);
+        if (body.Length > mostJobBytes - Around)
+            throw ApiError.TooLarge($"The body has {body.Length} bytes, the most is {mostJobBytes - Around}.").Thrown();
+        return Read(body.GetBuffer().AsMemory(0, (int)body.Length));
+    }
+
+    /// <exception cref="ApiException">It is no JSON object, or names no model.</exception>
+    public static CallBody Read(ReadOnlyMemory<byte> bytes)
+    {
+        try
+        {
+            var reader = new Utf8JsonReader(bytes.Span, Depth);
+            if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+                throw ApiError.Invalid(null, "The body must be a JSON object.").Thrown();
+            var body = ReadFields(ref reader, bytes);
+            reader.Read();
+            return body;
+        }
+        catch (JsonException e)
+        {
+            throw ApiError.Invalid(null, $"The body is not valid JSON: {e.Message}").Thrown(e);
+        }
+        catch (InvalidOperationException e)
+        {
+            throw ApiError.Invalid("model", "'model' holds half of a surrogate pair.").Thrown(e);
+        }
+    }
+
+    private static CallBody ReadFields(ref Utf8JsonReader reader, ReadOnlyMemory<byte> bytes)
+    {
+        string? model = null;
+        bool streamed = false, usage = false;
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            bool isModel = reader.ValueTextEquals("model"u8), isStream = reader.ValueTextEquals("stream"u8), isOptions = reader.ValueTextEquals("stream_options"u8);
+            reader.Read();
+            if (isModel && model is not null)
+                throw ApiError.Invalid("model", "'model' stands there twice.").Thrown();
+            if (isModel)
+                model = reader.TokenType == JsonTokenType.String ? reader.GetString() : throw ApiError.Invalid("model", "'model' must be a string.").Thrown();
+            else if (isStream)
+                streamed = reader.TokenType == JsonTokenType.True;
+            else if (isOptions && reader.TokenType == JsonTokenType.StartObject)
+                usage = ReadUsage(ref reader);
+            reader.Skip();
+        }
+
+        if (model is null)
+            throw ApiError.Invalid("model", "you must provide a model parameter", "missing_required_parameter").Thrown();
+        return Names.Fault(model) is { } fault ? throw ApiError.Invalid("model", $"'model' {fault}.").Thrown() : new CallBody(bytes, model, streamed, usage);
+    }
+
+    private static bool ReadUsage(ref Utf8JsonReader reader)
+    {
+        var usage = false;
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var isUsage = reader.ValueTextEquals("include_usage"u8);
+            reader.Read();
+            if (isUsage)
+                usage = reader.TokenType == JsonTokenType.True;
+            reader.Skip();
+        }
+
+        return usage;
+    }
+}

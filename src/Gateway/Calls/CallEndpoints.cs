@@ -1,0 +1,103 @@
+using System.Security.Cryptography;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Logging;
+
+namespace LlmPipeline;
+
+/// <summary>
+/// Synchronous calls, <c>/chat/completions</c> and its neighbours: a job each, in the lane of interactive work, whose deadline is the caller's patience.
+/// Who hangs up cancels it.
+/// </summary>
+internal sealed partial class CallEndpoints(GatewayParts parts, ILogger<CallEndpoints> logger)
+{
+    private static readonly string[] Paths = ["/chat/completions", "/completions", "/embeddings", "/responses"];
+
+    // A worker ends a job at its deadline, and the answer then says what stood in its way.
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(2);
+
+    // An answer was for its caller alone; a worker that died before it had settled the job still finds it.
+    private static readonly TimeSpan ResultLife = TimeSpan.FromMinutes(10);
+
+    public void Map(IEndpointRouteBuilder routes)
+    {
+        foreach (var path in Paths)
+            routes.MapPost(path, context => CallAsync(context, "/v1" + path));
+    }
+
+    private async Task CallAsync(HttpContext context, string path)
+    {
+        var body = await CallBody.ReceiveAsync(context.Request, parts.Queue.Options.MaxJobBytes, context.RequestAborted);
+        var job = new Job
+        {
+            Id = $"c-{context.Owner()}-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16))}",
+            Queue = body.Model,
+            Lane = Lane.High,
+            Deadline = parts.Time.GetUtcNow() + parts.Options.CallTimeout,
+            MaxAttempts = parts.MaxAttempts,
+            AttemptTimeout = parts.AttemptTimeout,
+            Work = new RequestWork { Path = path, Body = body.Bytes },
+        };
+        using var patience = new CancellationTokenSource(parts.Options.CallTimeout + Grace, parts.Time);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, patience.Token);
+        var done = false;
+        try
+        {
+            done = body.IsStreamed ? await StreamAsync(context, path, job, body, ended.Token) : await AnswerAsync(context, job, ended.Token);
+        }
+        catch (OperationCanceledException e) when (patience.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested)
+        {
+            throw (await NoAnswerAsync(body.Model)).Thrown(e);
+        }
+        catch (QueueFullException)
+        {
+            done = true;
+            throw;
+        }
+        finally
+        {
+            if (!done)
+                await CancelAsync(job);
+        }
+
+        await parts.Results.ShortenAsync(job.Id, ResultLife);
+    }
+
+    private async Task<bool> AnswerAsync(HttpContext context, Job job, CancellationToken cancellationToken)
+    {
+        await EnqueueAsync(job);
+        await CallAnswer.WriteAsync(context, await parts.Results.WaitAsync(job.Id, cancellationToken));
+        return true;
+    }
+
+    private Task<bool> StreamAsync(HttpContext context, string path, Job job, CallBody body, CancellationToken cancellationToken) =>
+        new StreamedCall(context, path, body.WantsUsage).RunAsync(parts.Results.StreamAsync(job.Id, () => EnqueueAsync(job), cancellationToken));
+
+    private async Task EnqueueAsync(Job job)
+    {
+        if ((await parts.Queue.EnqueueAsync([job]))[0] == EnqueueOutcome.Full)
+            throw new QueueFullException(job.Queue);
+    }
+
+    /// <summary>Workers end it, by breaking off the call if it runs. Where they can't be told, its deadline ends it.</summary>
+    private async Task CancelAsync(Job job)
+    {
+        try
+        {
+            await parts.Queue.CancelAsync(job.Queue, [job.Id]);
+        }
+        catch (Exception e) when (RedisRetry.MayPass(e))
+        {
+            LogNotCancelled(job.Id, e.GetType().Name);
+        }
+    }
+
+    // A gateway knows no deployments, but it can hear whether any worker listens.
+    private async Task<ApiError> NoAnswerAsync(string model) => await parts.Queue.IsServedAsync(model)
+        ? CallAnswer.NoAnswer($"the workers of the model '{model}' are busy, or its endpoints take no calls")
+        : CallAnswer.NoAnswer($"no worker serves the model '{model}' now", "model_not_served");
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Job {JobId}, whose caller is gone, could not be cancelled ({Reason}); it ends by its deadline")]
+    private partial void LogNotCancelled(string jobId, string reason);
+}

@@ -1,0 +1,87 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace LlmPipeline;
+
+/// <summary>What there is to know of an event of a streamed answer.</summary>
+/// <param name="Type">The type of a typed event, as responses have them; null for a chunk.</param>
+/// <param name="HasText">Whether it carries a part of the answer, and not only a role or nothing.</param>
+/// <param name="IsUsage">Whether it is the chunk after the last choice that tells the tokens and no more.</param>
+/// <param name="Ends">The choices that end with it; of typed events: one, when the whole answer does.</param>
+internal sealed record Chunk(string? Type, bool HasText, bool IsUsage, IReadOnlyList<int> Ends)
+{
+    private static readonly JsonDocumentOptions Depth = new() { MaxDepth = 512 };
+    private static readonly JsonSerializerOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = 512 };
+
+    /// <param name="data">A JSON object: a worker passes on nothing else.</param>
+    public static Chunk Read(string data)
+    {
+        using var json = JsonDocument.Parse(data, Depth);
+        var root = json.RootElement;
+        if (root.TryGetProperty("type"u8, out var type) && type.ValueKind == JsonValueKind.String)
+        {
+            var name = type.GetString()!;
+            return new Chunk(name, name.EndsWith(".delta", StringComparison.Ordinal), false, name is "response.completed" or "response.incomplete" or "response.failed" ? [0] : []);
+        }
+
+        if (!root.TryGetProperty("choices"u8, out var choices) || choices.ValueKind != JsonValueKind.Array)
+            return new Chunk(null, true, false, []);
+        var usage = choices.GetArrayLength() == 0 && root.TryGetProperty("usage"u8, out var told) && told.ValueKind == JsonValueKind.Object;
+        var list = choices.EnumerateArray().Where(choice => choice.ValueKind == JsonValueKind.Object).ToList();
+        return new Chunk(null, list.Exists(HasTextIn), usage, [.. list.Where(IsLast).Select(Index)]);
+    }
+
+    /// <summary>A whole answer as the one event of a stream.</summary>
+    /// <param name="path">The path of the call.</param>
+    /// <param name="body">The answer that a call without stream would have had.</param>
+    /// <param name="usage">Whether the tokens are told too.</param>
+    /// <returns>The event's name, null for none, and its data.</returns>
+    public static (string? Name, string Data) OfWhole(string path, ReadOnlySpan<byte> body, bool usage)
+    {
+        var whole = JsonNode.Parse(body, documentOptions: Depth)!.AsObject();
+        if (path == "/v1/responses")
+            return ("response.completed", new JsonObject { ["type"] = "response.completed", ["sequence_number"] = 0, ["response"] = whole }.ToJsonString(Relaxed));
+        if (whole["object"] is JsonValue kind && kind.TryGetValue<string>(out var named) && named == "chat.completion")
+            whole["object"] = "chat.completion.chunk";
+        foreach (var choice in (whole["choices"] as JsonArray)?.OfType<JsonObject>() ?? [])
+        {
+            if (!choice.Remove("message", out var message))
+                continue;
+            choice["delta"] = message;
+            for (var n = 0; message?["tool_calls"] is JsonArray calls && n < calls.Count; n++)
+                (calls[n] as JsonObject)?["index"] = n;
+        }
+
+        if (!usage)
+            whole.Remove("usage");
+        return (null, whole.ToJsonString(Relaxed));
+    }
+
+    /// <summary>How many ends (<see cref="Ends"/>) the events of a whole answer have told.</summary>
+    public static int EndsOf(string path, ReadOnlySpan<byte> body)
+    {
+        var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = Depth.MaxDepth });
+        using var whole = JsonDocument.ParseValue(ref reader);
+        return path == "/v1/responses" ? 1
+            : whole.RootElement.TryGetProperty("choices"u8, out var choices) && choices.ValueKind == JsonValueKind.Array ? choices.EnumerateArray().Count(IsLast)
+            : 0;
+    }
+
+    private static bool HasTextIn(JsonElement choice) =>
+        (choice.TryGetProperty("text"u8, out var text) && IsSomething(text))
+        || (choice.TryGetProperty("delta"u8, out var delta) && delta.ValueKind == JsonValueKind.Object && delta.EnumerateObject().Any(field => !field.NameEquals("role"u8) && IsSomething(field.Value)));
+
+    private static bool IsLast(JsonElement choice) =>
+        choice.ValueKind == JsonValueKind.Object && choice.TryGetProperty("finish_reason"u8, out var reason) && reason.ValueKind == JsonValueKind.String;
+
+    private static int Index(JsonElement choice) => choice.TryGetProperty("index"u8, out var index) && index.TryGetInt32(out var number) ? number : 0;
+
+    private static bool IsSomething(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Null => false,
+        JsonValueKind.String => value.GetString() is not "",
+        JsonValueKind.Array => value.GetArrayLength() > 0,
+        _ => true,
+    };
+}
