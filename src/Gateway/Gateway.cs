@@ -107,6 +107,8 @@ public sealed class Gateway : IAsyncDisposable
 
         var batchEndpoints = new BatchEndpoints(batches, drivers, parts);
         var calls = new CallEndpoints(parts, loggers.CreateLogger<CallEndpoints>());
+        var desk = new JobDesk(new JobRecords(redis, parts.Queue.Options.KeyPrefix, parts.Results.Options.Ttl), parts);
+        var jobs = new JobEndpoints(desk, new JobReader(new PromptFunctionFinder(), parts.Queue.Options), parts.Time, duties.Stopping);
         app.Use(new ErrorHandler(loggers.CreateLogger<ErrorHandler>()).InvokeAsync);
         // Without a key, as collectors have it: it tells names and counts.
         app.UseMetrics();
@@ -118,6 +120,7 @@ public sealed class Gateway : IAsyncDisposable
             files.Map(api);
             batchEndpoints.Map(api);
             calls.Map(api);
+            jobs.Map(api);
         }
     }
 }

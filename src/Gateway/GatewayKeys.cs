@@ -37,6 +37,9 @@ internal sealed class GatewayKeys(string prefix, string owner)
     /// <summary>STRING that expires: the token of who takes the batch on.</summary>
     public RedisKey Lease(string id) => $"{_tag}:lease:{id}";
 
+    /// <summary>STRING that expires: a job, as <see cref="JobRecord"/> tells. In a slot of its own: there are many.</summary>
+    public RedisKey Job(string id) => $"{prefix}gw:{owner}:job:{id}";
+
     /// <summary>SET: the owners that have anything here.</summary>
     public static RedisKey Owners(string prefix) => prefix + "gw:owners";
 }

@@ -1,14 +1,8 @@
-using System.Buffers;
-using System.Text.Encodings.Web;
-using System.Text.Json;
-
 namespace LlmPipeline;
 
 /// <summary>Enqueues single jobs in one line.</summary>
 public static class Enqueuing
 {
-    private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     /// <summary>Enqueues a prompt as one user message of a chat completion.</summary>
     /// <param name="queue">The queue.</param>
     /// <param name="model">The model, which is the queue's name.</param>
@@ -20,21 +14,7 @@ public static class Enqueuing
     public static Task<string> EnqueueAsync(this PromptQueue queue, string model, string prompt, JobOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(prompt);
-        var body = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(body, Relaxed))
-        {
-            json.WriteStartObject();
-            json.WriteString("model", model);
-            json.WriteStartArray("messages");
-            json.WriteStartObject();
-            json.WriteString("role", "user");
-            json.WriteString("content", prompt);
-            json.WriteEndObject();
-            json.WriteEndArray();
-            json.WriteEndObject();
-        }
-
-        return queue.EnqueueAsync(model, new RequestWork { Path = "/v1/chat/completions", Body = body.WrittenMemory }, options, cancellationToken);
+        return queue.EnqueueAsync(model, RequestWork.OfPrompt(model, prompt), options, cancellationToken);
     }
 
     /// <summary>Enqueues a request or a prompt function.</summary>

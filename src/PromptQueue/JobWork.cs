@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace LlmPipeline;
@@ -13,11 +15,38 @@ public abstract record JobWork
 /// <summary>A raw request: a JSON body that goes to the provider byte for byte.</summary>
 public sealed record RequestWork : JobWork
 {
+    private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     /// <summary>The OpenAI path, such as <c>/v1/chat/completions</c>.</summary>
     public required string Path { get; init; }
 
     /// <summary>The body, UTF-8 JSON, one object.</summary>
     public required ReadOnlyMemory<byte> Body { get; init; }
+
+    /// <summary>A prompt as the one user message of a chat completion.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="prompt">The text, as it is.</param>
+    /// <param name="stream">Whether the answer is to come as it is made.</param>
+    public static RequestWork OfPrompt(string model, string prompt, bool stream = false)
+    {
+        var body = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(body, Relaxed))
+        {
+            json.WriteStartObject();
+            json.WriteString("model", model);
+            json.WriteStartArray("messages");
+            json.WriteStartObject();
+            json.WriteString("role", "user");
+            json.WriteString("content", prompt);
+            json.WriteEndObject();
+            json.WriteEndArray();
+            if (stream)
+                json.WriteBoolean("stream", true);
+            json.WriteEndObject();
+        }
+
+        return new RequestWork { Path = "/v1/chat/completions", Body = body.WrittenMemory };
+    }
 }
 
 /// <summary>A prompt function and the values of its variables.</summary>

@@ -35,7 +35,7 @@ internal sealed record BatchRequest
             CompletionWindow = window,
             Window = LlmPipeline.CompletionWindow.Parse(window) ?? throw ApiError.Invalid("completion_window", LlmPipeline.CompletionWindow.Rule).Thrown(),
             OutputLife = Life(fields.Object("output_expires_after")),
-            Metadata = Pairs(fields.Object("metadata")),
+            Metadata = Pairs(fields),
         };
     }
 
@@ -50,20 +50,22 @@ internal sealed record BatchRequest
             : throw ApiError.Invalid("output_expires_after.seconds", $"'output_expires_after.seconds' must be a whole number {FileLife.Range}.").Thrown();
     }
 
-    private static Dictionary<string, string>? Pairs(JsonFields? fields)
+    /// <summary>The caller's own data; null for none.</summary>
+    /// <exception cref="ApiException">There is too much of it, or something is no text.</exception>
+    public static Dictionary<string, string>? Pairs(JsonFields of)
     {
-        if (fields is null)
+        if (of.Object("metadata") is not { } fields)
             return null;
         var pairs = new Dictionary<string, string>();
         foreach (var (name, value) in fields.All())
         {
             if (name.Length > MaxKey)
-                throw ApiError.Invalid("metadata", $"A key of 'metadata' is longer than {MaxKey} characters.").Thrown();
+                throw of.Wrong("metadata", $"has a key that is longer than {MaxKey} characters");
             if (value.ValueKind != JsonValueKind.String || fields.Text(name)!.Length > MaxValue)
-                throw ApiError.Invalid($"metadata.{name}", $"'metadata.{name}' must be a string of up to {MaxValue} characters.").Thrown();
+                throw fields.Wrong(name, $"must be a string of up to {MaxValue} characters");
             pairs[name] = fields.Text(name)!;
         }
 
-        return pairs.Count <= MaxPairs ? pairs : throw ApiError.Invalid("metadata", $"'metadata' holds more than {MaxPairs} pairs.").Thrown();
+        return pairs.Count <= MaxPairs ? pairs : throw of.Wrong("metadata", $"holds more than {MaxPairs} pairs");
     }
 }

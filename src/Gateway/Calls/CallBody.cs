@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Net.Http.Headers;
 
 namespace LlmPipeline;
 
@@ -22,8 +21,7 @@ internal sealed record CallBody(ReadOnlyMemory<byte> Bytes, string Model, bool I
     /// <exception cref="ApiException">It is no JSON object, too large, or names no model.</exception>
     public static async Task<CallBody> ReceiveAsync(HttpRequest request, int mostJobBytes, CancellationToken cancellationToken)
     {
-        if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type) || !type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase))
-            throw ApiError.Invalid(null, "The body must be JSON, with the Content-Type application/json.").Thrown();
+        JsonFields.CheckType(request);
         using var body = new MemoryStream((int)Math.Clamp(request.ContentLength ?? 0, 0, mostJobBytes));
         await request.Body.CopyToAsync(body, cancellationToken);
         if (body.Length > mostJobBytes - Around)

@@ -9,9 +9,12 @@ namespace LlmPipeline;
 internal static class Answers
 {
     /// <summary>Answers a JSON object.</summary>
-    public static async Task WriteJsonAsync<T>(this HttpContext context, T body, JsonTypeInfo<T> type, int status = 200)
+    public static Task WriteJsonAsync<T>(this HttpContext context, T body, JsonTypeInfo<T> type, int status = 200) =>
+        context.WriteJsonAsync(JsonSerializer.SerializeToUtf8Bytes(body, type), status);
+
+    /// <summary>Answers JSON.</summary>
+    public static async Task WriteJsonAsync(this HttpContext context, ReadOnlyMemory<byte> bytes, int status)
     {
-        var bytes = JsonSerializer.SerializeToUtf8Bytes(body, type);
         context.Response.StatusCode = status;
         context.Response.ContentType = "application/json";
         context.Response.ContentLength = bytes.Length;

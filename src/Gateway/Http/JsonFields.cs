@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Net.Http.Headers;
@@ -22,8 +23,7 @@ internal sealed class JsonFields : IDisposable
     /// <exception cref="ApiException">It is no JSON object, or nested too deeply.</exception>
     public static async Task<JsonFields> ReadAsync(HttpRequest request, CancellationToken cancellationToken)
     {
-        if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type) || !type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase))
-            throw ApiError.Invalid(null, "The body must be JSON, with the Content-Type application/json.").Thrown();
+        CheckType(request);
         try
         {
             var document = await JsonDocument.ParseAsync(request.Body, cancellationToken: cancellationToken);
@@ -37,6 +37,76 @@ internal sealed class JsonFields : IDisposable
             throw ApiError.Invalid(null, $"The body is not valid JSON: {e.Message}").Thrown(e);
         }
     }
+
+    /// <summary>Reads a body that is one object, or a list of them; what is wrong with one of a list is told by its place, such as <c>[2].model</c>.</summary>
+    /// <returns>The objects, all to be disposed of with the first, and whether they were a list.</returns>
+    /// <exception cref="ApiException">It is neither, has too many, names a field twice, or is nested too deeply.</exception>
+    public static async Task<(IReadOnlyList<JsonFields> Objects, bool IsList)> ReadSomeAsync(HttpRequest request, int most, CancellationToken cancellationToken)
+    {
+        CheckType(request);
+        JsonDocument document;
+        try
+        {
+            document = await JsonDocument.ParseAsync(request.Body, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = 512 }, cancellationToken);
+        }
+        catch (JsonException e)
+        {
+            throw ApiError.Invalid(null, $"The body is not valid JSON: {e.Message}").Thrown(e);
+        }
+
+        var root = document.RootElement;
+        var count = root.ValueKind == JsonValueKind.Array ? root.GetArrayLength() : 1;
+        if (count > 0 && count <= most && root.ValueKind is JsonValueKind.Object or JsonValueKind.Array)
+        {
+            var list = root.ValueKind == JsonValueKind.Array ? [.. root.EnumerateArray()] : new List<JsonElement> { root };
+            if (list.FindIndex(item => item.ValueKind != JsonValueKind.Object) is var wrong and >= 0)
+            {
+                document.Dispose();
+                throw ApiError.Invalid($"[{wrong}]", $"'[{wrong}]' must be an object.").Thrown();
+            }
+
+            return ([.. list.Select((item, n) => new JsonFields(document, item, root.ValueKind == JsonValueKind.Array ? $"[{n}]." : ""))], root.ValueKind == JsonValueKind.Array);
+        }
+
+        document.Dispose();
+        throw ApiError.Invalid(null, $"The body must be a JSON object, or a list of 1 to {most} of them.").Thrown();
+    }
+
+    /// <summary>To be thrown for a field that is wrong.</summary>
+    /// <param name="name">The field.</param>
+    /// <param name="what">What is wrong with it, such as <c>must be a lane</c>.</param>
+    /// <param name="code">For programs; null for none.</param>
+    public ApiException Wrong(string name, string what, string? code = null) => ApiError.Invalid(_path + name, $"'{_path}{name}' {what}.", code).Thrown();
+
+    /// <summary>A number; null when it is not there.</summary>
+    /// <exception cref="ApiException">It is something else.</exception>
+    public double? Real(string name) => Find(name) switch
+    {
+        null => null,
+        { ValueKind: JsonValueKind.Number } value when value.TryGetDouble(out var number) && double.IsFinite(number) => number,
+        _ => throw Wrong(name, "must be a number"),
+    };
+
+    /// <summary>Whether a switch is on; false when it is not there.</summary>
+    /// <exception cref="ApiException">It is something else.</exception>
+    public bool Flag(string name) => Find(name) switch
+    {
+        null or { ValueKind: JsonValueKind.False } => false,
+        { ValueKind: JsonValueKind.True } => true,
+        _ => throw Wrong(name, "must be true or false"),
+    };
+
+    /// <summary>A field's name with its place in the body, such as <c>[2].model</c>.</summary>
+    public string Name(string name) => _path + name;
+
+    /// <summary>Where the object stands in the body, such as <c>[2]</c>; null for the body itself.</summary>
+    public string? Path => _path.Length > 0 ? _path.TrimEnd('.') : null;
+
+    /// <summary>The object as it came, UTF-8.</summary>
+    public ReadOnlySpan<byte> Raw => JsonMarshal.GetRawUtf8Value(_object);
+
+    /// <summary>Whether a field is there and not null.</summary>
+    public bool Has(string name) => Find(name) is not null;
 
     /// <summary>The fields that are there and not null: name and value.</summary>
     public IEnumerable<(string Name, JsonElement Value)> All()
@@ -77,6 +147,13 @@ internal sealed class JsonFields : IDisposable
     };
 
     public void Dispose() => _document.Dispose();
+
+    /// <exception cref="ApiException">The body does not say that it is JSON.</exception>
+    public static void CheckType(HttpRequest request)
+    {
+        if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type) || !type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase))
+            throw ApiError.Invalid(null, "The body must be JSON, with the Content-Type application/json.").Thrown();
+    }
 
     private JsonElement? Find(string name) => _object.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
 

@@ -1,0 +1,128 @@
+using StackExchange.Redis;
+
+namespace LlmPipeline;
+
+/// <summary>Takes jobs for their owners, and tells how they are.</summary>
+internal sealed class JobDesk(JobRecords records, GatewayParts parts)
+{
+    /// <summary>Takes jobs. One whose idempotency key is known is the job that is there.</summary>
+    /// <returns>The jobs, in their order.</returns>
+    /// <exception cref="ApiException">An idempotency key belongs to another job; none was taken.</exception>
+    /// <exception cref="QueueFullException">A queue is full; none was taken, or what was is cancelled.</exception>
+    public async Task<IReadOnlyList<JobView>> TakeAsync(string owner, IReadOnlyList<JobRequest> requests)
+    {
+        var known = await Task.WhenAll(requests.Select(request => KnownAsync(owner, request)));
+        var created = (await parts.Redis.Clock.NowAsync()).ToUnixTimeMilliseconds();
+        var taken = requests.Select((request, n) => new Taken(request, IdOf(request), known[n] ?? RecordOf(request, created), known[n] is not null)).ToList();
+        await Task.WhenAll(requests.Select(request => request.Function).OfType<PromptFunction>().DistinctBy(function => function.Sha)
+            .Select(function => parts.Queue.SavePromptAsync(function.Sha, function.Name, function.Files)));
+        var left = taken.Where(job => !job.Record.IsEnqueued).ToList();
+        // A key's record comes first, so that whoever comes second finds it; without a key nobody looks for a job before its id is told.
+        await Task.WhenAll(left.Where(job => job.Request.IdempotencyKey is not null && !job.IsKnown).Select(job => ClaimAsync(owner, job)));
+        var saving = Task.WhenAll(left.Where(job => job.Request.IdempotencyKey is null).Select(job => SaveAsync(owner, job, job.Record)));
+        await EnqueueAsync(owner, left, saving);
+        await Task.WhenAll(left.Where(job => job.Request.IdempotencyKey is not null).Select(job => SaveAsync(owner, job, job.Record with { IsEnqueued = true })));
+        return await Task.WhenAll(taken.Select(async job => (job.IsKnown ? await ViewAsync(owner, job.Id) : null) ?? new JobView(job.Id, job.Record, JobView.Queued, null)));
+    }
+
+    /// <summary>Finds a job; null when this owner has none of that id.</summary>
+    public Task<JobRecord?> FindAsync(string owner, string id) => records.FindAsync(owner, id);
+
+    /// <summary>How a job is now; null when this owner has none of that id, or neither the queue nor the results know of it any more.</summary>
+    public async Task<JobView?> ViewAsync(string owner, string id) => await FindAsync(owner, id) is { } record ? await ViewAsync(owner, id, record) : null;
+
+    /// <inheritdoc cref="ViewAsync(string, string)"/>
+    public async Task<JobView?> ViewAsync(string owner, string id, JobRecord record)
+    {
+        var inner = JobId.Inner(owner, id);
+        if (await parts.Results.GetAsync(inner) is { } result)
+            return JobView.OfEnded(id, record, result);
+        if (await parts.Queue.FindAsync(record.Model, inner) is { State: not JobState.Dead } place)
+            return new JobView(id, record, place.State == JobState.Running ? JobView.Running : JobView.Queued, null);
+        // It may have ended between the two looks.
+        return await parts.Results.GetAsync(inner) is { } ended ? JobView.OfEnded(id, record, ended) : null;
+    }
+
+    /// <summary>Waits for the end of a job.</summary>
+    public async Task<JobView> WaitAsync(string owner, string id, JobRecord record, CancellationToken cancellationToken) =>
+        JobView.OfEnded(id, record, await parts.Results.WaitAsync(JobId.Inner(owner, id), cancellationToken));
+
+    /// <summary>Follows a job.</summary>
+    public IAsyncEnumerable<StreamedPart> FollowAsync(string owner, string id, CancellationToken cancellationToken) =>
+        parts.Results.StreamAsync(JobId.Inner(owner, id), cancellationToken);
+
+    /// <summary>Asks a job to stop; workers end it.</summary>
+    /// <returns>False: it has ended.</returns>
+    public async Task<bool> CancelAsync(string owner, string id, JobRecord record) => (await parts.Queue.CancelAsync(record.Model, [JobId.Inner(owner, id)]))[0];
+
+    private static string IdOf(JobRequest request) => request.IdempotencyKey is { } key ? JobId.Of(key) : JobId.New();
+
+    private static JobRecord RecordOf(JobRequest request, long created) => new()
+    {
+        Model = request.Model,
+        Created = created,
+        Metadata = request.Metadata,
+        Asked = request.IdempotencyKey is null ? null : request.Asked,
+    };
+
+    private async Task<JobRecord?> KnownAsync(string owner, JobRequest request)
+    {
+        if (request.IdempotencyKey is null || await FindAsync(owner, IdOf(request)) is not { } record)
+            return null;
+        return record.Asked == request.Asked ? record : throw OtherJob(request).Thrown();
+    }
+
+    private async Task ClaimAsync(string owner, Taken job)
+    {
+        // Somebody may have come first since the look.
+        if (!await records.SaveAsync(owner, job.Id, job.Record, job.Ahead, When.NotExists) && await FindAsync(owner, job.Id) is { } other && other.Asked != job.Request.Asked)
+            throw OtherJob(job.Request).Thrown();
+    }
+
+    private Task<bool> SaveAsync(string owner, Taken job, JobRecord record) => records.SaveAsync(owner, job.Id, record, job.Ahead);
+
+    private async Task EnqueueAsync(string owner, IReadOnlyList<Taken> jobs, Task saving)
+    {
+        if (jobs.Count == 0)
+            return;
+        try
+        {
+            var outcomes = await parts.Queue.EnqueueAsync([.. jobs.Select(job => JobOf(owner, job))]);
+            await saving;
+            if (outcomes.Contains(EnqueueOutcome.Full))
+                throw new QueueFullException(jobs[outcomes.ToList().IndexOf(EnqueueOutcome.Full)].Request.Model);
+        }
+        catch (Exception e) when (e is ArgumentException or QueueFullException)
+        {
+            await saving;
+            foreach (var queue in jobs.Where(job => !job.IsKnown).GroupBy(job => job.Request.Model))
+                await parts.Queue.CancelAsync(queue.Key, [.. queue.Select(job => JobId.Inner(owner, job.Id))]);
+            await Task.WhenAll(jobs.Where(job => !job.IsKnown).Select(job => records.RemoveAsync(owner, job.Id)));
+            if (e is QueueFullException)
+                throw;
+            throw ApiError.TooLarge($"A job is larger than the queue takes: {parts.Queue.Options.MaxJobBytes} bytes with all that goes around it.").Thrown(e);
+        }
+    }
+
+    private Job JobOf(string owner, Taken job) => new()
+    {
+        Id = JobId.Inner(owner, job.Id),
+        Queue = job.Request.Model,
+        Work = job.Request.Work,
+        Lane = job.Request.Lane,
+        CustomId = job.Id,
+        Delay = job.Request.Delay,
+        Deadline = job.Request.Deadline is { } deadline ? parts.Time.GetUtcNow() + deadline : null,
+        MaxAttempts = job.Request.MaxAttempts ?? parts.MaxAttempts,
+        AttemptTimeout = parts.AttemptTimeout,
+        Metadata = job.Request.Metadata,
+    };
+
+    private static ApiError OtherJob(JobRequest request) => ApiError.Conflict(
+        "This idempotency key was used for another job; the same key is for the same request, byte for byte.", request.Fields.Name("idempotency_key"));
+
+    private sealed record Taken(JobRequest Request, string Id, JobRecord Record, bool IsKnown)
+    {
+        public TimeSpan Ahead => Request.Deadline ?? Request.Delay;
+    }
+}
