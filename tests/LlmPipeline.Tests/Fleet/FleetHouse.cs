@@ -1,3 +1,5 @@
+using StackExchange.Redis;
+
 namespace LlmPipeline;
 
 /// <summary>
@@ -73,6 +75,9 @@ public sealed class FleetHouse : IAsyncLifetime
         Assert.False(worker.HasExited, worker.Said);
         return worker;
     }
+
+    /// <summary>The keys of its Redis that a pattern fits.</summary>
+    internal async Task<IReadOnlyList<RedisKey>> KeysAsync(string pattern) => [.. (RedisKey[])(await Redis.Commands.ExecuteAsync("KEYS", pattern))!];
 
     public async Task DisposeAsync()
     {

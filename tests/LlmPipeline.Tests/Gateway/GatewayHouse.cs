@@ -14,13 +14,19 @@ public sealed class GatewayHouse : IAsyncLifetime, IAsyncDisposable
     private readonly List<GatewayProcess> _gateways = [];
 
     public GatewayHouse()
+        : this(null)
     {
+    }
+
+    internal GatewayHouse(SimulatorOptions? llm)
+    {
+        Fleet = new(llm ?? new SimulatorOptions { Latency = TimeSpan.FromMilliseconds(20), CountTokens = false });
         Set("ApiKeys__0", Key);
         Set("ApiKeys__1", "sha256:" + Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(OtherKey))));
         Set("EndTimeout", "1");
     }
 
-    internal FleetHouse Fleet { get; } = new(new SimulatorOptions { Latency = TimeSpan.FromMilliseconds(20), CountTokens = false });
+    internal FleetHouse Fleet { get; }
 
     /// <summary>The first gateway.</summary>
     internal GatewayProcess Gateway => _gateways[0];
@@ -30,9 +36,12 @@ public sealed class GatewayHouse : IAsyncLifetime, IAsyncDisposable
 
     /// <summary>A house of a test's own.</summary>
     /// <param name="settings">Of all its gateways, such as <c>MaxBatchRows=10</c>; a name alone takes the setting away.</param>
-    internal static async Task<GatewayHouse> OpenAsync(params string[] settings)
+    internal static Task<GatewayHouse> OpenAsync(params string[] settings) => OpenAsync(null, settings);
+
+    /// <summary>The same with an endpoint of its own.</summary>
+    internal static async Task<GatewayHouse> OpenAsync(SimulatorOptions? llm, params string[] settings)
     {
-        var house = new GatewayHouse();
+        var house = new GatewayHouse(llm);
         foreach (var setting in settings)
             house.Set(setting.Split('=')[0], setting.Split('=').ElementAtOrDefault(1));
         await house.InitializeAsync();
@@ -93,11 +102,13 @@ public sealed class GatewayHouse : IAsyncLifetime, IAsyncDisposable
 
     private static GatewayKeys Keys => new("", ApiKey.Parse(Key).Owner);
 
+    // A name that begins with two underscores is no setting of the gateway alone.
     private void Set(string name, string? value)
     {
+        var variable = "LLMPIPE__" + (name.StartsWith("__", StringComparison.Ordinal) ? name[2..] : "Gateway__" + name);
         if (value is null)
-            _folder.Environment.Remove("LLMPIPE__Gateway__" + name);
+            _folder.Environment.Remove(variable);
         else
-            _folder.Environment["LLMPIPE__Gateway__" + name] = value;
+            _folder.Environment[variable] = value;
     }
 }
