@@ -10,13 +10,14 @@ internal static class ServeCommand
 
     private const string Help =
         """
-        Serve OpenAI's Files and Batches API before the Redis of a fleet: the official SDKs work with only the base URL changed.
+        Serve OpenAI's API before the Redis of a fleet: synchronous calls, files and batches, and jobs to wait for (GET /openapi.json
+        tells all). The official SDKs work with only the base URL changed.
 
         Workers (llmpipe work) make the calls; a gateway makes none. Start as many gateways as you like on one Redis and one folder of
         files: they behave as one, and take over each other's batches. Ctrl+C or SIGTERM lets running calls finish for up to 10 s (the
         setting DrainTimeout) and ends with 0.
 
-        Callers bring a key of the setting Gateway:ApiKeys; each key has files and batches of its own. Without keys a gateway listens
+        Callers bring a key of the setting Gateway:ApiKeys; each key has files, batches and jobs of its own. Without keys a gateway listens
         on this machine only.
 
         Examples:

@@ -27,6 +27,12 @@ public sealed class Gateway : IAsyncDisposable
         _duties = duties;
     }
 
+    /// <summary>What it serves: method and path.</summary>
+    internal IEnumerable<(string Method, string Path)> Routes =>
+        from endpoint in ((IEndpointRouteBuilder)_app).DataSources.SelectMany(source => source.Endpoints).OfType<RouteEndpoint>()
+        from method in endpoint.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods
+        select (method, endpoint.RoutePattern.RawText!);
+
     /// <summary>Where it listens, as clients name it.</summary>
     public IReadOnlyCollection<string> Addresses => [.. _app.Urls];
 
@@ -114,6 +120,7 @@ public sealed class Gateway : IAsyncDisposable
         app.UseMetrics();
         app.Use(new AccessGate(keys).InvokeAsync);
         new HealthEndpoints(redis, folder, duties.Stopping).Map(app);
+        OpenApiEndpoint.Map(app);
         foreach (var prefix in Prefixes)
         {
             var api = app.MapGroup(prefix);

@@ -8,7 +8,7 @@ namespace LlmPipeline;
 internal sealed class AccessGate(ApiKeys keys)
 {
     /// <summary>Paths that need no key.</summary>
-    public static readonly IReadOnlyList<string> Open = ["/health", "/ready"];
+    public static readonly IReadOnlyList<string> Open = ["/health", "/ready", OpenApiEndpoint.Path];
 
     public Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
