@@ -11,6 +11,7 @@ public sealed partial class QueueGauge : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly PromptQueue _queue;
     private readonly ILogger _logger;
+    private readonly HashSet<string> _uncounted = [];
     private readonly Task _reading;
     private IReadOnlyList<Measurement<long>> _last = [];
 
@@ -48,10 +49,6 @@ public sealed partial class QueueGauge : IAsyncDisposable
                     // An old number would be believed.
                     Volatile.Write(ref _last, []);
                 }
-                catch (QueueMismatchException e)
-                {
-                    LogUncounted(e);
-                }
             }
             while (await timer.WaitForNextTickAsync(_stop.Token).ConfigureAwait(false));
         }
@@ -66,7 +63,8 @@ public sealed partial class QueueGauge : IAsyncDisposable
         var counts = new List<Measurement<long>>();
         foreach (var queue in await _queue.QueuesAsync().ConfigureAwait(false))
         {
-            var stats = await _queue.StatsAsync(queue).ConfigureAwait(false);
+            if (await StatsAsync(queue).ConfigureAwait(false) is not { } stats)
+                continue;
             foreach (var (state, count) in new[] { ("waiting", stats.Waiting), ("delayed", stats.Delayed), ("inflight", stats.Inflight), ("dead", stats.Dead) })
                 counts.Add(new Measurement<long>(count, new("messaging.destination.name", queue), new("llmpipeline.job.state", state)));
         }
@@ -74,6 +72,21 @@ public sealed partial class QueueGauge : IAsyncDisposable
         return counts;
     }
 
-    [LoggerMessage(LogLevel.Warning, "The jobs of a queue cannot be counted")]
-    private partial void LogUncounted(Exception e);
+    // One of another schema version is left out, and said to be once.
+    private async Task<QueueStats?> StatsAsync(string queue)
+    {
+        try
+        {
+            return await _queue.StatsAsync(queue).ConfigureAwait(false);
+        }
+        catch (QueueMismatchException e)
+        {
+            if (_uncounted.Add(queue))
+                LogUncounted(queue, e.Message);
+            return null;
+        }
+    }
+
+    [LoggerMessage(LogLevel.Warning, "The jobs of {Queue} are not counted: {Reason}")]
+    private partial void LogUncounted(string queue, string reason);
 }
