@@ -10,15 +10,17 @@ internal sealed class FileUpload(FileFolder folder, FileRecords records, Gateway
 {
     // What goes around the file in the body.
     private const int Around = 64 * 1024;
+    private const int MaxParts = 20;
     private const int MaxNameLength = 255;
 
     /// <exception cref="ApiException">The body is not what it should be.</exception>
     public async Task<FileBody> ReceiveAsync(HttpContext context, string owner)
     {
+        // The limits are kept here. Kestrel's own would cut the connection off, and a client that is still sending would not see the answer.
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+            limit.MaxRequestBodySize = null;
         if (context.Request.ContentLength > options.MaxFileBytes + Around)
             throw TooLarge().Thrown();
-        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
-            limit.MaxRequestBodySize = options.MaxFileBytes + Around;
         using var patience = new CancellationTokenSource(options.UploadTimeout, time);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, patience.Token);
         var id = FileId.New();
@@ -30,10 +32,6 @@ internal sealed class FileUpload(FileFolder folder, FileRecords records, Gateway
         catch (OperationCanceledException e) when (patience.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested)
         {
             throw new ApiError(408, $"The upload took longer than {options.UploadTimeout}.", "invalid_request_error").Thrown(e);
-        }
-        catch (BadHttpRequestException e) when (e.StatusCode == StatusCodes.Status413PayloadTooLarge)
-        {
-            throw TooLarge().Thrown(e);
         }
     }
 
@@ -58,8 +56,11 @@ internal sealed class FileUpload(FileFolder folder, FileRecords records, Gateway
     {
         var form = new FileForm();
         string? name = null;
+        var parts = 0;
         while (await Guarded(() => reader.ReadNextSectionAsync(cancellationToken)) is { } section)
         {
+            if (++parts > MaxParts)
+                throw Malformed($"it has more than {MaxParts} parts").Thrown();
             if (!ContentDispositionHeaderValue.TryParse(section.ContentDisposition, out var head) || !head.DispositionType.Equals("form-data", StringComparison.OrdinalIgnoreCase))
                 throw Malformed("a part has no Content-Disposition of form-data").Thrown();
             var field = HeaderUtilities.RemoveQuotes(head.Name).ToString();
