@@ -38,6 +38,14 @@ public sealed class ReadingBatchLines
         Assert.Equal(("a", "m"), (rows[0].CustomId, rows[0].Model));
     }
 
+    [Fact]
+    public async Task A_url_without_v1_as_Azure_has_it_means_the_same_path()
+    {
+        var rows = await RowsOfAsync($$"""{"custom_id":"a","method":"POST","url":"/chat/completions","body":{{Chat}}}""");
+
+        Assert.Equal("/v1/chat/completions", rows.Single().Url);
+    }
+
     [Theory]
     [InlineData("""{"custom_id":"a","url":"/v1/chat/completions","body":{}}""", "F:1: method: missing")]
     [InlineData("""{"custom_id":"a","method":"post","url":"/v1/chat/completions","body":{}}""", "F:1: method: must be \"POST\"")]
