@@ -67,6 +67,14 @@ public sealed class PoorConnections
         {
             await fleet.PaidAsync(50);
             proxy.Freeze();
+            // Between two claims it may hold nothing.
+            while ((await fleet.Queue.StatsAsync(fleet.Name)).Inflight == 0)
+            {
+                proxy.Thaw();
+                await fleet.PaidAsync(fleet.Llm.Stats.Completed + 3);
+                proxy.Freeze();
+            }
+
             other = fleet.StartWorker(Concurrency);
             await fleet.HoldsAsync(() => Task.FromResult(other.Said.Contains("wait again")), "the other worker takes what the silent one held");
             proxy.Thaw();
