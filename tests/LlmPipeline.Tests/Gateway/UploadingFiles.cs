@@ -187,6 +187,31 @@ public sealed class UploadingFiles(GatewayHouse house) : IClassFixture<GatewayHo
     }
 
     [Fact]
+    public async Task Who_sends_a_byte_now_and_then_is_cut_off_and_keeps_nobody_waiting()
+    {
+        using var desk = new GatewayDesk(house.Gateway);
+        var head = $"POST /v1/files HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer {GatewayHouse.Key}\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 100000\r\n\r\n"
+            + "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"slow.jsonl\"\r\n\r\n";
+        var slow = await Task.WhenAll(Enumerable.Range(0, 50).Select(async _ =>
+        {
+            var client = new TcpClient();
+            await client.ConnectAsync(house.Gateway.Address.Host, house.Gateway.Address.Port);
+            await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(head));
+            return client;
+        }));
+
+        Assert.Equal(HttpStatusCode.OK, (await desk.Http.GetAsync("health")).StatusCode);
+        foreach (var client in slow)
+        {
+            using (client)
+            using (var reader = new StreamReader(client.GetStream()))
+                Assert.StartsWith("HTTP/1.1 408", await reader.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60)));
+        }
+
+        await Eventually.HoldsAsync(() => Task.FromResult(!house.Parts().Any()), "nothing is left of the uploads");
+    }
+
+    [Fact]
     public async Task What_a_killed_gateway_leaves_of_an_upload_is_removed()
     {
         var gateway = await house.StartAsync();
