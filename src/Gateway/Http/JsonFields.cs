@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Net.Http.Headers;
 
 namespace LlmPipeline;
@@ -148,11 +149,17 @@ internal sealed class JsonFields : IDisposable
 
     public void Dispose() => _document.Dispose();
 
-    /// <exception cref="ApiException">The body does not say that it is JSON.</exception>
+    /// <exception cref="ApiException">The body does not say that it is JSON, or is larger than it may be.</exception>
     public static void CheckType(HttpRequest request)
     {
         if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type) || !type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase))
             throw ApiError.Invalid(null, "The body must be JSON, with the Content-Type application/json.").Thrown();
+        // Kestrel's own refusal cuts the connection off, and a client that is still sending would not see the answer.
+        if (request.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false, MaxRequestBodySize: { } most } limit && request.ContentLength > most)
+        {
+            limit.MaxRequestBodySize = null;
+            throw ApiError.TooLarge($"The body has {request.ContentLength} bytes, the most is {most}.").Thrown();
+        }
     }
 
     private JsonElement? Find(string name) => _object.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
