@@ -8,7 +8,6 @@ namespace LlmPipeline;
 /// <summary>What a worker tells whoever watches it: pages of its own with <c>--metrics</c>, and a collector where the environment names one.</summary>
 internal sealed class WorkMonitoring : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
     private MonitoringServer? _server;
     private QueueGauge? _gauge;
     private ServiceProvider? _collected;
@@ -54,15 +53,8 @@ internal sealed class WorkMonitoring : IAsyncDisposable
 
     private static async Task<string?> FaultAsync(RedisConnections redis, LlmCaller caller, CancellationToken cancellationToken)
     {
-        try
-        {
-            await redis.Commands.PingAsync().WaitAsync(Patience, cancellationToken).ConfigureAwait(false);
-        }
-        catch (Exception e) when (RedisRetry.MayPass(e) || e is TimeoutException)
-        {
-            return "Redis does not answer";
-        }
-
+        if (await RedisHealth.FaultAsync(redis, cancellationToken).ConfigureAwait(false) is { } fault)
+            return fault;
         var deployments = caller.Snapshot();
         return deployments.All(one => one.ClosedReason is not null) ? $"all deployments are closed: {deployments[0].ClosedReason}" : null;
     }

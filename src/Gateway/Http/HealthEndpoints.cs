@@ -7,8 +7,6 @@ namespace LlmPipeline;
 /// <summary><c>/health</c>: the process lives. <c>/ready</c>: it can take calls, so Redis answers, the folder is there, and it is not being stopped.</summary>
 internal sealed class HealthEndpoints(RedisConnections redis, FileFolder folder, CancellationToken stopping)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
-
     public void Map(IEndpointRouteBuilder routes)
     {
         routes.MapGet("/health", context => context.WriteJsonAsync(new StateBody("ok"), GatewayJson.Wire.StateBody));
@@ -17,20 +15,7 @@ internal sealed class HealthEndpoints(RedisConnections redis, FileFolder folder,
 
     private async Task ReadyAsync(HttpContext context)
     {
-        var reason = stopping.IsCancellationRequested ? "stopping" : !folder.IsThere ? "the folder of the files is not there" : await RedisFaultAsync();
+        var reason = stopping.IsCancellationRequested ? "stopping" : !folder.IsThere ? "the folder of the files is not there" : await RedisHealth.FaultAsync(redis);
         await context.WriteJsonAsync(new StateBody(reason is null ? "ok" : "unavailable", reason), GatewayJson.Wire.StateBody, reason is null ? 200 : 503);
-    }
-
-    private async Task<string?> RedisFaultAsync()
-    {
-        try
-        {
-            await redis.Commands.PingAsync().WaitAsync(Patience);
-            return null;
-        }
-        catch (Exception e) when (RedisRetry.MayPass(e) || e is TimeoutException)
-        {
-            return "Redis does not answer";
-        }
     }
 }

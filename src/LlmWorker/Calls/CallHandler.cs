@@ -48,7 +48,7 @@ internal sealed class CallHandler : DelegatingHandler
         var started = _time.GetUtcNow();
         try
         {
-            var waiting = Telemetry.Quota();
+            using var waiting = Telemetry.Quota();
             using var slot = _deployment.Concurrency is { } concurrency ? await concurrency.AcquireAsync(1, cancellationToken) : null;
             var estimate = await EstimateAsync(request, context, cancellationToken);
             var waits = _time.GetTimestamp();
