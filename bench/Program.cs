@@ -1,4 +1,4 @@
 using System.CommandLine;
 using LlmPipeline.Bench;
 
-return await new RootCommand("Measurements of LlmPipeline. Each command says what it measures.") { QuotaCommand.Create() }.Parse(args).InvokeAsync();
+return await new RootCommand("Measurements of LlmPipeline. Each command says what it measures.") { QuotaCommand.Create(), OwnDriver.Create() }.Parse(args).InvokeAsync();

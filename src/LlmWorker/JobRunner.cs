@@ -4,7 +4,7 @@ namespace LlmPipeline;
 
 /// <summary>Takes one claimed job to its end: call, store, settle. The only place that gives a job up.</summary>
 internal sealed partial class JobRunner(
-    LlmCaller caller, ResultStore results, LeaseKeeper leases, Settler settler, WorkerOptions options, TimeProvider time, ILogger<JobRunner> logger)
+    ILlmCaller caller, ResultStore results, LeaseKeeper leases, Settler settler, WorkerOptions options, TimeProvider time, ILogger<JobRunner> logger)
 {
     /// <summary>Runs a held job. <paramref name="stands"/> is the status of a result that stands already.</summary>
     public async Task RunAsync(HeldJob held, ResultStatus? stands, CancellationToken giveUp)

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -30,8 +31,9 @@ public static class LlmWorkerServices
         services.AddSingleton(s => new LlmCaller(
             s.GetRequiredService<IOptions<LlmOptions>>().Value, s.GetRequiredService<PromptFunctionSource>().FindAsync, Time(s), Loggers(s),
             s.GetService<Kernel>() ?? new Kernel(s), () => s.GetRequiredKeyedService<RedisConnections>(redis)));
+        services.TryAddSingleton<ILlmCaller>(s => s.GetRequiredService<LlmCaller>());
         services.AddSingleton(s => new WorkerProcess(
-            s.GetRequiredKeyedService<RedisConnections>(redis), s.GetRequiredService<PromptQueue>(), s.GetRequiredService<ResultStore>(), s.GetRequiredService<LlmCaller>(),
+            s.GetRequiredKeyedService<RedisConnections>(redis), s.GetRequiredService<PromptQueue>(), s.GetRequiredService<ResultStore>(), s.GetRequiredService<ILlmCaller>(),
             s.GetRequiredService<IOptions<WorkerOptions>>().Value, Time(s), Loggers(s)));
         return services.AddHostedService<WorkerService>();
     }

@@ -11,7 +11,7 @@ internal sealed class WorkerParts
 
     public required ResultStore Results { get; init; }
 
-    public required LlmCaller Caller { get; init; }
+    public required ILlmCaller Caller { get; init; }
 
     public required LeaseKeeper Leases { get; init; }
 

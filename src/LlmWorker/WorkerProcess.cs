@@ -27,7 +27,7 @@ public sealed partial class WorkerProcess : IAsyncDisposable
 
     /// <summary>Workers on the Redis of <paramref name="redis"/>, which call the LLM through <paramref name="caller"/>.</summary>
     public WorkerProcess(
-        RedisConnections redis, PromptQueue queue, ResultStore results, LlmCaller caller, WorkerOptions options, TimeProvider time, ILoggerFactory loggers)
+        RedisConnections redis, PromptQueue queue, ResultStore results, ILlmCaller caller, WorkerOptions options, TimeProvider time, ILoggerFactory loggers)
     {
         ArgumentNullException.ThrowIfNull(queue);
         ArgumentNullException.ThrowIfNull(options);

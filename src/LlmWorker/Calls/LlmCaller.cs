@@ -10,7 +10,7 @@ namespace LlmPipeline;
 /// Calls the LLM for a claimed job, in both lanes: chooses a deployment, waits for its quota, calls, classifies what comes back, and tries again
 /// as long as the wait is short. It stores nothing and settles nothing. Safe for many calls at once.
 /// </summary>
-public sealed partial class LlmCaller : IAsyncDisposable
+public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
 {
     // A longer timer is refused by the runtime, and a worker does not live that long.
     private static readonly TimeSpan LongestTimer = TimeSpan.FromDays(24);

@@ -1,0 +1,25 @@
+namespace LlmPipeline;
+
+/// <summary>What workers ask of the LLM side; <see cref="LlmCaller"/> is the one that calls LLMs. Safe for many calls at once.</summary>
+public interface ILlmCaller
+{
+    /// <summary>Whether any deployment serves this model.</summary>
+    bool Serves(string model);
+
+    /// <summary>About how many more calls of this model may be begun within the next second; <see cref="int.MaxValue"/> when nothing limits them, 0 for none now.</summary>
+    int Room(string model);
+
+    /// <summary>Returns when <see cref="Room"/> is above 0, or when <see cref="ClosedReason"/> has become one.</summary>
+    ValueTask WaitForRoomAsync(string model, CancellationToken cancellationToken);
+
+    /// <summary>Why no call of this model will be taken again before a restart; null while one may be.</summary>
+    string? ClosedReason(string model);
+
+    /// <summary>Does the LLM work of a job until it ends, or until only a long wait could help.</summary>
+    /// <param name="job">The claimed job.</param>
+    /// <param name="attempt">How many attempts earlier claims have charged.</param>
+    /// <param name="stream">Asked anew for each call whose answer is streamed: gets the data of each event; null for nobody.</param>
+    /// <param name="cancellationToken">Breaks the work off. A completion that has arrived is still returned: it is paid.</param>
+    /// <exception cref="OperationCanceledException">Only when <paramref name="cancellationToken"/> is cancelled.</exception>
+    Task<CallOutcome> CallAsync(Job job, int attempt, Func<Action<string>>? stream, CancellationToken cancellationToken);
+}
