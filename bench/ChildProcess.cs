@@ -30,10 +30,7 @@ internal sealed class ChildProcess : IAsyncDisposable
         var start = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var argument in arguments)
             start.ArgumentList.Add(argument);
-        foreach (var name in start.Environment.Keys.Where(k => k.StartsWith("OPENAI_") || k.StartsWith("AZURE_OPENAI_") || k.StartsWith("LLMPIPE_")).ToList())
-            start.Environment.Remove(name);
-        foreach (var (name, value) in environment)
-            start.Environment[name] = value;
+        Shield(start, environment);
         ChildProcess child;
         try
         {
@@ -49,6 +46,18 @@ internal sealed class ChildProcess : IAsyncDisposable
     /// <summary>Starts the program that was built with this one.</summary>
     public static Task<(ChildProcess Process, string Line)> LlmpipeAsync(IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment, string readyWhen) =>
         StartAsync("dotnet", [Path.Join(AppContext.BaseDirectory, "llmpipe.dll"), .. arguments], environment, readyWhen);
+
+    /// <summary>Gives a process these variables, and none that could lead it to an endpoint of whoever measures.</summary>
+    public static void Shield(ProcessStartInfo start, IReadOnlyDictionary<string, string> environment)
+    {
+        foreach (var name in start.Environment.Keys.Where(k => k.StartsWith("OPENAI_") || k.StartsWith("AZURE_OPENAI_") || k.StartsWith("LLMPIPE_")).ToList())
+            start.Environment.Remove(name);
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
+    }
+
+    /// <summary>Its process id.</summary>
+    public int Id => _process.Id;
 
     /// <summary>What it has said, for whoever looks for the reason of something.</summary>
     public string Said

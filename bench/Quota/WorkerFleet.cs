@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 
 namespace LlmPipeline.Bench;
 
@@ -9,20 +7,18 @@ internal sealed class WorkerFleet : IAsyncDisposable
 {
     private const int Ahead = 2000;
 
-    private readonly ChildProcess _server;
+    private readonly BenchRedis _server;
     private readonly RedisConnections _redis;
     private readonly PromptQueue _queue;
     private readonly List<ChildProcess> _workers = [];
     private readonly CancellationTokenSource _stop = new();
-    private readonly string _address;
     private Task _feeding = Task.CompletedTask;
     private int _fed;
 
-    private WorkerFleet(ChildProcess server, RedisConnections redis, string address)
+    private WorkerFleet(BenchRedis server, RedisConnections redis)
     {
         _server = server;
         _redis = redis;
-        _address = address;
         _queue = new PromptQueue(redis, new PromptQueueOptions(), TimeProvider.System);
     }
 
@@ -31,10 +27,8 @@ internal sealed class WorkerFleet : IAsyncDisposable
 
     public static async Task<WorkerFleet> StartAsync(QuotaScenario scenario, Uri endpoint, int concurrency)
     {
-        var port = FreePort();
-        var (server, _) = await ChildProcess.StartAsync(
-            "redis-server", ["--port", Text(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"], new Dictionary<string, string>(), "Ready to accept connections");
-        var fleet = new WorkerFleet(server, await RedisConnections.ConnectAsync(RedisAddress.Parse($"127.0.0.1:{port}"), TimeProvider.System), $"127.0.0.1:{port}");
+        var server = await BenchRedis.StartAsync();
+        var fleet = new WorkerFleet(server, await RedisConnections.ConnectAsync(RedisAddress.Parse(server.Address), TimeProvider.System));
         await fleet.FeedAsync();
         fleet._feeding = fleet.KeepFeedingAsync();
         var environment = new Dictionary<string, string>
@@ -51,7 +45,7 @@ internal sealed class WorkerFleet : IAsyncDisposable
             environment["LLMPIPE__Deployments__0__TokensPerMinute"] = Text(scenario.TokensPerMinute);
         }
         var starting = Enumerable.Range(0, scenario.Workers).Select(_ => ChildProcess.LlmpipeAsync(
-            ["work", "--redis", fleet._address, "--concurrency", Text(concurrency / scenario.Workers)], environment, "working on"));
+            ["work", "--redis", server.Address, "--concurrency", Text(concurrency / scenario.Workers)], environment, "working on"));
         foreach (var (worker, _) in await Task.WhenAll(starting))
             fleet._workers.Add(worker);
         return fleet;
@@ -96,13 +90,6 @@ internal sealed class WorkerFleet : IAsyncDisposable
         foreach (var some in jobs.Chunk(250))
             await _queue.EnqueueAsync(some);
         _fed += Ahead;
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
