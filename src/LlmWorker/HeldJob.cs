@@ -1,18 +1,35 @@
+using System.Diagnostics;
+
 namespace LlmPipeline;
 
+/// <summary>Who has claimed jobs, and is told how far they are.</summary>
+internal interface IJobOwner
+{
+    /// <summary>Of so many jobs the call is over, and its answer, if there was one, is safe: other jobs may be called for.</summary>
+    void Called(int jobs);
+
+    /// <summary>The job is settled, or given up by this process.</summary>
+    void Ended(HeldJob job);
+}
+
 /// <summary>A claimed job while this process works on it.</summary>
-internal sealed class HeldJob(ClaimedJob claim, QueuePartition partition)
+internal sealed class HeldJob(ClaimedJob claim, QueuePartition partition, IJobOwner owner)
 {
     // Never disposed: it holds no timer, and whoever stops the job must not have to know whether it has just ended.
     private readonly CancellationTokenSource _stop = new();
     private int _lost;
     private int _cancelled;
+    private int _called;
+    private int _ended;
 
     /// <summary>The claim.</summary>
     public ClaimedJob Claim => claim;
 
     /// <summary>Where it lies.</summary>
     public QueuePartition Partition => partition;
+
+    /// <summary>Who has claimed it.</summary>
+    public IJobOwner Owner => owner;
 
     /// <summary>Set when the work has to stop: the lease is lost, or the process ends.</summary>
     public CancellationToken Stopping => _stop.Token;
@@ -38,5 +55,30 @@ internal sealed class HeldJob(ClaimedJob claim, QueuePartition partition)
     {
         Volatile.Write(ref _lost, 1);
         _stop.Cancel();
+    }
+
+    /// <summary>The spans of its work, the outer one first; ended with it. Null when nobody listens.</summary>
+    public (Activity? Process, Activity? Store) Spans { get; set; }
+
+    /// <summary>True the first time: its owner is to be told that the call is over.</summary>
+    public bool IsCalledNow() => Interlocked.Exchange(ref _called, 1) == 0;
+
+    /// <summary>Ends it in this process, whatever became of it; the first time counts.</summary>
+    public void End()
+    {
+        if (Interlocked.Exchange(ref _ended, 1) != 0)
+            return;
+        if (Spans is not (null, null))
+        {
+            // Ending a span makes its parent the current one, here where nothing of it belongs.
+            var current = Activity.Current;
+            Spans.Store?.Dispose();
+            Spans.Process?.Dispose();
+            Activity.Current = current;
+        }
+
+        if (IsCalledNow())
+            owner.Called(1);
+        owner.Ended(this);
     }
 }

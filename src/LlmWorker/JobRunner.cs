@@ -4,19 +4,25 @@ namespace LlmPipeline;
 
 /// <summary>Takes one claimed job to its end: call, store, settle. The only place that gives a job up.</summary>
 internal sealed partial class JobRunner(
-    ILlmCaller caller, ResultStore results, LeaseKeeper leases, Settler settler, WorkerOptions options, TimeProvider time, ILogger<JobRunner> logger)
+    ILlmCaller caller, ResultStore results, LeaseKeeper leases, ResultWriter writer, Settler settler, WorkerOptions options, TimeProvider time, ILogger<JobRunner> logger)
 {
-    /// <summary>Runs a held job. <paramref name="stands"/> is the status of a result that stands already.</summary>
+    /// <summary>
+    /// Runs a held job until nothing is left to do but to store and to settle, which others do; then they end it. Where it throws, nobody does.
+    /// </summary>
+    /// <param name="held">The job.</param>
+    /// <param name="stands">The status of a result that stands already; null for none.</param>
+    /// <param name="giveUp">Ends it without an end: the lease runs out.</param>
     public async Task RunAsync(HeldJob held, ResultStatus? stands, CancellationToken giveUp)
     {
         var job = held.Claim.Job;
         if (stands is { } status)
         {
-            await SettleAsync(held, status, await CostsOfAsync(job.Id, giveUp).ConfigureAwait(false)).ConfigureAwait(false);
+            settler.Settle(Settlement.With(status, held, await CostsOfAsync(job.Id, giveUp).ConfigureAwait(false)));
             return;
         }
 
-        using var span = WorkerTelemetry.Process(held.Claim, time.GetUtcNow());
+        var span = WorkerTelemetry.Process(held.Claim, time);
+        held.Spans = (span, null);
         WorkerTelemetry.Wait.Record(held.Claim.Age.TotalSeconds, new KeyValuePair<string, object?>("messaging.destination.name", job.Queue));
         CallOutcome outcome;
         try
@@ -28,10 +34,14 @@ internal sealed partial class JobRunner(
         catch (OperationCanceledException) when (held.Stopping.IsCancellationRequested)
         {
             if (held.Lost)
+            {
+                held.End();
                 return;
+            }
+
             if (!held.CancelAsked)
             {
-                await settler.ReleaseAsync(held).ConfigureAwait(false);
+                settler.Settle(new Settlement(SettleVerb.Release, held, []));
                 return;
             }
 
@@ -56,34 +66,33 @@ internal sealed partial class JobRunner(
         await FinishAsync(held, outcome, giveUp).ConfigureAwait(false);
     }
 
-    private async Task FinishAsync(HeldJob held, CallOutcome outcome, CancellationToken giveUp)
+    private async ValueTask FinishAsync(HeldJob held, CallOutcome outcome, CancellationToken giveUp)
     {
         switch (outcome.Verdict)
         {
             case CallVerdict.Retry:
-                await settler.RetryAsync(held, outcome.Attempts, outcome.Delay, outcome.Costs).ConfigureAwait(false);
+                settler.Settle(new Settlement(SettleVerb.Retry, held, outcome.Costs) { Attempts = outcome.Attempts, Delay = outcome.Delay });
                 break;
             case CallVerdict.Release:
-                await settler.ReleaseAsync(held).ConfigureAwait(false);
+                settler.Settle(new Settlement(SettleVerb.Release, held, []));
                 break;
             case CallVerdict.Completed:
-                await StoreAsync(held, ResultStatus.Completed, outcome, giveUp).ConfigureAwait(false);
+                Store(held, ResultStatus.Completed, outcome);
+                break;
+            // An error is stored only by who certainly holds the job.
+            case var verdict when await leases.RenewAsync(held, giveUp).ConfigureAwait(false):
+                Store(held, Status(verdict), outcome);
                 break;
             default:
-                // An error is stored only by who certainly holds the job.
-                if (await leases.RenewAsync(held, giveUp).ConfigureAwait(false))
-                    await StoreAsync(held, Status(outcome.Verdict), outcome, giveUp).ConfigureAwait(false);
+                held.End();
                 break;
         }
     }
 
-    private async Task StoreAsync(HeldJob held, ResultStatus status, CallOutcome outcome, CancellationToken giveUp)
+    private void Store(HeldJob held, ResultStatus status, CallOutcome outcome)
     {
-        var result = Result(held.Claim.Job, status, outcome);
-        using var span = WorkerTelemetry.Store(status);
-        var (stands, isPaidTwice) = await RedisRetry.UntilAnsweredAsync(() => results.StoreAsync(result), time, logger, giveUp).ConfigureAwait(false);
-        WorkerTelemetry.Stored(held.Claim.Job.Queue, stands, isPaidTwice);
-        await SettleAsync(held, stands, outcome.Costs).ConfigureAwait(false);
+        held.Spans = held.Spans with { Store = WorkerTelemetry.Store(status) };
+        writer.Write(held, Result(held.Claim.Job, status, outcome), outcome.Costs);
     }
 
     /// <summary>What the result has cost that a worker stored and could not settle any more: its claim has counted nothing.</summary>
@@ -92,15 +101,6 @@ internal sealed partial class JobRunner(
         var result = await RedisRetry.UntilAnsweredAsync(() => results.GetAsync(jobId), time, logger, giveUp).ConfigureAwait(false);
         return result?.Meta is { Cost: { } cost, Deployment: { } deployment } ? [new JobCost(deployment, JobCost.NanosOf(cost))] : [];
     }
-
-    /// <summary>Settles with the status that stands in the result store, whoever wrote it.</summary>
-    private Task SettleAsync(HeldJob held, ResultStatus stands, IReadOnlyList<JobCost> costs) => stands switch
-    {
-        ResultStatus.Completed => settler.CompleteAsync(held, EndState.Completed, costs),
-        ResultStatus.Expired => settler.CompleteAsync(held, EndState.Expired, costs),
-        ResultStatus.Cancelled => settler.CompleteAsync(held, EndState.Cancelled, costs),
-        _ => settler.BuryAsync(held, costs),
-    };
 
     private static ResultStatus Status(CallVerdict verdict) => verdict switch
     {

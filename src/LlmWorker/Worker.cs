@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 namespace LlmPipeline;
 
 /// <summary>Works on one queue: claims what there are slots and quota for, and runs it. Sleeps on a signal while nothing waits.</summary>
-internal sealed partial class Worker : BackgroundService
+internal sealed partial class Worker : BackgroundService, IJobOwner
 {
     private const int JobsPerClaim = 256;
     private static readonly TimeSpan LastClaim = TimeSpan.FromSeconds(5);
@@ -59,19 +59,37 @@ internal sealed partial class Worker : BackgroundService
     /// <summary>Ends jobs that were asked to stop before they were run: they need no slot.</summary>
     public async Task EndAsync(QueuePartition partition, ClaimResult claimed)
     {
-        var held = Hold(partition, claimed.Jobs);
+        var others = new OutOfTurn(_parts, claimed.Jobs.Count);
+        var held = Hold(partition, claimed.Jobs, others);
         if (await StandsAsync(held).ConfigureAwait(false) is { } stands)
-            await Task.WhenAll(held.Zip(stands, RunAsync)).ConfigureAwait(false);
-        foreach (var job in held)
-            _parts.Leases.Remove(job);
+        {
+            for (var n = 0; n < held.Length; n++)
+                _ = RunAsync(held[n], stands[n]);
+        }
+        else
+        {
+            foreach (var job in held)
+                job.End();
+        }
+
+        await others.AllEnded.ConfigureAwait(false);
         if (claimed.Unreadable.Count > 0)
             await EndAsync(partition, claimed.Unreadable).ConfigureAwait(false);
+    }
+
+    void IJobOwner.Called(int jobs) => _parts.Slots.Free(jobs);
+
+    void IJobOwner.Ended(HeldJob job)
+    {
+        _parts.Leases.Remove(job);
+        _parts.Slots.Settled(1);
+        _parts.Running.End();
     }
 
     private void OnAsked(QueuePartition partition, IReadOnlyCollection<string> asked)
     {
         Asked.Set();
-        _parts.Track(_parts.Leases.LookAsync(partition, asked));
+        _parts.Running.Track(_parts.Leases.LookAsync(partition, asked));
     }
 
     private async Task WorkAsync(WakeUps wakeUps, CancellationToken cancellationToken)
@@ -107,19 +125,20 @@ internal sealed partial class Worker : BackgroundService
                 var claimed = await ClaimAsync(partition, free, cancellationToken).ConfigureAwait(false);
                 due = claimed.NextDue < due || due is null ? claimed.NextDue : due;
                 free -= claimed.Jobs.Count;
-                var held = Hold(partition, claimed.Jobs);
-                if (held.Count > 0)
-                    _parts.Track(StartAsync(held));
+                var held = Hold(partition, claimed.Jobs, this);
+                if (held.Length > 0)
+                    _parts.Running.Track(StartAsync(held));
                 // Asked to stop between the claim and now: the message came when it was not yet held.
-                if (held.Count > 0 && Asked.Version != asked)
-                    _parts.Track(_parts.Leases.LookAsync(partition, [.. held.Select(job => job.Claim.Job.Id)]));
+                if (held.Length > 0 && Asked.Version != asked)
+                    _parts.Running.Track(_parts.Leases.LookAsync(partition, [.. held.Select(job => job.Claim.Job.Id)]));
                 if (claimed.Unreadable.Count > 0)
-                    _parts.Track(EndAsync(partition, claimed.Unreadable));
+                    _parts.Running.Track(EndAsync(partition, claimed.Unreadable));
             }
         }
         finally
         {
             _parts.Slots.Free(free);
+            _parts.Slots.Settled(free);
         }
 
         // The safety poll: messages may be lost, a second is the worst that this costs.
@@ -139,34 +158,38 @@ internal sealed partial class Worker : BackgroundService
             again => partition.ClaimAsync(most, token, _parts.Options.Name, lane, again), _parts.Time, _logger, late.Token).ConfigureAwait(false);
     }
 
-    private List<HeldJob> Hold(QueuePartition partition, IReadOnlyList<ClaimedJob> jobs)
+    private HeldJob[] Hold(QueuePartition partition, IReadOnlyList<ClaimedJob> jobs, IJobOwner owner)
     {
-        var held = jobs.Select(job => new HeldJob(job, partition)).ToList();
-        foreach (var job in held)
-            _parts.Leases.Add(job);
+        var held = new HeldJob[jobs.Count];
+        for (var n = 0; n < held.Length; n++)
+        {
+            held[n] = new HeldJob(jobs[n], partition, owner);
+            _parts.Running.Begin();
+            _parts.Leases.Add(held[n]);
+        }
+
         return held;
     }
 
-    private async Task StartAsync(List<HeldJob> held)
+    private async Task StartAsync(HeldJob[] held)
     {
-        if (await StandsAsync(held).ConfigureAwait(false) is not { } stands)
+        var stands = await StandsAsync(held).ConfigureAwait(false);
+        for (var n = 0; n < held.Length; n++)
         {
-            foreach (var job in held)
-                End(job);
-            return;
+            if (stands is null)
+                held[n].End();
+            else
+                _ = RunAsync(held[n], stands[n]);
         }
-
-        foreach (var (job, status) in held.Zip(stands))
-            _parts.Track(RunToEndAsync(job, status));
     }
 
     /// <summary>What stands already is not paid again: one look for the whole claim. Without an answer, null, nothing is known, and nothing is called.</summary>
-    private async Task<IReadOnlyList<ResultStatus?>?> StandsAsync(List<HeldJob> held)
+    private async Task<IReadOnlyList<ResultStatus?>?> StandsAsync(HeldJob[] held)
     {
         try
         {
             return await RedisRetry.UntilAnsweredAsync(
-                () => _parts.Results.StatusesAsync([.. held.Select(h => h.Claim.Job.Id)]), _parts.Time, _logger, _parts.GiveUp).ConfigureAwait(false);
+                () => _parts.Results.StatusesAsync(Array.ConvertAll(held, job => job.Claim.Job.Id)), _parts.Time, _logger, _parts.GiveUp).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (_parts.GiveUp.IsCancellationRequested)
         {
@@ -180,12 +203,7 @@ internal sealed partial class Worker : BackgroundService
         }
     }
 
-    private async Task RunToEndAsync(HeldJob held, ResultStatus? stands)
-    {
-        await RunAsync(held, stands).ConfigureAwait(false);
-        End(held);
-    }
-
+    /// <summary>Never throws: a job that cannot be run to its end ends in this process, and its lease runs out.</summary>
     private async Task RunAsync(HeldJob held, ResultStatus? stands)
     {
         try
@@ -194,11 +212,12 @@ internal sealed partial class Worker : BackgroundService
         }
         catch (OperationCanceledException) when (_parts.GiveUp.IsCancellationRequested)
         {
-            // The process ends at once; the lease runs out.
+            held.End();
         }
         catch (Exception e)
         {
             LogUnsettled(e, held.Claim.Job.Id);
+            held.End();
         }
     }
 
@@ -230,12 +249,6 @@ internal sealed partial class Worker : BackgroundService
             foreach (var job in jobs)
                 LogUnsettled(e, job.Id);
         }
-    }
-
-    private void End(HeldJob held)
-    {
-        _parts.Leases.Remove(held);
-        _parts.Slots.Free(1);
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "No deployment of {Queue} is left: {Reason}")]

@@ -14,6 +14,7 @@ public sealed partial class WorkerProcess : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly WorkerParts _parts;
     private readonly LeaseKeeper _leases;
+    private readonly ResultWriter _writer;
     private readonly Settler _settler;
     private readonly ConcurrentDictionary<string, ServedQueue> _served = new();
     private readonly ConcurrentDictionary<string, string> _refused = new();
@@ -36,14 +37,15 @@ public sealed partial class WorkerProcess : IAsyncDisposable
         _loggers = loggers;
         _logger = loggers.CreateLogger<WorkerProcess>();
         _leases = new LeaseKeeper(queue.Options, options, time, loggers.CreateLogger<LeaseKeeper>());
-        _settler = new Settler(time, loggers.CreateLogger<Settler>());
+        _settler = new Settler(time, loggers.CreateLogger<Settler>(), _giveUp.Token);
+        _writer = new ResultWriter(results, _settler, time, loggers.CreateLogger<ResultWriter>(), _giveUp.Token);
         _parts = new WorkerParts
         {
             Redis = redis,
             Results = results,
             Caller = caller,
             Leases = _leases,
-            Runner = new JobRunner(caller, results, _leases, _settler, options, time, loggers.CreateLogger<JobRunner>()),
+            Runner = new JobRunner(caller, results, _leases, _writer, _settler, options, time, loggers.CreateLogger<JobRunner>()),
             Slots = new Slots(options.Concurrency),
             Options = options,
             Time = time,
@@ -101,7 +103,7 @@ public sealed partial class WorkerProcess : IAsyncDisposable
         await _serving.ConfigureAwait(false);
         foreach (var served in _served.Values)
             await served.StopAsync().ConfigureAwait(false);
-        var idle = _parts.IdleAsync();
+        var idle = _parts.Running.IdleAsync();
         if (!await EndsAsync(idle, patience ?? _parts.Options.DrainTimeout, atOnce).ConfigureAwait(false))
         {
             foreach (var job in _leases.All())
@@ -110,11 +112,11 @@ public sealed partial class WorkerProcess : IAsyncDisposable
             if (!await EndsAsync(idle, TimeSpan.FromSeconds(5), CancellationToken.None).ConfigureAwait(false))
             {
                 await _giveUp.CancelAsync().ConfigureAwait(false);
-                _settler.Abandon();
                 await idle.ConfigureAwait(false);
             }
         }
 
+        await _writer.DisposeAsync().ConfigureAwait(false);
         await _settler.DisposeAsync().ConfigureAwait(false);
         await _leases.DisposeAsync().ConfigureAwait(false);
     }
@@ -134,13 +136,13 @@ public sealed partial class WorkerProcess : IAsyncDisposable
         var partitions = await RedisRetry.UntilAnsweredAsync(() => _queue.PartitionsAsync(queue), _parts.Time, _logger, cancellationToken).ConfigureAwait(false);
         var served = new ServedQueue(queue, partitions, _queue.Options, _parts, _loggers);
         _served[queue] = served;
-        _parts.Track(WatchAsync(queue, served, async () =>
+        _parts.Running.Track(WatchAsync(queue, served, async () =>
         {
             if (await served.WorkAsync().ConfigureAwait(false) is { } reason)
                 _closed.TrySetResult(reason);
         }));
-        _parts.Track(WatchAsync(queue, served, served.ReclaimAsync));
-        _parts.Track(WatchAsync(queue, served, served.SweepAsync));
+        _parts.Running.Track(WatchAsync(queue, served, served.ReclaimAsync));
+        _parts.Running.Track(WatchAsync(queue, served, served.SweepAsync));
     }
 
     private async Task ServeAllAsync()

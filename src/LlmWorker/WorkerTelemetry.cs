@@ -23,10 +23,11 @@ internal static class WorkerTelemetry
         "llmpipeline.calls.paid_twice", "{call}", "Completions that came when another one stood already: both were paid");
 
     /// <summary>The span of a job in this process, part of the trace of whoever enqueued it, and beside it how long it had waited. Null when nobody listens.</summary>
-    public static Activity? Process(ClaimedJob claim, DateTimeOffset now)
+    public static Activity? Process(ClaimedJob claim, TimeProvider time)
     {
         if (!Telemetry.Source.HasListeners())
             return null;
+        var now = time.GetUtcNow();
         var job = claim.Job;
         ActivityContext.TryParse(job.TraceParent, null, isRemote: true, out var sender);
         using (var wait = Telemetry.Source.StartActivity("wait", ActivityKind.Internal, sender, Tags(job), startTime: now - claim.Age))

@@ -1,3 +1,4 @@
+using System.Globalization;
 using StackExchange.Redis;
 
 namespace LlmPipeline;
@@ -15,18 +16,19 @@ internal static class ClaimAnswer
         var now = DateTimeOffset.FromUnixTimeMilliseconds((long)answer[1]);
         var first = 5 + (int)answer[4];
         var stopped = answer[5..first].Select(batch => (string)batch!).ToHashSet();
-        var jobs = new List<ClaimedJob>((answer.Length - first) / 5);
+        var jobs = new List<ClaimedJob>((answer.Length - first) / 3);
         var unreadable = new List<UnreadableJob>();
-        for (var i = first; i + 4 < answer.Length; i += 5)
+        for (var i = first; i + 2 < answer.Length; i += 3)
         {
             var id = (string)answer[i]!;
+            var (attempts, lost, asked) = State((string)answer[i + 2]!);
             try
             {
                 var job = Envelope.Decode(queue, id, (byte[])answer[i + 1]!);
                 // From here on a deadline is compared with the clock of this process, which may be wrong; what is left of it is the same on both.
                 jobs.Add(new ClaimedJob(
-                    job with { Deadline = Envelope.Shifted(job.Deadline, here - now) }, partition, token, (int)answer[i + 2], (int)answer[i + 3],
-                    (int)answer[i + 4] == 1 || (job.Batch is not null && stopped.Contains(job.Batch)), now > job.Enqueued ? now - job.Enqueued : TimeSpan.Zero));
+                    job with { Deadline = Envelope.Shifted(job.Deadline, here - now) }, partition, token, attempts, lost,
+                    asked || (job.Batch is not null && stopped.Contains(job.Batch)), now > job.Enqueued ? now - job.Enqueued : TimeSpan.Zero));
             }
             catch (FormatException e)
             {
@@ -36,5 +38,13 @@ internal static class ClaimAnswer
 
         var due = (long)answer[2];
         return new ClaimResult(jobs, due < 0 ? null : TimeSpan.FromMilliseconds(due)) { Unreadable = unreadable, Paused = (int)answer[3] == 1 };
+    }
+    private static (int Attempts, int Lost, bool Asked) State(string state)
+    {
+        // What nearly all say.
+        if (state == "0|0|0")
+            return (0, 0, false);
+        var parts = state.Split('|');
+        return (int.Parse(parts[0], CultureInfo.InvariantCulture), int.Parse(parts[1], CultureInfo.InvariantCulture), parts[2] == "1");
     }
 }

@@ -96,12 +96,31 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
     {
         var keys = new QueueKeys(options.KeyPrefix, queue, partition);
         RedisKey[] batchKeys = batch is null ? [] : [keys.Batch(batch), keys.Ended(batch)];
-        RedisValue[] arguments =
+        var (lowest, highest, isPlain) = batch is null ? (0, 0, true) : (int.MaxValue, 0, true);
+        foreach (var (job, due, _) in jobs)
+        {
+            if (batch is not null)
+                (lowest, highest) = (Math.Min(lowest, job.Row), Math.Max(highest, job.Row));
+            isPlain &= due is null && job.Delay <= TimeSpan.Zero;
+        }
+
+        var stride = isPlain ? 3 : 5;
+        var arguments = new RedisValue[10 + (jobs.Count * stride)];
+        RedisValue[] head =
         [
             partitions, PromptQueue.SchemaVersion, keys.Wake, redis.PublishVerb, (long)options.BatchTtl.TotalSeconds, rerunEnded ? "1" : "0",
-            batch is null ? 0 : jobs.Max(j => j.Job.Row), options.MaxWaiting is { } most ? (most + partitions - 1) / partitions : -1,
-            .. jobs.SelectMany(j => new RedisValue[] { j.Job.Id, (long)Math.Ceiling(j.Job.Delay.TotalMilliseconds), batch is null ? 0 : j.Job.Row, j.Due?.ToUnixTimeMilliseconds() ?? 0, j.Envelope }),
+            lowest, highest, options.MaxWaiting is { } most ? (most + partitions - 1) / partitions : -1, stride,
         ];
+        head.CopyTo(arguments, 0);
+        var at = head.Length;
+        foreach (var (job, due, envelope) in jobs)
+        {
+            (arguments[at], arguments[at + 1], arguments[at + 2]) = (job.Id, batch is null ? 0 : job.Row, envelope);
+            if (!isPlain)
+                (arguments[at + 3], arguments[at + 4]) = ((long)Math.Ceiling(job.Delay.TotalMilliseconds), due?.ToUnixTimeMilliseconds() ?? 0);
+            at += stride;
+        }
+
         return RepeatedAsync(
             async () => QueueScripts.Checked(
                 await redis.RunAsync(

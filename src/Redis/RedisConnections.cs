@@ -116,6 +116,9 @@ public sealed partial class RedisConnections : IAsyncDisposable
     /// <param name="name">Its name; on a cluster the hash tag in it says which shard has it.</param>
     public RedisChannel Channel(string name) => _sharded ? RedisChannel.Sharded(name) : RedisChannel.Literal(name);
 
+    /// <summary>The slot of a cluster that a key lies in; the keys of one call must share it.</summary>
+    public int SlotOf(RedisKey key) => _commands.HashSlot(key);
+
     /// <summary>Runs a script; with <paramref name="wait"/>, until replicas have what it wrote. The script must write something each time it runs.</summary>
     /// <param name="script">The script.</param>
     /// <param name="keys">Its keys, at least one, all in one slot.</param>

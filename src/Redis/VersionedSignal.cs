@@ -7,7 +7,7 @@ namespace LlmPipeline;
 public sealed class VersionedSignal
 {
     private readonly Lock _lock = new();
-    private TaskCompletionSource _next = Create();
+    private TaskCompletionSource? _next;
     private long _version;
 
     /// <summary>How often it was set.</summary>
@@ -16,15 +16,15 @@ public sealed class VersionedSignal
     /// <summary>Wakes everybody who waits for a newer version.</summary>
     public void Set()
     {
-        TaskCompletionSource waiting;
+        TaskCompletionSource? waiting;
         lock (_lock)
         {
             Volatile.Write(ref _version, _version + 1);
             waiting = _next;
-            _next = Create();
+            _next = null;
         }
 
-        waiting.TrySetResult();
+        waiting?.TrySetResult();
     }
 
     /// <summary>Waits until the version is newer than <paramref name="seen"/>.</summary>
@@ -41,7 +41,7 @@ public sealed class VersionedSignal
         {
             if (_version != seen)
                 return true;
-            next = _next.Task;
+            next = (_next ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
         }
 
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -51,6 +51,4 @@ public sealed class VersionedSignal
         cancellationToken.ThrowIfCancellationRequested();
         return first == next || Version != seen;
     }
-
-    private static TaskCompletionSource Create() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

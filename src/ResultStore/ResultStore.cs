@@ -8,7 +8,10 @@ namespace LlmPipeline;
 public sealed class ResultStore
 {
     private static readonly RedisScript Put = RedisScript.Load(Assembly.GetExecutingAssembly(), "put");
+    private static readonly RedisScript Statuses = RedisScript.Load(Assembly.GetExecutingAssembly(), "statuses");
     private static readonly RedisScript ForgetError = RedisScript.Load(Assembly.GetExecutingAssembly(), "forget-error");
+    private const int MostPuts = 256;
+    private const int MostStatuses = 500;
     private readonly RedisConnections _redis;
     private readonly ResultStoreOptions _options;
     private readonly TimeProvider _time;
@@ -26,6 +29,9 @@ public sealed class ResultStore
     /// <summary>How this process keeps results.</summary>
     public ResultStoreOptions Options => _options;
 
+    /// <summary>Whether results lie apart, in the slots of a cluster, so that each is a call of its own.</summary>
+    public bool IsSpread => _redis.IsCluster;
+
     /// <summary>Stores the end of a job: a completion replaces anything but a completion, an error is stored only where nothing stands. Safe to repeat.</summary>
     /// <returns>The status that stands now, which may be another's.</returns>
     /// <exception cref="ReplicasBehindException">It is stored, but fewer than <see cref="ResultStoreOptions.Replicas"/> have it in time.</exception>
@@ -33,14 +39,32 @@ public sealed class ResultStore
 
     /// <summary>As <see cref="PutAsync"/>, and tells a completion that came too late: another one stands, and both were paid.</summary>
     /// <exception cref="ReplicasBehindException">As above.</exception>
-    public async Task<(ResultStatus Stands, bool IsPaidTwice)> StoreAsync(JobResult result)
+    public async Task<(ResultStatus Stands, bool IsPaidTwice)> StoreAsync(JobResult result) => (await StoreAsync([result]).ConfigureAwait(false))[0];
+
+    /// <summary>The same for many: one call where their keys lie together, which on a cluster is one for each slot. Where it fails, some may be stored.</summary>
+    /// <param name="results">The results. Redis is busy with one call of up to 256 of them for as long as it takes: large ones go better in several calls.</param>
+    /// <returns>For each, in their order, as above.</returns>
+    /// <exception cref="ReplicasBehindException">As above.</exception>
+    public async Task<IReadOnlyList<(ResultStatus Stands, bool IsPaidTwice)>> StoreAsync(IReadOnlyList<JobResult> results)
     {
-        ArgumentNullException.ThrowIfNull(result);
-        var key = Key(result.JobId);
-        var answer = (RedisResult[])(await _redis.RunAsync(Put, [key], [
-            ResultFormat.Text(result.Status), result.Response, ResultFormat.Encode(result.Meta), (long)_options.Ttl.TotalSeconds, (string)key!, _redis.PublishVerb,
-        ], new ReplicaWait(_options.Replicas, _options.ReplicaTimeout)).ConfigureAwait(false))!;
-        return (ResultFormat.Status((string?)answer[0]), (int)answer[1] == 1);
+        ArgumentNullException.ThrowIfNull(results);
+        var stored = new (ResultStatus Stands, bool IsPaidTwice)[results.Count];
+        await ByPlaceAsync(results, result => result.JobId, MostPuts, async (keys, places) =>
+        {
+            var arguments = new RedisValue[2 + (3 * keys.Length)];
+            arguments[0] = (long)_options.Ttl.TotalSeconds;
+            arguments[1] = _redis.PublishVerb;
+            for (var n = 0; n < keys.Length; n++)
+            {
+                var result = results[places[n]];
+                (arguments[2 + (3 * n)], arguments[3 + (3 * n)], arguments[4 + (3 * n)]) = (ResultFormat.Text(result.Status), result.Response, ResultFormat.Encode(result.Meta));
+            }
+
+            var answer = (RedisResult[])(await _redis.RunAsync(Put, keys, arguments, new ReplicaWait(_options.Replicas, _options.ReplicaTimeout)).ConfigureAwait(false))!;
+            for (var n = 0; n < keys.Length; n++)
+                stored[places[n]] = (ResultFormat.Status((string?)answer[2 * n]), (int)answer[(2 * n) + 1] == 1);
+        }).ConfigureAwait(false);
+        return stored;
     }
 
     /// <summary>The result of a job; null when there is none yet, or no longer.</summary>
@@ -55,12 +79,17 @@ public sealed class ResultStore
     }
 
     /// <summary>How jobs ended, in their order, in one round trip; null where there is no result.</summary>
-    public async Task<IReadOnlyList<ResultStatus?>> StatusesAsync(IReadOnlyCollection<string> jobIds)
+    public async Task<IReadOnlyList<ResultStatus?>> StatusesAsync(IReadOnlyList<string> jobIds)
     {
         ArgumentNullException.ThrowIfNull(jobIds);
-        var database = _redis.Commands;
-        var values = await Task.WhenAll(jobIds.Select(id => database.HashGetAsync(Key(id), "status"))).ConfigureAwait(false);
-        return [.. values.Select(v => v.IsNull ? (ResultStatus?)null : ResultFormat.Status(v))];
+        var statuses = new ResultStatus?[jobIds.Count];
+        await ByPlaceAsync(jobIds, id => id, MostStatuses, async (keys, places) =>
+        {
+            var answer = (RedisResult[])(await Statuses.RunAsync(_redis.Commands, keys, []).ConfigureAwait(false))!;
+            for (var n = 0; n < keys.Length; n++)
+                statuses[places[n]] = answer[n].IsNull ? null : ResultFormat.Status((string?)answer[n]);
+        }).ConfigureAwait(false);
+        return statuses;
     }
 
     /// <summary>The results of jobs, as their ids come: with the ids of a batch's ended jobs, its results as they end.</summary>
@@ -139,6 +168,23 @@ public sealed class ResultStore
         ArgumentNullException.ThrowIfNull(jobIds);
         var database = _redis.Commands;
         return Task.WhenAll(jobIds.Select(id => database.KeyDeleteAsync(Key(id))));
+    }
+
+    /// <summary>Calls for what lies together, in steps, all at once: on one server everything, on a cluster what is in one slot.</summary>
+    private Task ByPlaceAsync<T>(IReadOnlyList<T> all, Func<T, string> id, int most, Func<RedisKey[], int[], Task> call)
+    {
+        var places = Enumerable.Range(0, all.Count);
+        return _redis.IsCluster
+            ? Task.WhenAll(places.GroupBy(n => _redis.SlotOf(Key(id(all[n])))).SelectMany(slot => slot.Chunk(most)).Select(CallAsync))
+            : Task.WhenAll(places.Chunk(most).Select(CallAsync));
+
+        Task CallAsync(int[] some)
+        {
+            var keys = new RedisKey[some.Length];
+            for (var n = 0; n < some.Length; n++)
+                keys[n] = Key(id(all[some[n]]));
+            return call(keys, some);
+        }
     }
 
     private RedisChannel StreamChannel(string jobId) => _redis.Channel($"{_options.KeyPrefix}result:{jobId}:stream");

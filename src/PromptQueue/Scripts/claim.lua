@@ -3,7 +3,7 @@
 -- ARGV 1 partitions  2 schema version  3 jobs at most (1-500)  4 token  5 lease, ms  6 worker  7 lane to start from (1-3)
 --      8 bytes of envelopes at most (one job always passes)
 -- Returns {'OK', now in Unix ms (0 when paused), ms until the next delayed job (0: look again, the list had many ids without an envelope) or -1, 1 when paused else 0,
---      count of stopped batches, these,  per job: id, envelope, attempts charged, times lost, 1 when asked to stop else 0}
+--      count of stopped batches, these,  per job: id, envelope, 'attempts charged|times lost|1 when asked to stop else 0'}
 --      or {'MISMATCH', partitions, version}
 -- Not idempotent: after a lost answer held.lua tells what the token holds.
 redis.call('ZREM', KEYS[7], '')
@@ -20,38 +20,41 @@ for i = #dueIds, 1, -1 do
   redis.call('LPUSH', KEYS[2 + tonumber(string.match(envelope, '^[123]') or 2)], dueIds[i])
 end
 
-local most, budget, deadline = tonumber(ARGV[3]), tonumber(ARGV[8]), string.format('%.0f', now + tonumber(ARGV[5]))
-local stopped = redis.call('ZRANGE', KEYS[11], 0, 4999)
+local most, budget, deadline, stopped = tonumber(ARGV[3]), tonumber(ARGV[8]), string.format('%.0f', now + tonumber(ARGV[5])), redis.call('ZRANGE', KEYS[11], 0, 4999)
 local out, count, spent, looked, full = {'OK', string.format('%.0f', now), -1, 0, #stopped, unpack(stopped)}, 0, 0, 0, false
+-- Each job in flight has a lease: where there are no more, none that waits was ever claimed.
+local claimed, asking, fresh = redis.call('HLEN', KEYS[8]) ~= redis.call('ZCARD', KEYS[7]), redis.call('EXISTS', KEYS[10]) == 1, ARGV[4] .. '|0|0|' .. ARGV[6]
 for step = 0, 2 do
   local lane, more = KEYS[3 + (tonumber(ARGV[7]) + step - 1) % 3], true
   while more and not full do
     -- Few at first, then as many as their mean size promises to fit: envelopes that don't fit were read for nothing.
-    local width = spent == 0 and 8 or math.max(1, math.min(100, math.floor((budget - spent) * count / spent)))
-    width = math.min(width, most - count)
-    local ids = redis.call('LPOP', lane, width)
-    if not ids then break end
+    local width = math.min(most - count, spent == 0 and 8 or math.max(1, math.min(250, math.floor((budget - spent) * count / spent))))
+    local ids = redis.call('LPOP', lane, width) or {}
     -- Garnet answers one popped element as a string.
     if type(ids) == 'string' then ids = {ids} end
-    local envelopes, leases = redis.call('HMGET', KEYS[2], unpack(ids)), redis.call('HMGET', KEYS[8], unpack(ids))
-    local asked, scores, fences, holes, taken = redis.call('SMISMEMBER', KEYS[10], unpack(ids)), {}, {}, {}, #ids
+    if #ids == 0 then break end
+    local envelopes = redis.call('HMGET', KEYS[2], unpack(ids))
+    local leases, asked = claimed and redis.call('HMGET', KEYS[8], unpack(ids)) or {}, asking and redis.call('SMISMEMBER', KEYS[10], unpack(ids)) or {}
+    local scores, fences, holes, taken, n, at = {}, {}, {}, #ids, 0, #out
     for i, id in ipairs(ids) do
       local envelope = envelopes[i]
       if not envelope then holes[#holes + 1] = id
       elseif count > 0 and spent + #envelope > budget then full, taken = true, i - 1 break
       else
         count, spent = count + 1, spent + #envelope
-        local attempt, lost = string.match(leases[i] or '|0|0|', '^[^|]*|(%d+)|(%d+)|')
-        scores[#scores + 1], scores[#scores + 2] = deadline, id
-        fences[#fences + 1], fences[#fences + 2] = id, table.concat({ARGV[4], attempt, lost, ARGV[6]}, '|')
-        for _, part in ipairs({id, envelope, attempt, lost, asked[i]}) do out[#out + 1] = part end
+        local fence, state = fresh, '0|0|0'
+        if leases[i] or asked[i] == 1 then
+          local charged = string.match(leases[i] or '|0|0|', '^[^|]*(|%d+|%d+|)')
+          fence, state = ARGV[4] .. charged .. ARGV[6], string.sub(charged, 2) .. (asked[i] or 0)
+        end
+        scores[n + 1], scores[n + 2], fences[n + 1], fences[n + 2] = deadline, id, id, fence
+        n, out[at + 1], out[at + 2], out[at + 3], at = n + 2, id, envelope, state, at + 3
       end
     end
     for i = #ids, taken + 1, -1 do redis.call('LPUSH', lane, ids[i]) end
     if #holes > 0 then redis.call('HDEL', KEYS[8], unpack(holes)) end
-    if #scores > 0 then redis.call('ZADD', KEYS[7], unpack(scores)) redis.call('HSET', KEYS[8], unpack(fences)) end
-    looked = looked + taken
-    more, full = #ids == width, full or count == most or looked >= 2000
+    if n > 0 then redis.call('ZADD', KEYS[7], unpack(scores)) redis.call('HSET', KEYS[8], unpack(fences)) end
+    looked, more, full = looked + taken, #ids == width, full or count == most or looked + taken >= 2000
   end
 end
 if count > 0 then redis.call('ZADD', KEYS[9], string.format('%.0f', now), ARGV[6]) end

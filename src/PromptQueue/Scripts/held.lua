@@ -1,7 +1,7 @@
 -- Answers what a claim has taken whose answer was lost, its leases made new.
 -- KEYS 1 meta  2 jobs  3 inflight  4 leases  5 cancel  6 stopped
 -- ARGV 1 partitions  2 schema version  3 token  4 lease, ms
--- Returns {'OK', now in Unix ms, -1, 0, count of stopped batches, these,  per job: id, envelope, attempts charged, times lost, 1 when asked to stop else 0}
+-- Returns {'OK', now in Unix ms, -1, 0, count of stopped batches, these,  per job: id, envelope, 'attempts charged|times lost|1 when asked to stop else 0'}
 --      or {'MISMATCH', partitions, version}
 -- Idempotent because it only writes a later deadline.
 redis.call('ZREM', KEYS[3], '')
@@ -21,7 +21,7 @@ for from = 1, #held, 500 do
     local envelope = token == ARGV[3] and redis.call('HGET', KEYS[2], id)
     if envelope then
       redis.call('ZADD', KEYS[3], deadline, id)
-      for _, part in ipairs({id, envelope, attempt, lost, redis.call('SISMEMBER', KEYS[5], id)}) do out[#out + 1] = part end
+      for _, part in ipairs({id, envelope, table.concat({attempt, lost, redis.call('SISMEMBER', KEYS[5], id)}, '|')}) do out[#out + 1] = part end
     end
   end
 end

@@ -3,7 +3,7 @@
 -- KEYS 1 meta  2 jobs  3 a lane's list, or delayed  4 inflight  5 leases  6 workers  7 cancel  8 stopped  9 deadlines  10 dead
 -- ARGV 1 partitions  2 schema version  3 token  4 lease, ms  5 worker  6 "1": KEYS[3] is delayed  7 place in it to look from, 0 being the front
 --      8 ids to look at (<= 500)  9 bytes of envelopes at most (one job always passes)
--- Returns {'OK', now in Unix ms, place to go on from or -1 at the end, 0, count of stopped batches, these,  per job: id, envelope, attempts charged, times lost, 1 when asked to stop else 0}
+-- Returns {'OK', now in Unix ms, place to go on from or -1 at the end, 0, count of stopped batches, these,  per job: id, envelope, 'attempts charged|times lost|1 when asked to stop else 0'}
 --      or {'MISMATCH', partitions, version}
 -- Not idempotent: after a lost answer held.lua tells what the token holds.
 redis.call('ZREM', KEYS[4], '')
@@ -40,7 +40,7 @@ for i, id in ipairs(ids) do
     local attempt, lost = string.match(redis.call('HGET', KEYS[5], id) or '|0|0|', '^[^|]*|(%d+)|(%d+)|')
     redis.call('ZADD', KEYS[4], deadline, id)
     redis.call('HSET', KEYS[5], id, table.concat({ARGV[3], attempt, lost, ARGV[5]}, '|'))
-    for _, part in ipairs({id, envelope, attempt, lost, stop and 1 or 0}) do out[#out + 1] = part end
+    for _, part in ipairs({id, envelope, table.concat({attempt, lost, stop and 1 or 0}, '|')}) do out[#out + 1] = part end
   end
   looked = i
 end

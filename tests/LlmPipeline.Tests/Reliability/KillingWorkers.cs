@@ -30,7 +30,7 @@ public sealed class KillingWorkers
     public async Task A_kill_between_any_two_calls_to_Redis_loses_nothing()
     {
         const int Concurrency = 4;
-        string[] verbs = ["claim", "HGET", "put", "complete", "bury", "renew"];
+        string[] verbs = ["claim", "statuses", "put", "complete", "bury", "renew"];
         await using var fleet = await TestFleet.StartAsync(latency: 100, lease: 3);
         var proxies = new List<TcpProxy>();
         var reached = new List<Task>();

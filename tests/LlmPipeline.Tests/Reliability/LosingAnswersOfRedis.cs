@@ -14,7 +14,7 @@ public sealed class LosingAnswersOfRedis
             async () =>
             {
                 await proxy.LoseAnswerAsync("claim", least: 200);
-                foreach (var verb in (string[])["HGET", "put", "complete", "bury", "renew", "reclaim", "held"])
+                foreach (var verb in (string[])["statuses", "put", "complete", "bury", "renew", "reclaim", "held"])
                 {
                     // A claim has to be lost before what it held is asked for.
                     if (verb == "held")

@@ -70,6 +70,34 @@ public sealed class StoringResults
     }
 
     [Theory, ClassData(typeof(Stores))]
+    public async Task Many_are_stored_together_and_each_is_answered_as_if_it_were_alone(Store store)
+    {
+        const int More = 600;
+        var results = await OpenAsync(store);
+        var id = Stores.NewName("job");
+        await results.PutAsync(Result(id + ".paid", ResultStatus.Completed, "first"));
+        await results.PutAsync(Result(id + ".failed", ResultStatus.Failed, "first"));
+        // The same job twice, as by a worker that has claimed it again after losing its lease.
+        var again = Result(id + ".twice", ResultStatus.Completed, "second");
+        JobResult[] all =
+        [
+            Result(id + ".new", ResultStatus.Completed, "new"), Result(id + ".paid", ResultStatus.Failed, "late"), Result(id + ".failed", ResultStatus.Completed, "paid"),
+            Result(id + ".twice", ResultStatus.Completed, "first"), again with { Meta = again.Meta with { RequestId = "other" } }, Result(id + ".error", ResultStatus.Expired),
+            .. Enumerable.Range(0, More).Select(n => Result($"{id}.{n}", ResultStatus.Completed, $"{n}")),
+        ];
+        var stored = await results.StoreAsync(all);
+        Assert.Equal(
+            [(ResultStatus.Completed, false), (ResultStatus.Completed, false), (ResultStatus.Completed, false), (ResultStatus.Completed, false), (ResultStatus.Completed, true), (ResultStatus.Expired, false)],
+            stored.Take(6));
+        Assert.All(stored.Skip(6), one => Assert.Equal((ResultStatus.Completed, false), one));
+        Assert.Equal(["new", "first", "paid", "first"], await Task.WhenAll(new[] { ".new", ".paid", ".failed", ".twice" }.Select(name => TextAsync(results, id + name))));
+        Assert.Equal(Enumerable.Range(0, More).Select(n => $"{n}"), await Task.WhenAll(Enumerable.Range(0, More).Select(n => TextAsync(results, $"{id}.{n}"))));
+        Assert.Empty(await results.StoreAsync([]));
+        Assert.Empty(await results.StatusesAsync([]));
+        await results.DeleteAsync([.. all.Select(one => one.JobId)]);
+    }
+
+    [Theory, ClassData(typeof(Stores))]
     public async Task Errors_are_forgotten_and_completions_are_not(Store store)
     {
         var results = await OpenAsync(store);

@@ -3,7 +3,7 @@ namespace LlmPipeline;
 /// <summary>One fault after the other, in random order, each mended before the next.</summary>
 internal sealed class SoakFaults(TestFleet fleet, SoakWorkers workers, SoakFigures figures, int seed)
 {
-    private static readonly string[] Verbs = ["claim", "renew", "put", "complete", "retry", "bury", "reclaim", "HGET"];
+    private static readonly string[] Verbs = ["claim", "renew", "put", "complete", "retry", "bury", "reclaim", "statuses"];
     private static readonly TimeSpan PastItsLeases = TimeSpan.FromSeconds(6.5);
     private readonly Random _random = new(seed);
 

@@ -1,0 +1,24 @@
+namespace LlmPipeline;
+
+/// <summary>Jobs that are ended without their turn, and without slots.</summary>
+internal sealed class OutOfTurn(WorkerParts parts, int jobs) : IJobOwner
+{
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _left = jobs;
+
+    /// <summary>Ends when all of them have ended.</summary>
+    public Task AllEnded => Volatile.Read(ref _left) == 0 ? Task.CompletedTask : _ended.Task;
+
+    public void Called(int count)
+    {
+        // They had no slots.
+    }
+
+    public void Ended(HeldJob job)
+    {
+        parts.Leases.Remove(job);
+        parts.Running.End();
+        if (Interlocked.Decrement(ref _left) == 0)
+            _ended.TrySetResult();
+    }
+}

@@ -1,0 +1,117 @@
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace LlmPipeline.Tests;
+
+public sealed class StoringManyAnswers
+{
+    [Fact]
+    public async Task An_answer_that_Redis_refuses_for_good_takes_no_others_with_it()
+    {
+        const int Rows = 20;
+        var queue = await TestQueue.CreateAsync(Store.RedisServer);
+        var results = new ResultStore(queue.Redis, new ResultStoreOptions(), TimeProvider.System);
+        await queue.EnqueueRowsAsync(1, Rows);
+        var refused = queue.Row(7).Id;
+        var all = new CountdownEvent(Rows);
+        var together = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var caller = new ScriptedCaller(async job =>
+        {
+            // A text where a hash should be.
+            if (job.Id == refused)
+                await queue.Redis.Commands.StringSetAsync($"result:{job.Id}", "somebody's");
+            if (all.Signal())
+                together.SetResult();
+            await together.Task;
+        });
+        await using var worker = new WorkerProcess(queue.Redis, queue.Queue, results, caller, new WorkerOptions { Concurrency = Rows }, TimeProvider.System, NullLoggerFactory.Instance);
+        await worker.StartAsync([queue.Name]);
+        await Eventually.HoldsAsync(async () => (await queue.ProgressAsync()).Completed == Rows - 1, "all others are completed");
+        await Eventually.HoldsAsync(() => Task.FromResult(worker.InFlight == 0), "the refused one is let go of");
+        Assert.Equal(1, (await queue.Queue.StatsAsync(queue.Name)).Inflight);
+        await queue.Redis.Commands.KeyDeleteAsync($"result:{refused}");
+    }
+
+    [Fact]
+    public void A_slot_is_free_when_the_answer_is_safe_and_nothing_is_taken_while_too_many_are_unsettled()
+    {
+        var slots = new Slots(4);
+        Assert.Equal(4, slots.Take(10));
+        Assert.Equal(0, slots.Take(10));
+        slots.Free(3);
+        Assert.Equal(3, slots.Take(10));
+        slots.Free(4);
+        Assert.Equal(1, slots.Take(10));
+        slots.Free(1);
+        var seen = slots.Freed.Version;
+        Assert.Equal(0, slots.Take(10));
+        slots.Settled(2);
+        Assert.NotEqual(seen, slots.Freed.Version);
+        Assert.Equal(2, slots.Take(10));
+        Assert.Equal(2, slots.Used);
+    }
+
+    [Fact]
+    public async Task What_comes_while_calls_are_on_their_way_goes_together()
+    {
+        var calls = new List<(IReadOnlyList<int> Items, TaskCompletionSource Answer)>();
+        await using var coalescer = new Coalescer<int>(3, 1, items =>
+        {
+            var answer = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            lock (calls)
+                calls.Add((items, answer));
+            return answer.Task;
+        })
+        { SizeOf = item => item, MostBytes = 100 };
+        coalescer.Add(1);
+        await ComesAsync(1);
+        foreach (var item in (int[])[2, 3, 4, 5, 96, 200, 6])
+            coalescer.Add(item);
+        int[][] expected = [[1], [2, 3, 4], [5], [96], [200], [6]];
+        for (var n = 0; n < expected.Length; n++)
+        {
+            await ComesAsync(n + 1);
+            Assert.Equal(expected[n], calls[n].Items);
+            calls[n].Answer.SetResult();
+        }
+
+        Task ComesAsync(int count) => Eventually.HoldsAsync(() => { lock (calls) return Task.FromResult(calls.Count == count); }, $"call {count}");
+    }
+
+    [Fact]
+    public async Task Disposing_waits_until_all_is_handed_over()
+    {
+        var answer = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var handed = 0;
+        var coalescer = new Coalescer<int>(1, 2, async items =>
+        {
+            await answer.Task;
+            Interlocked.Add(ref handed, items.Count);
+        });
+        for (var n = 0; n < 5; n++)
+            coalescer.Add(n);
+        var disposing = coalescer.DisposeAsync().AsTask();
+        Assert.False(disposing.IsCompleted);
+        Assert.Throws<ObjectDisposedException>(() => coalescer.Add(5));
+        answer.SetResult();
+        await disposing.WaitAsync(TimeSpan.FromSeconds(60));
+        Assert.Equal(5, handed);
+    }
+
+    /// <summary>In the place of an LLM: every call is a completion, as soon as <paramref name="call"/> has ended.</summary>
+    private sealed class ScriptedCaller(Func<Job, Task> call) : ILlmCaller
+    {
+        public bool Serves(string model) => true;
+
+        public int Room(string model) => int.MaxValue;
+
+        public ValueTask WaitForRoomAsync(string model, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
+        public string? ClosedReason(string model) => null;
+
+        public async Task<CallOutcome> CallAsync(Job job, int attempt, Func<Action<string>>? stream, CancellationToken cancellationToken)
+        {
+            await call(job);
+            return new CallOutcome { Verdict = CallVerdict.Completed, StatusCode = 200, Body = TestQueue.Body("answer"), Attempts = attempt + 1 };
+        }
+    }
+}
