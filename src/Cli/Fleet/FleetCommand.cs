@@ -56,7 +56,7 @@ internal static class FleetCommand
         ParseResult line, Settings settings, string? redis, bool json, Func<FleetCall, CancellationToken, Task<int>> act, int interrupted)
     {
         using var interrupt = new Interrupt(interrupted);
-        using var loggers = LoggerFactory.Create(builder => builder.SetMinimumLevel(LogLevel.Warning).AddProvider(new StderrLoggerProvider(Console.Error.WriteLine)));
+        using var loggers = StderrLoggerProvider.Loggers(Console.Error.WriteLine);
         try
         {
             var call = new FleetCall { Line = line, Settings = settings, Redis = redis ?? settings.Redis ?? DefaultRedis, Json = json, Loggers = loggers };

@@ -37,7 +37,7 @@ internal static class WorkCommand
     private static async Task<int> ExecuteAsync(Settings settings, string? address, int? concurrency, string[] fallbacks, string? metrics)
     {
         using var interrupt = new Interrupt(ExitCodes.Done);
-        using var loggers = LoggerFactory.Create(builder => builder.SetMinimumLevel(LogLevel.Information).AddProvider(new StderrLoggerProvider(Console.Error.WriteLine, LogLevel.Information)));
+        using var loggers = StderrLoggerProvider.Loggers(Console.Error.WriteLine, LogLevel.Information);
         var llm = RunEndpoints.Known(settings, fallbacks);
         if (llm.Deployments.Count == 0)
             throw CliException.Usage("a worker needs an endpoint: set OPENAI_BASE_URL, OPENAI_API_KEY or AZURE_OPENAI_ENDPOINT, or Deployments in llmpipe.json");

@@ -90,7 +90,7 @@ internal static class RunCommand
     {
         using var interrupt = new Interrupt(ExitCodes.Interrupted);
         var console = new RunConsole(options);
-        using var loggers = LoggerFactory.Create(builder => builder.SetMinimumLevel(LogLevel.Warning).AddProvider(new StderrLoggerProvider(console.Say)));
+        using var loggers = StderrLoggerProvider.Loggers(console.Say);
         var settings = Settings.Load(config);
         try
         {

@@ -11,7 +11,7 @@ internal static class Shell
         public string LastLine => Output.TrimEnd('\n').Split('\n')[^1];
     }
 
-    public static async Task<Ended> RunAsync(string file, IEnumerable<string> arguments, string folder, IReadOnlyDictionary<string, string?> environment)
+    public static async Task<Ended> RunAsync(string file, IEnumerable<string> arguments, string folder, IReadOnlyDictionary<string, string?> environment, TimeSpan? within = null)
     {
         var start = new ProcessStartInfo(file, arguments)
         {
@@ -26,7 +26,7 @@ internal static class Shell
         process.StandardInput.Close();
         var output = process.StandardOutput.ReadToEndAsync();
         var error = process.StandardError.ReadToEndAsync();
-        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        using var patience = new CancellationTokenSource(within ?? TimeSpan.FromMinutes(1));
         try
         {
             await process.WaitForExitAsync(patience.Token);
@@ -34,7 +34,7 @@ internal static class Shell
         catch (OperationCanceledException)
         {
             process.Kill(entireProcessTree: true);
-            throw new TimeoutException($"{file} did not end within a minute");
+            throw new TimeoutException($"{file} did not end within {within ?? TimeSpan.FromMinutes(1)}");
         }
         return new Ended(process.ExitCode, await output, await error);
     }

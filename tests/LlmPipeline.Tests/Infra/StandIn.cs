@@ -19,7 +19,7 @@ internal sealed class StandIn : IDisposable
             Link(tool);
         foreach (var present in (string[])["redis-server", "docker-compose"])
             Write($"tools/{present}", "#!/usr/bin/env bash\nexit 0\n", executable: true);
-        // CALLS: the log of its calls; BUILD and TEST: what to do when asked to build and to test.
+        // CALLS: the log of its calls; BUILD and TEST: what to do when asked to build (or publish, $* being the arguments) and to test.
         if (withDotnet)
             Write(
                 "tools/dotnet",
@@ -27,7 +27,8 @@ internal sealed class StandIn : IDisposable
                 #!/usr/bin/env bash
                 echo "$1" >> "$CALLS"
                 case $1 in
-                  build) eval "${BUILD:-}"; mkdir -p src/Cli/bin/Release/net10.0 src/Cli/obj && touch src/Cli/bin/Release/net10.0/llmpipe.dll ;;
+                  build) eval "${BUILD:-}" ;;
+                  publish) eval "${BUILD:-}"; mkdir -p .build/program src/Cli/bin src/Cli/obj && touch .build/program/llmpipe.dll ;;
                   test) eval "${TEST:-}" ;;
                   format) ;;
                   *) shift; printf 'started in %s home=%s' "$PWD" "${DOTNET_CLI_HOME:-}"; printf ' [%s]' "$@"; echo ;;
@@ -42,7 +43,7 @@ internal sealed class StandIn : IDisposable
     public string Root { get; }
 
     /// <summary>How often the program was built.</summary>
-    public int Builds => File.Exists(Calls) ? File.ReadLines(Calls).Count(call => call == "build") : 0;
+    public int Builds => File.Exists(Calls) ? File.ReadLines(Calls).Count(call => call is "build" or "publish") : 0;
 
     private string Calls => Path.Join(Root, "calls");
 

@@ -1,3 +1,5 @@
+using System.Reflection.PortableExecutable;
+
 namespace LlmPipeline;
 
 public sealed class StartingTheLauncher
@@ -134,6 +136,32 @@ public sealed class StartingTheLauncher
         Assert.Equal("", ended.Output);
         Assert.Contains("error CS1002", ended.Error);
         Assert.EndsWith("llmpipe: the build failed\n", ended.Error);
+    }
+
+    [Fact]
+    public async Task Where_no_native_code_can_be_compiled_it_builds_without()
+    {
+        using var here = new StandIn();
+
+        var ended = await here.RunAsync("llmpipe", build: "case $* in *ReadyToRun=false*) ;; *) echo 'error NU1101: no Crossgen2'; exit 1 ;; esac");
+
+        Assert.Equal(0, ended.ExitCode);
+        Assert.Equal("llmpipe: building llmpipe …\n", ended.Error);
+        Assert.StartsWith("started", ended.Output);
+        Assert.Equal(2, here.Builds);
+    }
+
+    [Fact, Trait("Category", "Slow")]
+    public async Task The_program_that_it_starts_is_native_code_for_a_quick_start()
+    {
+        var ended = await Shell.RunAsync(Path.Join(Repository.Root, "llmpipe"), ["--version"], Repository.Root, new Dictionary<string, string?>(), TimeSpan.FromMinutes(8));
+
+        Assert.Equal("", ended.ExitCode == 0 ? "" : ended.Error);
+        foreach (var assembly in (string[])["llmpipe", "LlmPipeline.PromptQueue", "StackExchange.Redis", "System.CommandLine"])
+        {
+            using var image = new PEReader(File.OpenRead(Path.Join(Repository.Root, ".build/program", $"{assembly}.dll")));
+            Assert.True(image.PEHeaders.CorHeader!.ManagedNativeHeaderDirectory.Size > 0, $"{assembly} is IL only");
+        }
     }
 
     [Fact]
