@@ -9,7 +9,6 @@ internal static class LoopDriver
 {
     private const int Loops = 4;
     private const int JobsPerClaim = 256;
-    private static readonly byte[] Answer = new NoLlm().Body;
 
     public static Command Create()
     {
@@ -65,7 +64,7 @@ internal static class LoopDriver
         {
             JobId = job.Job.Id,
             Status = ResultStatus.Completed,
-            Response = Answer,
+            Response = Answers.Short,
             Meta = new ResultMeta { RequestId = "none", StatusCode = 200, Model = job.Job.Queue, Deployment = "none", Attempts = 1, Enqueued = job.Job.Enqueued.ToUnixTimeMilliseconds(), Started = now, Finished = now },
         };
     }

@@ -1,11 +1,8 @@
-using System.Text;
-
 namespace LlmPipeline.Bench;
 
 /// <summary>In the place of an LLM: answers at once, in the process, so that what is left to measure is the pipeline around the call.</summary>
 internal sealed class NoLlm : ILlmCaller
 {
-    private static readonly byte[] Answer = Encoding.UTF8.GetBytes("""{"choices":[{"message":{"role":"assistant","content":"ok"}}]}""");
     private int _calls;
 
     /// <summary>How many were made.</summary>
@@ -15,7 +12,7 @@ internal sealed class NoLlm : ILlmCaller
     public Action<Job>? Started { get; set; }
 
     /// <summary>What each call answers: a JSON object.</summary>
-    public byte[] Body { get; init; } = Answer;
+    public byte[] Body { get; init; } = Answers.Short;
 
     public bool Serves(string model) => true;
 
