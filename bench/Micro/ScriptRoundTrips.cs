@@ -79,7 +79,7 @@ public class ScriptRoundTrips
     public Task Put_a_result() => _batch!.Results.StoreAsync(Result());
 
     [Benchmark]
-    public Task Put_256_results() => Task.WhenAll(Enumerable.Range(0, JobsPerClaim).Select(_ => _batch!.Results.StoreAsync(Result())));
+    public Task Put_256_results() => _batch!.Results.StoreAsync([.. Enumerable.Range(0, JobsPerClaim).Select(_ => Result())]);
 
     private async Task<IReadOnlyList<ClaimedJob>> ClaimAsync() =>
         (await _partition!.ClaimAsync(JobsPerClaim, RandomNumberGenerator.GetHexString(32), "micro")).Jobs;

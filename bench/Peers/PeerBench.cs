@@ -21,6 +21,15 @@ internal sealed class PeerBench
 
     public DriverCall BullMq(int concurrency) => new(Driver.BullMq, Options.Jobs, concurrency);
 
+    /// <summary>The path of <c>./llmpipe</c>, which is what people start; built when it has to be.</summary>
+    /// <exception cref="MeasurementException">It cannot be built.</exception>
+    public static async Task<string> LauncherAsync()
+    {
+        var launcher = Path.Join(Words.Repository(), "llmpipe");
+        await FinishedProcess.RunAsync(launcher, ["--version"]);
+        return launcher;
+    }
+
     /// <summary>This program as a driver that says a line of JSON, or nothing.</summary>
     /// <exception cref="MeasurementException">It fails.</exception>
     public async Task<FinishedProcess> RunAsync(params string[] arguments)

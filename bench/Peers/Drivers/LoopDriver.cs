@@ -51,7 +51,7 @@ internal static class LoopDriver
             var claim = await partition.ClaimAsync(JobsPerClaim, RandomNumberGenerator.GetHexString(32), worker);
             if (claim.Jobs.Count == 0)
                 return;
-            await Task.WhenAll(claim.Jobs.Select(job => results.StoreAsync(Result(job))));
+            await results.StoreAsync([.. claim.Jobs.Select(Result)]);
             await partition.CompleteAsync([.. claim.Jobs.Select(job => (job, EndState.Completed))]);
         }
     }

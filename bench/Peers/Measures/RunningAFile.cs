@@ -19,9 +19,10 @@ internal sealed class RunningAFile : Measurement
         await File.WriteAllLinesAsync(input, Enumerable.Range(0, rows).Select(n => string.Create(
             CultureInfo.InvariantCulture,
             $$$"""{"custom_id":"row-{{{n}}}","method":"POST","url":"/v1/chat/completions","body":{"model":"sim","messages":[{"role":"user","content":"Summarise text number {{{n}}}"}]}}""")));
+        var launcher = await PeerBench.LauncherAsync();
         var rates = new List<double>();
         for (var round = 0; round < bench.Options.Rounds; round++)
-            rates.Add(rows / (await RunAsync(endpoint, input, round, bench.Scratch)).TotalSeconds);
+            rates.Add(rows / (await RunAsync(launcher, endpoint, input, round, bench.Scratch)).TotalSeconds);
         var worker = (await bench.Runs.RunAsync(new DriverCall(Driver.Own, rows, Concurrency, endpoint.Url)))[0];
         return
         [
@@ -35,7 +36,7 @@ internal sealed class RunningAFile : Measurement
         ];
     }
 
-    private static async Task<TimeSpan> RunAsync(Endpoint endpoint, string input, int round, string folder)
+    private static async Task<TimeSpan> RunAsync(string launcher, Endpoint endpoint, string input, int round, string folder)
     {
         var environment = new Dictionary<string, string>
         {
@@ -44,6 +45,6 @@ internal sealed class RunningAFile : Measurement
             ["LLMPIPE__Deployments__0__Concurrency"] = Words.Of(Concurrency),
         };
         string[] arguments = ["run", input, "-o", Path.Join(folder, $"answers-{round}.jsonl"), "--concurrency", Words.Of(Concurrency)];
-        return (await FinishedProcess.RunAsync("dotnet", [Path.Join(AppContext.BaseDirectory, "llmpipe.dll"), .. arguments], folder, environment)).Took;
+        return (await FinishedProcess.RunAsync(launcher, arguments, folder, environment)).Took;
     }
 }

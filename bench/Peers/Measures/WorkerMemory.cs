@@ -42,14 +42,15 @@ internal sealed class WorkerMemory : Measurement
         }
     }
 
-    // A worker as it is in earnest.
+    // A worker as it is in earnest; the launcher becomes it, and keeps its process id.
     private static async Task<MemoryWatch> OursAsync(PeerBench bench, Endpoint endpoint, int calls)
     {
+        var launcher = await PeerBench.LauncherAsync();
         await bench.Redis.FlushAsync();
         await using var batch = await OwnBatch.OpenAsync(bench.Redis.Address, "memory", calls * 2);
         await batch.EnqueueAsync(0, calls * 2);
-        var (worker, _) = await ChildProcess.LlmpipeAsync(
-            ["work", "--redis", bench.Redis.Address, "--concurrency", Words.Of(calls)],
+        var (worker, _) = await ChildProcess.StartAsync(
+            launcher, ["work", "--redis", bench.Redis.Address, "--concurrency", Words.Of(calls)],
             new Dictionary<string, string>
             {
                 ["LLMPIPE__Deployments__0__Name"] = "sim",
