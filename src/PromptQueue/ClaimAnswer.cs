@@ -27,7 +27,7 @@ internal static class ClaimAnswer
                 var job = Envelope.Decode(queue, id, (byte[])answer[i + 1]!);
                 // From here on a deadline is compared with the clock of this process, which may be wrong; what is left of it is the same on both.
                 jobs.Add(new ClaimedJob(
-                    job with { Deadline = Envelope.Shifted(job.Deadline, here - now) }, partition, token, attempts, lost,
+                    job.Deadline is null ? job : job with { Deadline = Envelope.Shifted(job.Deadline, here - now) }, partition, token, attempts, lost,
                     asked || (job.Batch is not null && stopped.Contains(job.Batch)), now > job.Enqueued ? now - job.Enqueued : TimeSpan.Zero));
             }
             catch (FormatException e)

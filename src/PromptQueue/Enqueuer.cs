@@ -8,49 +8,93 @@ namespace LlmPipeline;
 internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions options, TimeProvider time)
 {
     private const int PartitionsOnCluster = 16;
-    private const int JobsPerCall = 500;
+    private const int JobsPerCall = 250;
+    private const int CallsAtOnce = 4;
     private const int BytesPerCall = 4 * 1024 * 1024;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
     private readonly ConcurrentDictionary<string, (long Version, int Partitions)> _created = new();
 
     public async Task<IReadOnlyList<EnqueueOutcome>> EnqueueAsync(IReadOnlyList<Job> jobs, bool rerunEnded, CancellationToken cancellationToken)
     {
-        foreach (var job in jobs)
-            Check(job);
+        Check(jobs);
         // What comes with a time was told it by the clock of this process; workers go by that of Redis.
         var now = await RepeatedAsync(() => redis.Clock.NowAsync().AsTask(), cancellationToken).ConfigureAwait(false);
         var ahead = now - time.GetUtcNow();
         // Where it is W3C's, which is the default.
         var trace = Activity.Current is { IdFormat: ActivityIdFormat.W3C } current ? current.Id : null;
         var envelopes = new byte[jobs.Count][];
-        for (var i = 0; i < jobs.Count; i++)
-            envelopes[i] = Encode(jobs[i] with { TraceParent = jobs[i].TraceParent ?? trace, Enqueued = jobs[i].Enqueued == default ? now : jobs[i].Enqueued + ahead, Deadline = Envelope.Shifted(jobs[i].Deadline, ahead) });
+        for (var i = 0; i < envelopes.Length; i++)
+            envelopes[i] = Encode(Stamped(jobs[i], now, ahead, trace));
         var outcomes = new EnqueueOutcome[jobs.Count];
         var partitions = new Dictionary<string, int>();
-        foreach (var queue in jobs.Select(job => job.Queue).Distinct())
-            partitions.Add(queue, await CreateAsync(queue, cancellationToken).ConfigureAwait(false));
+        foreach (var job in jobs)
+        {
+            if (!partitions.ContainsKey(job.Queue))
+                partitions.Add(job.Queue, await CreateAsync(job.Queue, cancellationToken).ConfigureAwait(false));
+        }
+
+        // Redis works on one call while the next is written.
+        using var calls = new SemaphoreSlim(CallsAtOnce);
+        var sent = new List<Task>();
         foreach (var group in Enumerable.Range(0, jobs.Count).GroupBy(i => (jobs[i].Queue, Partition: Names.PartitionOf(jobs[i].Id, partitions[jobs[i].Queue]), jobs[i].Batch)))
         {
             foreach (var part in Slices(group, envelopes))
             {
-                cancellationToken.ThrowIfCancellationRequested();
-                var answer = await RunAsync(group.Key.Queue, partitions[group.Key.Queue], group.Key.Partition, group.Key.Batch, rerunEnded, [.. part.Select(i => (jobs[i], Envelope.Shifted(jobs[i].Deadline, ahead), envelopes[i]))], cancellationToken)
+                await calls.WaitAsync(CancellationToken.None).ConfigureAwait(false);
+                if (cancellationToken.IsCancellationRequested || sent.Exists(call => call.IsFaulted))
+                    break;
+                sent.Add(SendAsync(group.Key.Partition, part));
+            }
+        }
+
+        // Nothing is on its way any more when this returns or throws.
+        await Task.WhenAll(sent).ConfigureAwait(false);
+        cancellationToken.ThrowIfCancellationRequested();
+        return outcomes;
+
+        async Task SendAsync(int partition, List<int> part)
+        {
+            try
+            {
+                var (queue, batch) = (jobs[part[0]].Queue, jobs[part[0]].Batch);
+                var answer = await RunAsync(
+                    queue, partitions[queue], partition, batch, rerunEnded, [.. part.Select(i => (jobs[i], Envelope.Shifted(jobs[i].Deadline, ahead), envelopes[i]))], cancellationToken)
                     .ConfigureAwait(false);
                 for (var n = 0; n < part.Count; n++)
                     outcomes[part[n]] = (int)answer[n + 1] switch { 1 => EnqueueOutcome.Added, 0 => EnqueueOutcome.AlreadyThere, 2 => EnqueueOutcome.Ended, _ => EnqueueOutcome.Full };
             }
+            finally
+            {
+                calls.Release();
+            }
         }
-
-        return outcomes;
     }
 
-    private static void Check(Job job)
+    private static Job Stamped(Job job, DateTimeOffset now, TimeSpan ahead, string? trace) => job with
+    {
+        TraceParent = job.TraceParent ?? trace,
+        Enqueued = job.Enqueued == default ? now : job.Enqueued + ahead,
+        Deadline = Envelope.Shifted(job.Deadline, ahead),
+    };
+
+    private static void Check(IReadOnlyList<Job> jobs)
+    {
+        // Neighbours mostly share their queue and their batch.
+        string? queue = null, batch = null;
+        foreach (var job in jobs)
+        {
+            Check(job, !ReferenceEquals(job.Queue, queue), !ReferenceEquals(job.Batch, batch));
+            (queue, batch) = (job.Queue, job.Batch);
+        }
+    }
+
+    private static void Check(Job job, bool isNewQueue, bool isNewBatch)
     {
         if (Names.Fault(job.Id) is { } fault)
             throw new ArgumentException($"job id '{job.Id}' {fault}");
-        if (Names.Fault(job.Queue) is { } queueFault)
+        if (isNewQueue && Names.Fault(job.Queue) is { } queueFault)
             throw new ArgumentException($"queue '{job.Queue}' of job {job.Id} {queueFault}");
-        if (job.Batch is not null && Names.Fault(job.Batch) is { } batchFault)
+        if (isNewBatch && job.Batch is not null && Names.Fault(job.Batch) is { } batchFault)
             throw new ArgumentException($"batch '{job.Batch}' of job {job.Id} {batchFault}");
         if (job.Batch is not null && job.Row is < 1 or > Names.MaxRow)
             throw new ArgumentException($"job {job.Id} of batch {job.Batch} has row {job.Row}; rows are 1 to {Names.MaxRow}");

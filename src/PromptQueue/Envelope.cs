@@ -1,6 +1,4 @@
-using System.Text.Encodings.Web;
 using System.Text.Json;
-using System.Text.Json.Serialization;
 
 namespace LlmPipeline;
 
@@ -15,7 +13,7 @@ internal static class Envelope
     public static byte[] Encode(Job job)
     {
         var body = job.Work is RequestWork request ? request.Body : default;
-        var head = JsonSerializer.SerializeToUtf8Bytes(ToHead(job), EnvelopeJson.Compact.EnvelopeHead);
+        var head = EnvelopeHead.Write(ToHead(job));
         var length = VarintLength(head.Length);
         var bytes = new byte[2 + length + head.Length + body.Length];
         bytes[0] = (byte)('1' + (int)job.Lane);
@@ -28,7 +26,7 @@ internal static class Envelope
                 break;
         }
 
-        head.CopyTo(bytes, at);
+        head.CopyTo(bytes.AsSpan(at));
         body.Span.CopyTo(bytes.AsSpan(at + head.Length));
         return bytes;
     }
@@ -55,7 +53,7 @@ internal static class Envelope
             throw new FormatException($"job {id} of queue {queue} is cut");
         try
         {
-            var head = JsonSerializer.Deserialize(bytes.Slice(at, length), EnvelopeJson.Compact.EnvelopeHead);
+            var head = JsonSerializer.Deserialize(bytes.Slice(at, length), EnvelopeJson.Default.EnvelopeHead);
             if (head is null || (head.Path is null && head.Function is null))
                 throw new FormatException($"job {id} of queue {queue} holds neither a request nor a prompt");
             return ToJob(queue, id, (Lane)(bytes[0] - '1'), head, envelope[(at + length)..]);
@@ -121,65 +119,4 @@ internal static class Envelope
         Metadata = head.Metadata,
         TraceParent = head.TraceParent,
     };
-}
-
-/// <summary>The head of an envelope; short names, because each job carries them.</summary>
-internal sealed record EnvelopeHead
-{
-    [JsonPropertyName("p")]
-    public string? Path { get; init; }
-
-    [JsonPropertyName("f")]
-    public string? Function { get; init; }
-
-    [JsonPropertyName("s")]
-    public string? Sha { get; init; }
-
-    [JsonPropertyName("v")]
-    public IReadOnlyDictionary<string, string>? Variables { get; init; }
-
-    [JsonPropertyName("y")]
-    public string? System { get; init; }
-
-    [JsonPropertyName("o")]
-    public IReadOnlyDictionary<string, JsonElement>? Settings { get; init; }
-
-    [JsonPropertyName("b")]
-    public string? Batch { get; init; }
-
-    [JsonPropertyName("r")]
-    public int Row { get; init; }
-
-    [JsonPropertyName("c")]
-    public string? CustomId { get; init; }
-
-    [JsonPropertyName("m")]
-    public int MaxAttempts { get; init; }
-
-    [JsonPropertyName("t")]
-    public long? AttemptTimeout { get; init; }
-
-    [JsonPropertyName("d")]
-    public long? Deadline { get; init; }
-
-    [JsonPropertyName("e")]
-    public long Enqueued { get; init; }
-
-    [JsonPropertyName("x")]
-    public IReadOnlyDictionary<string, string>? Metadata { get; init; }
-
-    [JsonPropertyName("w")]
-    public string? TraceParent { get; init; }
-}
-
-[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault)]
-[JsonSerializable(typeof(EnvelopeHead))]
-internal sealed partial class EnvelopeJson : JsonSerializerContext
-{
-    /// <summary>Writes text as UTF-8 and not as <c>\u</c> escapes, which would double a Chinese prompt. No browser reads this.</summary>
-    public static readonly EnvelopeJson Compact = new(new JsonSerializerOptions
-    {
-        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-    });
 }

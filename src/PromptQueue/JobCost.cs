@@ -14,6 +14,6 @@ public readonly record struct JobCost(string Deployment, long Nanos)
     public static long NanosOf(decimal amount) => (long)decimal.Round(amount * 1_000_000_000m);
 
     /// <summary>As the scripts read it: a line each.</summary>
-    internal static string Encode(IReadOnlyList<JobCost> costs) =>
+    internal static string Encode(IReadOnlyList<JobCost> costs) => costs.Count == 0 ? "" :
         string.Join('\n', costs.Select(cost => string.Create(CultureInfo.InvariantCulture, $"{cost.Nanos} {cost.Deployment}")));
 }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.IO.Hashing;
 using System.Text;
 
@@ -12,6 +13,7 @@ public static class Names
     /// <summary>The highest row of a batch: a batch keeps two bits for each.</summary>
     public const int MaxRow = 100_000_000;
 
+    private static readonly SearchValues<char> Plain = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:/@ ");
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <summary>The partition of a job: a stable hash of its id, the same in every process and version.</summary>
@@ -24,6 +26,8 @@ public static class Names
     public static string? Fault(string? name) => name switch
     {
         null or "" => "is empty",
+        // What nearly all are made of.
+        _ when name.Length <= MaxBytes && !name.AsSpan().ContainsAnyExcept(Plain) => null,
         _ when name.AsSpan().IndexOfAny('{', '}') >= 0 => "holds { or }",
         _ when name.Any(char.IsControl) => "holds a control character",
         _ when !IsText(name) => "holds half of a surrogate pair",
