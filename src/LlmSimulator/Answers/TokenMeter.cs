@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Concurrent;
 using System.Text;
 using Microsoft.ML.Tokenizers;
 
@@ -17,7 +18,15 @@ internal sealed class TokenMeter
 
     private static readonly Task<TokenMeter> Estimating = Task.FromResult(new TokenMeter(null));
 
+    // Most words come again and again. What is longer or comes later is counted each time, so that memory stays bounded.
+    private const int LongestKept = 32;
+    private const int MostKept = 20_000;
+
     private readonly Tokenizer? _tokenizer;
+    private readonly ConcurrentDictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _words =
+        new ConcurrentDictionary<string, int>(StringComparer.Ordinal).GetAlternateLookup<ReadOnlySpan<char>>();
+
+    private int _kept;
 
     private TokenMeter(Tokenizer? tokenizer) => _tokenizer = tokenizer;
 
@@ -46,6 +55,9 @@ internal sealed class TokenMeter
         if (_tokenizer is null)
             // The texts that are cut are made here and are ASCII.
             return text.Length <= (long)maxTokens * BytesPerToken ? (text, Estimate(text.Length)) : (text[..(maxTokens * BytesPerToken)], maxTokens);
+        var whole = CountByWords(text);
+        if (whole <= maxTokens)
+            return (text, whole);
         var end = _tokenizer.GetIndexByTokenCount(text, maxTokens, out _, out var tokens);
         return (end == text.Length ? text : text[..end], tokens);
     }
@@ -58,9 +70,37 @@ internal sealed class TokenMeter
         while (text.Length > Slice)
         {
             var end = char.IsHighSurrogate(text[Slice - 1]) ? Slice - 1 : Slice;
-            tokens += _tokenizer!.CountTokens(text[..end]);
+            tokens += CountByWords(text[..end]);
             text = text[end..];
         }
-        return tokens + _tokenizer!.CountTokens(text);
+        return tokens + CountByWords(text);
+    }
+
+    // Exact: o200k_base splits a text by a regular expression before it makes tokens, and none of its parts goes over from what is no white space to a
+    // space. It looks ahead only in white space, and never back.
+    private int CountByWords(ReadOnlySpan<char> text)
+    {
+        var tokens = 0;
+        while (!text.IsEmpty)
+        {
+            var end = 1;
+            while (end < text.Length && (text[end] != ' ' || char.IsWhiteSpace(text[end - 1])))
+                end++;
+            tokens += CountWord(text[..end]);
+            text = text[end..];
+        }
+        return tokens;
+    }
+
+    private int CountWord(ReadOnlySpan<char> word)
+    {
+        if (word.Length > LongestKept)
+            return _tokenizer!.CountTokens(word);
+        if (_words.TryGetValue(word, out var known))
+            return known;
+        var tokens = _tokenizer!.CountTokens(word);
+        if (Volatile.Read(ref _kept) < MostKept && _words.TryAdd(word, tokens))
+            Interlocked.Increment(ref _kept);
+        return tokens;
     }
 }

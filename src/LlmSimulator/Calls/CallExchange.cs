@@ -33,11 +33,9 @@ internal sealed class CallExchange
     public async Task SendAsync(int status, string contentType, ReadOnlyMemory<byte> body, SentUsage? completion = null)
     {
         Head(status, contentType, body.Length);
-        var response = _context.Response.BodyWriter;
-        // Kestrel sends nothing before the flush, so everything is counted before the client can see the answer and then look at the counts.
-        Write(body);
+        // Counted before the client can see the answer and then look at the counts. In one step: what is written before its headers, Kestrel keeps and copies.
         CountAnswer(status, completion);
-        var flushed = await response.FlushAsync(_context.RequestAborted);
+        var flushed = await _context.Response.BodyWriter.WriteAsync(body, _context.RequestAborted);
         if (flushed.IsCanceled || flushed.IsCompleted)
             TakeBack(status, completion);
     }

@@ -13,6 +13,8 @@ internal ref partial struct CallRequestReader
     private const int TokensOfPriming = 3;
     private const int TokensPerImage = 85;
 
+    private static readonly string HashOfNothing = HashOf([]);
+
     private void ReadMessages()
     {
         if (_reader.TokenType != JsonTokenType.StartArray)
@@ -23,7 +25,7 @@ internal ref partial struct CallRequestReader
         _prompted = true;
         var messages = 0;
         _request.PromptTokens = TokensOfPriming;
-        _request.PromptHash = HashOf([]);
+        _request.PromptHash = HashOfNothing;
         while (_reader.Read() && _reader.TokenType != JsonTokenType.EndArray)
         {
             if (_reader.TokenType == JsonTokenType.StartObject)

@@ -22,6 +22,9 @@ internal sealed class SimulatorServer : IAsyncDisposable
     // What still runs when the server stops may end within this; then its connection is closed.
     private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(500);
 
+    // A worker with thousands of slots connects all at once; who finds the queue full tries again only after a second. The kernel takes the less of this and its own limit.
+    private const int Backlog = 16_384;
+
     private readonly KestrelServer _server;
 
     private SimulatorServer(KestrelServer server) => _server = server;
@@ -40,7 +43,7 @@ internal sealed class SimulatorServer : IAsyncDisposable
         kestrel.Limits.MinResponseDataRate = null;
         var ip = AddressOf(host);
         kestrel.Listen(ip, port, listen => listen.Protocols = HttpProtocols.Http1);
-        var transport = new SocketTransportFactory(Options.Create(new SocketTransportOptions()), NullLoggerFactory.Instance);
+        var transport = new SocketTransportFactory(Options.Create(new SocketTransportOptions { Backlog = Backlog }), NullLoggerFactory.Instance);
         var server = new KestrelServer(Options.Create(kestrel), transport, NullLoggerFactory.Instance);
         try
         {
