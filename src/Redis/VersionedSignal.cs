@@ -44,11 +44,9 @@ public sealed class VersionedSignal
             next = (_next ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
         }
 
-        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var timer = Task.Delay(timeout, time, ended.Token);
-        var first = await Task.WhenAny(next, timer).ConfigureAwait(false);
-        await ended.CancelAsync().ConfigureAwait(false);
+        // When the time is up this ends without an exception being thrown: it is nothing unusual.
+        await next.WaitAsync(timeout, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         cancellationToken.ThrowIfCancellationRequested();
-        return first == next || Version != seen;
+        return Version != seen;
     }
 }
