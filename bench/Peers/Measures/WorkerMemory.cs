@@ -6,7 +6,7 @@ namespace LlmPipeline.Bench;
 internal sealed class WorkerMemory : Measurement
 {
     // Long enough that all calls are in flight before the first is answered.
-    private const int Latency = 5000;
+    private const int Latency = 10_000;
 
     public override string Name => "memory";
 
@@ -55,7 +55,8 @@ internal sealed class WorkerMemory : Measurement
             {
                 ["LLMPIPE__Deployments__0__Name"] = "sim",
                 ["LLMPIPE__Deployments__0__Endpoint"] = new Uri(endpoint.Url, "/v1").ToString(),
-                ["LLMPIPE__Deployments__0__Concurrency"] = Words.Of(calls),
+                // A quota that never binds: an endpoint without limits is approached slowly, by its latency.
+                ["LLMPIPE__Deployments__0__RequestsPerMinute"] = Words.Of(1_000_000_000),
             },
             "working on");
         await using (worker)

@@ -1,4 +1,9 @@
--- For wrk: a chat completion a request.
+-- For wrk: a chat completion a request, each with another prompt.
 wrk.method = 'POST'
 wrk.headers['content-type'] = 'application/json'
-wrk.body = '{"model":"sim","messages":[{"role":"user","content":"Summarise text number 1"}]}'
+local calls = 0
+
+function request()
+  calls = calls + 1
+  return wrk.format(nil, nil, nil, '{"model":"sim","messages":[{"role":"user","content":"Summarise text number ' .. calls .. '"}]}')
+end
