@@ -5,8 +5,11 @@ namespace LlmPipeline;
 /// <summary>Who has claimed jobs, and is told how far they are.</summary>
 internal interface IJobOwner
 {
-    /// <summary>Of so many jobs the call is over, and its answer, if there was one, is safe: other jobs may be called for.</summary>
-    void Called(int jobs);
+    /// <summary>Waits until the job may be called for; false: it is to be given back.</summary>
+    ValueTask<bool> EnterAsync();
+
+    /// <summary>Of so many jobs the call is over, and its answer, if there was one, is safe; <paramref name="entered"/> of them were called for. Others may be, now.</summary>
+    void Called(int jobs, int entered);
 
     /// <summary>The job is settled, or given up by this process.</summary>
     void Ended(HeldJob job);
@@ -60,6 +63,12 @@ internal sealed class HeldJob(ClaimedJob claim, QueuePartition partition, IJobOw
     /// <summary>The spans of its work, the outer one first; ended with it. Null when nobody listens.</summary>
     public (Activity? Process, Activity? Store) Spans { get; set; }
 
+    /// <summary>Waits until it may be called for; false: it is to be given back.</summary>
+    public async ValueTask<bool> EnterAsync() => HasEntered = await owner.EnterAsync().ConfigureAwait(false);
+
+    /// <summary>Whether it was to be called for.</summary>
+    public bool HasEntered { get; private set; }
+
     /// <summary>True the first time: its owner is to be told that the call is over.</summary>
     public bool IsCalledNow() => Interlocked.Exchange(ref _called, 1) == 0;
 
@@ -78,7 +87,7 @@ internal sealed class HeldJob(ClaimedJob claim, QueuePartition partition, IJobOw
         }
 
         if (IsCalledNow())
-            owner.Called(1);
+            owner.Called(1, HasEntered ? 1 : 0);
         owner.Ended(this);
     }
 }

@@ -9,7 +9,9 @@ internal sealed class OutOfTurn(WorkerParts parts, int jobs) : IJobOwner
     /// <summary>Ends when all of them have ended.</summary>
     public Task AllEnded => Volatile.Read(ref _left) == 0 ? Task.CompletedTask : _ended.Task;
 
-    public void Called(int count)
+    public ValueTask<bool> EnterAsync() => ValueTask.FromResult(true);
+
+    public void Called(int count, int entered)
     {
         // They had no slots.
     }

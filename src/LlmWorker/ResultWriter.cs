@@ -72,7 +72,7 @@ internal sealed partial class ResultWriter : IAsyncDisposable
     private static void Tell(IReadOnlyList<Ended> all)
     {
         foreach (var owner in all.Where(one => one.Job.IsCalledNow()).GroupBy(one => one.Job.Owner))
-            owner.Key.Called(owner.Count());
+            owner.Key.Called(owner.Count(), owner.Count(one => one.Job.HasEntered));
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The result of job {JobId} could not be stored; its lease will run out and it will run again")]

@@ -21,7 +21,7 @@ internal sealed partial class Settler(TimeProvider time, ILogger<Settler> logger
     {
         var job = settlement.Job;
         if (job.IsCalledNow())
-            job.Owner.Called(1);
+            job.Owner.Called(1, job.HasEntered ? 1 : 0);
         _partitions.GetOrAdd(job.Partition, static (partition, settler) => new(JobsPerCall, Calls, all => settler.SettleAsync(partition, all)), this).Add(settlement);
     }
 

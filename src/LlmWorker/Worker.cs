@@ -77,7 +77,9 @@ internal sealed partial class Worker : BackgroundService, IJobOwner
             await EndAsync(partition, claimed.Unreadable).ConfigureAwait(false);
     }
 
-    void IJobOwner.Called(int jobs) => _parts.Slots.Free(jobs);
+    ValueTask<bool> IJobOwner.EnterAsync() => _parts.Slots.EnterAsync();
+
+    void IJobOwner.Called(int jobs, int entered) => _parts.Slots.Called(jobs, entered);
 
     void IJobOwner.Ended(HeldJob job)
     {
@@ -137,7 +139,7 @@ internal sealed partial class Worker : BackgroundService, IJobOwner
         }
         finally
         {
-            _parts.Slots.Free(free);
+            _parts.Slots.Called(free, 0);
             _parts.Slots.Settled(free);
         }
 

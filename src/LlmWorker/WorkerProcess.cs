@@ -46,7 +46,7 @@ public sealed partial class WorkerProcess : IAsyncDisposable
             Caller = caller,
             Leases = _leases,
             Runner = new JobRunner(caller, results, _leases, _writer, _settler, options, time, loggers.CreateLogger<JobRunner>()),
-            Slots = new Slots(options.Concurrency),
+            Slots = new Slots(options.Concurrency, time),
             Options = options,
             Time = time,
             GiveUp = _giveUp.Token,
@@ -103,6 +103,7 @@ public sealed partial class WorkerProcess : IAsyncDisposable
         await _serving.ConfigureAwait(false);
         foreach (var served in _served.Values)
             await served.StopAsync().ConfigureAwait(false);
+        _parts.Slots.Close();
         var idle = _parts.Running.IdleAsync();
         if (!await EndsAsync(idle, patience ?? _parts.Options.DrainTimeout, atOnce).ConfigureAwait(false))
         {

@@ -32,25 +32,6 @@ public sealed class StoringManyAnswers
     }
 
     [Fact]
-    public void A_slot_is_free_when_the_answer_is_safe_and_nothing_is_taken_while_too_many_are_unsettled()
-    {
-        var slots = new Slots(4);
-        Assert.Equal(4, slots.Take(10));
-        Assert.Equal(0, slots.Take(10));
-        slots.Free(3);
-        Assert.Equal(3, slots.Take(10));
-        slots.Free(4);
-        Assert.Equal(1, slots.Take(10));
-        slots.Free(1);
-        var seen = slots.Freed.Version;
-        Assert.Equal(0, slots.Take(10));
-        slots.Settled(2);
-        Assert.NotEqual(seen, slots.Freed.Version);
-        Assert.Equal(2, slots.Take(10));
-        Assert.Equal(2, slots.Used);
-    }
-
-    [Fact]
     public async Task What_comes_while_calls_are_on_their_way_goes_together()
     {
         var calls = new List<(IReadOnlyList<int> Items, TaskCompletionSource Answer)>();
