@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using StackExchange.Redis;
 
 namespace LlmPipeline;
@@ -28,7 +27,7 @@ internal static class ResultFormat
         _ => throw new FormatException($"a result has the unknown status '{text}'"),
     };
 
-    public static byte[] Encode(ResultMeta meta) => JsonSerializer.SerializeToUtf8Bytes(meta, ResultJson.Default.ResultMeta);
+    public static byte[] Encode(ResultMeta meta) => JsonSerializer.SerializeToUtf8Bytes(StoredMeta.Of(meta), ResultJson.Default.StoredMeta);
 
     /// <summary>Reads the values of <see cref="Fields"/>; null when there is no result.</summary>
     /// <exception cref="FormatException">They are no result.</exception>
@@ -43,7 +42,7 @@ internal static class ResultFormat
     {
         try
         {
-            return (json is null ? null : JsonSerializer.Deserialize(json, ResultJson.Default.ResultMeta)) ?? new ResultMeta();
+            return (json is null ? null : JsonSerializer.Deserialize(json, ResultJson.Default.StoredMeta)?.ToMeta()) ?? new ResultMeta();
         }
         catch (JsonException e)
         {
@@ -51,7 +50,3 @@ internal static class ResultFormat
         }
     }
 }
-
-[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
-[JsonSerializable(typeof(ResultMeta))]
-internal sealed partial class ResultJson : JsonSerializerContext;
