@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Text;
 using StackExchange.Redis;
 
 namespace LlmPipeline;
@@ -22,9 +23,14 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
         var ahead = now - time.GetUtcNow();
         // Where it is W3C's, which is the default.
         var trace = Activity.Current is { IdFormat: ActivityIdFormat.W3C } current ? current.Id : null;
-        var envelopes = new byte[jobs.Count][];
+        var envelopes = new byte[]?[jobs.Count];
         for (var i = 0; i < envelopes.Length; i++)
-            envelopes[i] = Encode(Stamped(jobs[i], now, ahead, trace));
+        {
+            // What might be refused is looked at before anything is enqueued; the others while Redis works on those before them.
+            if (!IsFine(jobs[i]))
+                Encoded(i);
+        }
+
         var outcomes = new EnqueueOutcome[jobs.Count];
         var partitions = new Dictionary<string, int>();
         foreach (var job in jobs)
@@ -38,7 +44,7 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
         var sent = new List<Task>();
         foreach (var group in Enumerable.Range(0, jobs.Count).GroupBy(i => (jobs[i].Queue, Partition: Names.PartitionOf(jobs[i].Id, partitions[jobs[i].Queue]), jobs[i].Batch)))
         {
-            foreach (var part in Slices(group, envelopes))
+            foreach (var part in Slices(group, Encoded))
             {
                 await calls.WaitAsync(CancellationToken.None).ConfigureAwait(false);
                 if (cancellationToken.IsCancellationRequested || sent.Exists(call => call.IsFaulted))
@@ -52,13 +58,15 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
         cancellationToken.ThrowIfCancellationRequested();
         return outcomes;
 
+        byte[] Encoded(int i) => envelopes[i] ??= Encode(Stamped(jobs[i], now, ahead, trace));
+
         async Task SendAsync(int partition, List<int> part)
         {
             try
             {
                 var (queue, batch) = (jobs[part[0]].Queue, jobs[part[0]].Batch);
                 var answer = await RunAsync(
-                    queue, partitions[queue], partition, batch, rerunEnded, [.. part.Select(i => (jobs[i], Envelope.Shifted(jobs[i].Deadline, ahead), envelopes[i]))], cancellationToken)
+                    queue, partitions[queue], partition, batch, rerunEnded, [.. part.Select(i => (jobs[i], Envelope.Shifted(jobs[i].Deadline, ahead), envelopes[i]!))], cancellationToken)
                     .ConfigureAwait(false);
                 for (var n = 0; n < part.Count; n++)
                     outcomes[part[n]] = (int)answer[n + 1] switch { 1 => EnqueueOutcome.Added, 0 => EnqueueOutcome.AlreadyThere, 2 => EnqueueOutcome.Ended, _ => EnqueueOutcome.Full };
@@ -101,6 +109,12 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
         if (!Enum.IsDefined(job.Lane))
             throw new ArgumentException($"job {job.Id} has the unknown lane {job.Lane}");
     }
+
+    // Certainly no larger than allowed, and of text that can be written.
+    private bool IsFine(Job job) =>
+        job is { Work: RequestWork request, Metadata: null }
+        && Ascii.IsValid(request.Path) && Ascii.IsValid(job.CustomId) && Ascii.IsValid(job.TraceParent)
+        && request.Body.Length + (6 * (request.Path.Length + (job.CustomId?.Length ?? 0) + (job.TraceParent?.Length ?? 0) + (job.Batch?.Length ?? 0))) + 500 <= options.MaxJobBytes;
 
     private byte[] Encode(Job job)
     {
@@ -176,13 +190,14 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
     private Task<T> RepeatedAsync<T>(Func<Task<T>> call, CancellationToken cancellationToken) =>
         RedisRetry.SeveralTimesAsync(call, 3, Patience, time, cancellationToken);
 
-    private static IEnumerable<List<int>> Slices(IEnumerable<int> indexes, byte[][] envelopes)
+    private static IEnumerable<List<int>> Slices(IEnumerable<int> indexes, Func<int, byte[]> envelope)
     {
         var slice = new List<int>();
         var bytes = 0;
         foreach (var i in indexes)
         {
-            if (slice.Count == JobsPerCall || (slice.Count > 0 && bytes + envelopes[i].Length > BytesPerCall))
+            var size = envelope(i).Length;
+            if (slice.Count == JobsPerCall || (slice.Count > 0 && bytes + size > BytesPerCall))
             {
                 yield return slice;
                 slice = [];
@@ -190,7 +205,7 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
             }
 
             slice.Add(i);
-            bytes += envelopes[i].Length;
+            bytes += size;
         }
 
         yield return slice;
