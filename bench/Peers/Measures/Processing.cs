@@ -22,7 +22,16 @@ internal sealed class Processing : Measurement
                 Peers = [new("BullMQ", rates[1]), new("Hangfire", rates[5], Counts: false), new("Celery", rates[6], Counts: false)],
             },
             new Comparison { Measure = $"{Title}, concurrency 1,000", Ours = rates[3], Peers = [new("BullMQ", rates[4])], Target = Target.AtLeast(4, "BullMQ") },
-            new Comparison { Measure = $"{Title}, against the bare loop", Ours = rates[0], Peers = [new("the same scripts in a bare loop", rates[2])], Target = Target.AtLeast(0.6, "the loop") },
+            Loop("100", rates[0]),
+            Loop("1,000", rates[3]),
         ];
+
+        Comparison Loop(string concurrency, Figure ours) => new()
+        {
+            Measure = $"{Title}, concurrency {concurrency}, against the bare loop",
+            Ours = ours,
+            Peers = [new("the same scripts in a bare loop", rates[2])],
+            Target = Target.AtLeast(0.6, "the loop"),
+        };
     }
 }
