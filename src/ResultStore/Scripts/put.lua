@@ -1,5 +1,5 @@
 -- Stores the ends of jobs: a completion replaces anything but a completion, an error only nothing.
--- KEYS the results (<= 256); the name of each is also the channel to wake its waiters on
+-- KEYS 1 to n (<= 256) results; the name of each is also the channel to wake its waiters on
 -- ARGV 1 TTL, s  2 publish verb  then per result: status, response, meta
 -- Returns per result: the status that stands now, 1 when that is a completion and this is another one
 -- Idempotent because the same result again changes nothing but begins the TTL anew.

@@ -1,5 +1,5 @@
 -- Tells how jobs have ended.
--- KEYS the results (<= 500)
+-- KEYS 1 to n (<= 500) results
 -- Returns per result: the status that stands, or nothing
 -- Idempotent because it changes nothing.
 local out = {}
