@@ -59,7 +59,7 @@ internal sealed partial class Deployment : IAsyncDisposable
         _permits = options.Concurrency switch
         {
             null => null,
-            { } permits when fleet is not null => new FleetPermits(fleet, options.Name, permits, timeProvider, logger),
+            { } permits when fleet is not null => new FleetPermits(fleet, options.Name, permits, onRoom, timeProvider, logger),
             { } permits => new ConcurrencyLimiter(new() { PermitLimit = permits, QueueLimit = int.MaxValue }),
         };
         _adaptive = new LatencyLimiter(FirstCalls, int.MaxValue, timeProvider);

@@ -15,6 +15,11 @@ internal sealed partial class FleetPermits : RateLimiter
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
+
+    // Calls that may go and see when it is not known whether there are permits, and when it was so at the last exchange.
+    private const int Scouts = 8;
+    private const int LeastMore = 64;
+
     private static readonly RedisScript Share = RedisScript.Load(Assembly.GetExecutingAssembly(), "permits");
 
     private readonly Lock _lock = new();
@@ -25,23 +30,27 @@ internal sealed partial class FleetPermits : RateLimiter
     private readonly RedisKey[] _keys;
     private readonly string _worker = $"w-{Environment.ProcessId}-{Random.Shared.NextInt64():x16}";
     private readonly int _limit;
+    private readonly Action _onRoom;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private Task? _asking;
     private int _held;
+    private int _more;
     private int _inFlight;
     private int _waiting;
 
     /// <param name="redis">The fleet's Redis; asked for with each call.</param>
     /// <param name="deployment">Its name.</param>
     /// <param name="limit">Calls at once of the whole fleet.</param>
+    /// <param name="onRoom">Called after each exchange: there may be more free than before.</param>
     /// <param name="timeProvider">The clock.</param>
     /// <param name="logger">Told when Redis is away.</param>
-    public FleetPermits(Func<RedisConnections> redis, string deployment, int limit, TimeProvider timeProvider, ILogger logger)
+    public FleetPermits(Func<RedisConnections> redis, string deployment, int limit, Action onRoom, TimeProvider timeProvider, ILogger logger)
     {
         _redis = redis;
         _keys = [RedisLedger.KeyOf(deployment) + ":permits"];
         _limit = limit;
+        _onRoom = onRoom;
         _time = timeProvider;
         _logger = logger;
     }
@@ -52,11 +61,21 @@ internal sealed partial class FleetPermits : RateLimiter
     /// <inheritdoc/>
     public override TimeSpan? IdleDuration => null;
 
-    /// <summary>What is free here, or may be had: nobody knows without asking, so one call may always go and see.</summary>
+    /// <summary>
+    /// What is free here, or may be had: its part of what the last exchange has found free, as far as that doubles what it holds, because meanwhile
+    /// others may have taken it. Nobody knows without asking, so a few calls may always go and see.
+    /// </summary>
     public override RateLimiterStatistics? GetStatistics()
     {
         lock (_lock)
-            return new RateLimiterStatistics { CurrentAvailablePermits = Math.Max(_held - _inFlight, _waiting == 0 ? Math.Min(8, _limit) : 0), CurrentQueuedCount = _waiting };
+        {
+            var more = Math.Min(_more, Math.Max(LeastMore, _held));
+            return new RateLimiterStatistics
+            {
+                CurrentAvailablePermits = Math.Max(_held - _inFlight + more, _waiting == 0 ? Math.Min(Scouts, _limit) : 0),
+                CurrentQueuedCount = _waiting,
+            };
+        }
     }
 
     /// <inheritdoc/>
@@ -122,11 +141,12 @@ internal sealed partial class FleetPermits : RateLimiter
                 TimeSpan pause;
                 try
                 {
-                    var held = await AskAsync(running, wanted).WaitAsync(_stop.Token).ConfigureAwait(false);
+                    var (held, more) = await AskAsync(running, wanted).WaitAsync(_stop.Token).ConfigureAwait(false);
                     if (failures > 0)
                         LogBack(_logger, failures);
                     failures = 0;
-                    pause = Take(held) ? Lease / 4 : Poll;
+                    pause = Take(held, more) ? Lease / 4 : Poll;
+                    _onRoom();
                 }
                 catch (Exception e) when (RedisRetry.MayPass(e))
                 {
@@ -153,8 +173,12 @@ internal sealed partial class FleetPermits : RateLimiter
         }
     }
 
-    private async Task<int> AskAsync(int running, int wanted) => int.Parse(
-        (string)(await Share.RunAsync(_redis().Commands, _keys, [_worker, running, wanted, _limit, (long)Lease.TotalMilliseconds]).ConfigureAwait(false))!, CultureInfo.InvariantCulture);
+    private async Task<(int Held, int More)> AskAsync(int running, int wanted)
+    {
+        var answer = await Share.RunAsync(_redis().Commands, _keys, [_worker, running, wanted, _limit, (long)Lease.TotalMilliseconds]).ConfigureAwait(false);
+        var numbers = ((string)answer!).Split(' ');
+        return (int.Parse(numbers[0], CultureInfo.InvariantCulture), int.Parse(numbers[1], CultureInfo.InvariantCulture));
+    }
 
     private (int Running, int Wanted) Needs()
     {
@@ -167,11 +191,12 @@ internal sealed partial class FleetPermits : RateLimiter
     }
 
     // Whether nobody waits any more.
-    private bool Take(int held)
+    private bool Take(int held, int more)
     {
         lock (_lock)
         {
             _held = held;
+            _more = more;
             Serve();
             return _waiting == 0;
         }

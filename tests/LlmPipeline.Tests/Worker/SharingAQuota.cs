@@ -162,10 +162,46 @@ public sealed class SharingAQuota
         var name = Stores.NewName("deployment");
         // It has taken all, and is never heard of again.
         var dead = RedisScript.Load(typeof(RedisLedger).Assembly, "permits");
-        Assert.Equal("2", (string?)await dead.RunAsync(redis.Commands, [RedisLedger.KeyOf(name) + ":permits"], ["dead", 2, 2, 2, 1500]));
+        Assert.Equal("2 0", (string?)await dead.RunAsync(redis.Commands, [RedisLedger.KeyOf(name) + ":permits"], ["dead", 2, 2, 2, 1500]));
         await using var alive = Permits(redis, name, 2);
         var waiting = alive.AcquireAsync(1).AsTask();
         Assert.True((await waiting.WaitAsync(TimeSpan.FromSeconds(60))).IsAcquired);
+    }
+
+    [Theory]
+    [ClassData(typeof(Stores))]
+    public async Task Thousands_of_calls_at_once_are_reached_in_a_few_exchanges_and_what_is_given_back_is_there_for_the_others(Store store)
+    {
+        const int Limit = 5000;
+        var redis = await Stores.ConnectAsync(store);
+        var name = Stores.NewName("deployment");
+        var (one, exchanges) = await AllAsync();
+        Assert.InRange(exchanges, 1, 30);
+        await one.DisposeAsync();
+        (var two, exchanges) = await AllAsync();
+        Assert.InRange(exchanges, 1, 30);
+        await two.DisposeAsync();
+
+        // Claims as a worker does: as many as there is room for, whenever there may be.
+        async Task<(FleetPermits, int Exchanges)> AllAsync()
+        {
+            var exchanges = 0;
+            var exchanged = new SemaphoreSlim(0);
+            var permits = Permits(redis, name, Limit, () => exchanged.Release());
+            var calls = new List<Task>();
+            while (calls.Count < Limit)
+            {
+                var statistics = permits.GetStatistics()!;
+                var room = Math.Min(Limit - calls.Count, statistics.CurrentAvailablePermits - statistics.CurrentQueuedCount);
+                for (var n = 0; n < room; n++)
+                    calls.Add(permits.AcquireAsync(1).AsTask());
+                Assert.True(await exchanged.WaitAsync(TimeSpan.FromSeconds(60)));
+                exchanges++;
+            }
+
+            await Task.WhenAll(calls).WaitAsync(TimeSpan.FromSeconds(60));
+            return (permits, exchanges);
+        }
     }
 
     private static void InterlockedMax(ref int most, int now)
@@ -177,7 +213,8 @@ public sealed class SharingAQuota
         }
     }
 
-    private static FleetPermits Permits(RedisConnections redis, string name, int limit) => new(() => redis, name, limit, TimeProvider.System, NullLogger.Instance);
+    private static FleetPermits Permits(RedisConnections redis, string name, int limit, Action? onRoom = null) =>
+        new(() => redis, name, limit, onRoom ?? (static () => { }), TimeProvider.System, NullLogger.Instance);
 
     private static QuotaAsk Ask(QuotaAmount limits, params (int, int)[] calls) => new(limits, QuotaAsk.Unknown, calls.Length, calls);
 
