@@ -83,7 +83,7 @@ internal sealed class RedisCluster : IAsyncDisposable
 
     // Its bus listens 10,000 above the port unless told otherwise, and that may be above 65,535.
     private static Task<RedisServer> StartNodeAsync(string[] options) =>
-        RedisServer.StartAsync(["--cluster-enabled", "yes", "--cluster-port", FreePort().ToString(CultureInfo.InvariantCulture), .. options]);
+        RedisServer.StartAsync(() => ["--cluster-enabled", "yes", "--cluster-port", FreePort().ToString(CultureInfo.InvariantCulture), .. options]);
 
     private static int FreePort()
     {

@@ -40,11 +40,14 @@ internal sealed class RedisServer : IAsyncDisposable
 
     /// <summary>Starts one; it keeps nothing on disk unless <paramref name="options"/> say so.</summary>
     /// <param name="options">Of redis-server, such as <c>--appendonly yes --appendfsync always</c>, each word by itself.</param>
-    public static async Task<RedisServer> StartAsync(params string[] options)
+    public static Task<RedisServer> StartAsync(params string[] options) => StartAsync(() => options);
+
+    /// <summary>The same with options that name ports: asked for anew when somebody else has taken one in between.</summary>
+    public static async Task<RedisServer> StartAsync(Func<string[]> options)
     {
         for (var attempt = 1; ; attempt++)
         {
-            var server = new RedisServer(FreePort(), options);
+            var server = new RedisServer(FreePort(), options());
             try
             {
                 await server.RestartAsync();
