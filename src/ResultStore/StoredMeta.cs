@@ -11,8 +11,9 @@ internal sealed class StoredMeta
     [JsonPropertyName("r")]
     public string? RequestId { get; set; }
 
+    /// <summary>0, which is left out, for what nearly all have: 200. -1 for none.</summary>
     [JsonPropertyName("s")]
-    public int? StatusCode { get; set; }
+    public int StatusCode { get; set; }
 
     [JsonPropertyName("e")]
     public ResultError? Error { get; set; }
@@ -38,8 +39,9 @@ internal sealed class StoredMeta
     [JsonPropertyName("f")]
     public string? CopyOf { get; set; }
 
+    /// <summary>Attempts beyond the first.</summary>
     [JsonPropertyName("a")]
-    public int Attempts { get; set; }
+    public int MoreAttempts { get; set; }
 
     [JsonPropertyName("q")]
     public int Reasks { get; set; }
@@ -47,17 +49,19 @@ internal sealed class StoredMeta
     [JsonPropertyName("t")]
     public long Enqueued { get; set; }
 
+    /// <summary>Milliseconds after <see cref="Enqueued"/>; null when no call was started.</summary>
     [JsonPropertyName("b")]
-    public long Started { get; set; }
+    public long? StartedAfter { get; set; }
 
+    /// <summary>Milliseconds after <see cref="Enqueued"/>.</summary>
     [JsonPropertyName("n")]
-    public long Finished { get; set; }
+    public long FinishedAfter { get; set; }
 
     public static StoredMeta Of(ResultMeta meta) => new()
     {
         CustomId = meta.CustomId,
         RequestId = meta.RequestId,
-        StatusCode = meta.StatusCode,
+        StatusCode = meta.StatusCode switch { 200 => 0, null => -1, { } status => status },
         Error = meta.Error,
         Model = meta.Model,
         Deployment = meta.Deployment,
@@ -66,18 +70,18 @@ internal sealed class StoredMeta
         OutputTokens = meta.OutputTokens,
         Cost = meta.Cost,
         CopyOf = meta.CopyOf,
-        Attempts = meta.Attempts,
+        MoreAttempts = meta.Attempts - 1,
         Reasks = meta.Reasks,
         Enqueued = meta.Enqueued,
-        Started = meta.Started,
-        Finished = meta.Finished,
+        StartedAfter = meta.Started == 0 ? null : meta.Started - meta.Enqueued,
+        FinishedAfter = meta.Finished - meta.Enqueued,
     };
 
     public ResultMeta ToMeta() => new()
     {
         CustomId = CustomId,
         RequestId = RequestId,
-        StatusCode = StatusCode,
+        StatusCode = StatusCode switch { 0 => 200, -1 => null, var status => status },
         Error = Error,
         Model = Model,
         Deployment = Deployment,
@@ -86,11 +90,11 @@ internal sealed class StoredMeta
         OutputTokens = OutputTokens,
         Cost = Cost,
         CopyOf = CopyOf,
-        Attempts = Attempts,
+        Attempts = MoreAttempts + 1,
         Reasks = Reasks,
         Enqueued = Enqueued,
-        Started = Started,
-        Finished = Finished,
+        Started = StartedAfter is { } after ? Enqueued + after : 0,
+        Finished = Enqueued + FinishedAfter,
     };
 }
 
