@@ -39,8 +39,8 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
                 partitions.Add(job.Queue, await CreateAsync(job.Queue, cancellationToken).ConfigureAwait(false));
         }
 
-        // Redis works on one call while the next is written.
-        using var calls = new SemaphoreSlim(CallsAtOnce);
+        // Redis works on one call while the next is written. On a cluster, where a call may be sent on to another server, one after the other.
+        using var calls = new SemaphoreSlim(redis.IsCluster ? 1 : CallsAtOnce);
         var sent = new List<Task>();
         foreach (var group in Enumerable.Range(0, jobs.Count).GroupBy(i => (jobs[i].Queue, Partition: Names.PartitionOf(jobs[i].Id, partitions[jobs[i].Queue]), jobs[i].Batch)))
         {
