@@ -48,7 +48,11 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
             {
                 await calls.WaitAsync(CancellationToken.None).ConfigureAwait(false);
                 if (cancellationToken.IsCancellationRequested || sent.Exists(call => call.IsFaulted))
+                {
+                    calls.Release();
                     break;
+                }
+
                 sent.Add(SendAsync(group.Key.Partition, part));
             }
         }
