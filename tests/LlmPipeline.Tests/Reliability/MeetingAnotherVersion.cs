@@ -28,14 +28,15 @@ public sealed class MeetingAnotherVersion
     public async Task A_queue_that_changes_under_way_is_claimed_from_no_more_and_what_was_paid_is_kept()
     {
         const int Concurrency = 8;
+        const int Rows = 200;
         await using var fleet = await TestFleet.StartAsync(latency: 500, lease: 3);
         var other = Stores.NewName("other");
-        await fleet.EnqueueAsync(1, 200);
+        await fleet.EnqueueAsync(1, Rows);
         var worker = fleet.StartWorker(Concurrency);
         await fleet.PaidAsync(Concurrency);
         await SetVersionAsync(fleet, fleet.Name, "2");
         await fleet.HoldsAsync(() => Task.FromResult(worker.Said.Contains(Told)), "the worker says why it stops");
-        await fleet.HoldsAsync(() => Task.FromResult(fleet.Llm.Stats.InFlight == 0), "what ran has ended");
+        await fleet.HoldsAsync(async () => fleet.Llm.Stats.Completed == Rows - await WaitingAsync(fleet, fleet.Name), "what was claimed has been called for");
         var (waiting, calls) = (await WaitingAsync(fleet, fleet.Name), fleet.Llm.Stats.Calls);
         await ServedAsync(fleet, other, 3);
         Assert.Equal((waiting, calls + 3), (await WaitingAsync(fleet, fleet.Name), fleet.Llm.Stats.Calls));
@@ -43,9 +44,9 @@ public sealed class MeetingAnotherVersion
 
         // The program of the other version has gone: this one goes on, and pays nothing twice.
         await SetVersionAsync(fleet, fleet.Name, PromptQueue.SchemaVersion);
-        await fleet.EndAsync(200);
+        await fleet.EndAsync(Rows);
         Assert.Equal(0, fleet.Llm.Stats.PaidTwice);
-        Assert.Equal(new BatchProgress(200, 200, 0, 0), await fleet.ProgressAsync());
+        Assert.Equal(new BatchProgress(Rows, Rows, 0, 0), await fleet.ProgressAsync());
     }
 
     [Fact]
