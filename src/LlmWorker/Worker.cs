@@ -15,6 +15,7 @@ internal sealed partial class Worker : BackgroundService, IJobOwner
     private readonly ILogger<Worker> _logger;
     private readonly LaneTurns _lanes;
     private uint _round;
+    private NamedJobs? _named;
 
     public Worker(string queue, IReadOnlyList<QueuePartition> partitions, WorkerParts parts, ILogger<Worker> logger)
     {
@@ -36,7 +37,7 @@ internal sealed partial class Worker : BackgroundService, IJobOwner
     {
         try
         {
-            await using var wakeUps = await WakeUps.ListenAsync(_parts.Redis, _partitions, OnAsked).ConfigureAwait(false);
+            await using var wakeUps = await WakeUps.ListenAsync(_parts.Redis, _partitions, OnAsked, (partition, ids) => Volatile.Write(ref _named, new NamedJobs(partition, ids))).ConfigureAwait(false);
             while (true)
             {
                 stoppingToken.ThrowIfCancellationRequested();
@@ -116,20 +117,21 @@ internal sealed partial class Worker : BackgroundService, IJobOwner
         TimeSpan? due = null;
         try
         {
-            // Each round begins with another partition, so that none is always the last to be asked.
-            var first = _round++;
+            // Each round begins with another partition, so that none is always the last to be asked; but with that which told that jobs wait there.
+            var named = Interlocked.Exchange(ref _named, null);
+            var first = named is null ? _round++ : (uint)named.Partition.Index;
             for (var n = 0; n < _partitions.Count; n++)
             {
                 var partition = _partitions[(int)((first + (uint)n) % (uint)_partitions.Count)];
                 if (free == 0 || cancellationToken.IsCancellationRequested)
                     break;
                 var asked = Asked.Version;
-                var claimed = await ClaimAsync(partition, free, cancellationToken).ConfigureAwait(false);
+                var (claimed, look) = await ClaimAsync(partition, free, n == 0 ? named?.Ids : null, cancellationToken).ConfigureAwait(false);
                 due = claimed.NextDue < due || due is null ? claimed.NextDue : due;
                 free -= claimed.Jobs.Count;
                 var held = Hold(partition, claimed.Jobs, this);
                 if (held.Length > 0)
-                    _parts.Running.Track(StartAsync(held));
+                    _parts.Running.Track(StartAsync(held, look));
                 // Asked to stop between the claim and now: the message came when it was not yet held.
                 if (held.Length > 0 && Asked.Version != asked)
                     _parts.Running.Track(_parts.Leases.LookAsync(partition, [.. held.Select(job => job.Claim.Job.Id)]));
@@ -149,15 +151,24 @@ internal sealed partial class Worker : BackgroundService, IJobOwner
             await wakeUps.Signal.WaitAsync(seen, due < sleep ? due.Value : sleep, _parts.Time, cancellationToken).ConfigureAwait(false);
     }
 
-    private async Task<ClaimResult> ClaimAsync(QueuePartition partition, int most, CancellationToken cancellationToken)
+    private async Task<(ClaimResult Claimed, EarlyLook? Look)> ClaimAsync(QueuePartition partition, int most, string[]? expected, CancellationToken cancellationToken)
     {
+        EarlyLook? look = null;
         var token = RandomNumberGenerator.GetHexString(32, lowercase: true);
         var lane = _lanes.Next(partition.Index);
         // A claim that is on its way when the process is asked to stop is waited for: what it took would else wait for its lease to run out.
         using var late = CancellationTokenSource.CreateLinkedTokenSource(_parts.GiveUp);
         await using var stopping = cancellationToken.Register(() => late.CancelAfter(LastClaim)).ConfigureAwait(false);
-        return await RedisRetry.UntilAnsweredAsync(
-            again => partition.ClaimAsync(most, token, _parts.Options.Name, lane, again), _parts.Time, _logger, late.Token).ConfigureAwait(false);
+        var claimed = await RedisRetry.UntilAnsweredAsync(ClaimOnceAsync, _parts.Time, _logger, late.Token).ConfigureAwait(false);
+        return (claimed, look);
+
+        Task<ClaimResult> ClaimOnceAsync(bool again)
+        {
+            var claiming = partition.ClaimAsync(most, token, _parts.Options.Name, lane, again);
+            // What is told by name is looked for without waiting for the claim. On a cluster it may lie elsewhere, and a claim that is repeated is made later.
+            look = expected is null || again || _parts.Redis.IsCluster ? null : new EarlyLook(expected, _parts.Results.StatusesAsync(expected));
+            return claiming;
+        }
     }
 
     private HeldJob[] Hold(QueuePartition partition, IReadOnlyList<ClaimedJob> jobs, IJobOwner owner)
@@ -173,9 +184,9 @@ internal sealed partial class Worker : BackgroundService, IJobOwner
         return held;
     }
 
-    private async Task StartAsync(HeldJob[] held)
+    private async Task StartAsync(HeldJob[] held, EarlyLook? look)
     {
-        var stands = await StandsAsync(held).ConfigureAwait(false);
+        var stands = (look is null ? null : await look.OfAsync(held).ConfigureAwait(false)) ?? await StandsAsync(held).ConfigureAwait(false);
         for (var n = 0; n < held.Length; n++)
         {
             if (stands is null)

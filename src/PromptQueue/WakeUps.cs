@@ -20,7 +20,9 @@ public sealed class WakeUps : IAsyncDisposable
     /// <param name="redis">Where they are.</param>
     /// <param name="partitions">The partitions.</param>
     /// <param name="asked">Told the ids of jobs and batches that were asked to stop. As with all messages, some may be lost.</param>
-    public static Task<WakeUps> ListenAsync(RedisConnections redis, IEnumerable<QueuePartition> partitions, Action<QueuePartition, IReadOnlyCollection<string>>? asked = null)
+    /// <param name="named">Told the ids of jobs that wait now where none did, before <see cref="Signal"/> is set; only where they are few.</param>
+    public static Task<WakeUps> ListenAsync(
+        RedisConnections redis, IEnumerable<QueuePartition> partitions, Action<QueuePartition, IReadOnlyCollection<string>>? asked = null, Action<QueuePartition, string[]>? named = null)
     {
         ArgumentNullException.ThrowIfNull(partitions);
         ArgumentNullException.ThrowIfNull(redis);
@@ -28,6 +30,8 @@ public sealed class WakeUps : IAsyncDisposable
         {
             if (message.StartsWith('!'))
                 asked?.Invoke(partition, message[1..].Split('\n').ToHashSet(StringComparer.Ordinal));
+            else if (message.StartsWith('+'))
+                named?.Invoke(partition, message[1..].Split('\n'));
         }))));
     }
 

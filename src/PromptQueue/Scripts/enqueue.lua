@@ -59,5 +59,6 @@ if stopped and again then redis.call('HDEL', KEYS[10], 'stop') redis.call('ZREM'
 elseif stopped and added > 0 then redis.call('ZADD', KEYS[8], string.format('%.0f', now), string.match(KEYS[10], '}:batch:(.*)$')) end
 if added > 0 then redis.call('HINCRBY', KEYS[10], 'expected', added) end
 for i = 10, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[5]) end
-if wake then redis.call(ARGV[4], ARGV[3], '1') end
+-- A few are named, so that who is woken can look for their results without waiting for its claim.
+if wake then redis.call(ARGV[4], ARGV[3], #ids <= 8 and '+' .. table.concat(ids, '\n') or '1') end
 return out

@@ -25,6 +25,19 @@ public sealed class WakingUp
     }
 
     [Theory, ClassData(typeof(Stores))]
+    public async Task A_few_new_jobs_are_named_to_a_sleeper_before_it_is_woken(Store store)
+    {
+        var queue = await TestQueue.CreateAsync(store);
+        var named = new List<(QueuePartition Partition, string[] Ids)>();
+        await using var wakeUps = await WakeUps.ListenAsync(queue.Redis, queue.Partitions, named: (partition, ids) => named.Add((partition, ids)));
+        await WakesAsync(wakeUps, () => queue.EnqueueAsync(queue.Single("one"), queue.Single("two")));
+        Assert.Equal((queue.Partition, "one two"), (Assert.Single(named).Partition, string.Join(' ', named[0].Ids)));
+        await queue.ClaimAsync();
+        await WakesAsync(wakeUps, () => queue.EnqueueRowsAsync(1, 9));
+        Assert.Single(named);
+    }
+
+    [Theory, ClassData(typeof(Stores))]
     public async Task Nobody_is_woken_for_what_changes_nothing_for_a_sleeper(Store store)
     {
         var queue = await TestQueue.CreateAsync(store);
