@@ -8,7 +8,7 @@ namespace LlmPipeline;
 /// Renews every lease that the process holds, in one call per partition each third of a lease, and stops the work on a job whose lease is gone.
 /// Between that it says each beat that the process lives.
 /// </summary>
-internal sealed partial class LeaseKeeper(PromptQueueOptions queue, WorkerOptions options, TimeProvider time, ILogger<LeaseKeeper> logger) : IAsyncDisposable
+internal sealed partial class LeaseKeeper(VersionedSignal restored, PromptQueueOptions queue, WorkerOptions options, TimeProvider time, ILogger<LeaseKeeper> logger) : IAsyncDisposable
 {
     private const int JobsPerCall = 500;
     private readonly ConcurrentDictionary<QueuePartition, ConcurrentDictionary<string, HeldJob>> _held = new();
@@ -66,13 +66,16 @@ internal sealed partial class LeaseKeeper(PromptQueueOptions queue, WorkerOption
         var renewEvery = queue.Lease / 3;
         var beat = new[] { options.BeatInterval, renewEvery, queue.WorkerTimeout / 3 }.Min();
         var renewed = time.GetTimestamp();
-        using var timer = new PeriodicTimer(beat, time);
+        var seen = restored.Version;
         try
         {
-            while (await timer.WaitForNextTickAsync(cancellationToken).ConfigureAwait(false))
+            while (true)
             {
+                // When Redis is back, at once: others wait with their reclaiming for who lives, but not for long.
+                var isBack = await restored.WaitAsync(seen, beat, time, cancellationToken).ConfigureAwait(false);
+                seen = restored.Version;
                 // Half a beat early rather than half a beat late.
-                var renew = time.GetElapsedTime(renewed) >= renewEvery - (beat / 2);
+                var renew = isBack || time.GetElapsedTime(renewed) >= renewEvery - (beat / 2);
                 if (renew)
                     renewed = time.GetTimestamp();
                 var calls = _held.Where(p => !p.Value.IsEmpty).Select(p => TickAsync(p.Key, renew ? [.. p.Value.Values] : []));

@@ -36,7 +36,7 @@ public sealed partial class WorkerProcess : IAsyncDisposable
         _queue = queue;
         _loggers = loggers;
         _logger = loggers.CreateLogger<WorkerProcess>();
-        _leases = new LeaseKeeper(queue.Options, options, time, loggers.CreateLogger<LeaseKeeper>());
+        _leases = new LeaseKeeper(redis.Restored, queue.Options, options, time, loggers.CreateLogger<LeaseKeeper>());
         _settler = new Settler(time, loggers.CreateLogger<Settler>(), _giveUp.Token);
         _writer = new ResultWriter(results, _settler, time, loggers.CreateLogger<ResultWriter>(), _giveUp.Token);
         _parts = new WorkerParts

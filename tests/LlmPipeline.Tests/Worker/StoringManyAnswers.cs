@@ -14,7 +14,7 @@ public sealed class StoringManyAnswers
         var refused = queue.Row(7).Id;
         var all = new CountdownEvent(Rows);
         var together = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var caller = new ScriptedCaller(async job =>
+        var caller = new ScriptedCaller(async (job, _) =>
         {
             // A text where a hash should be.
             if (job.Id == refused)
@@ -76,23 +76,5 @@ public sealed class StoringManyAnswers
         answer.SetResult();
         await disposing.WaitAsync(TimeSpan.FromSeconds(60));
         Assert.Equal(5, handed);
-    }
-
-    /// <summary>In the place of an LLM: every call is a completion, as soon as <paramref name="call"/> has ended.</summary>
-    private sealed class ScriptedCaller(Func<Job, Task> call) : ILlmCaller
-    {
-        public bool Serves(string model) => true;
-
-        public int Room(string model) => int.MaxValue;
-
-        public ValueTask WaitForRoomAsync(string model, CancellationToken cancellationToken) => ValueTask.CompletedTask;
-
-        public string? ClosedReason(string model) => null;
-
-        public async Task<CallOutcome> CallAsync(Job job, int attempt, Func<Action<string>>? stream, CancellationToken cancellationToken)
-        {
-            await call(job);
-            return new CallOutcome { Verdict = CallVerdict.Completed, StatusCode = 200, Body = TestQueue.Body("answer"), Attempts = attempt + 1 };
-        }
     }
 }
