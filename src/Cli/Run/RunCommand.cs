@@ -92,6 +92,7 @@ internal static class RunCommand
         var console = new RunConsole(options);
         using var loggers = StderrLoggerProvider.Loggers(console.Say);
         var settings = Settings.Load(config);
+        await using var store = new RunStore(options, loggers, interrupt.Token);
         try
         {
             var plan = await RunPlan.MakeAsync(options, settings, forFleet: false, interrupt.Token).ConfigureAwait(false);
@@ -99,7 +100,7 @@ internal static class RunCommand
                 throw CliException.Usage($"--budget: what {string.Join(", ", unpriced)} costs is not known: the settings Prices:MODEL:Input and :Output tell it");
             if (options.Check)
                 return await console.CheckedAsync(plan, interrupt.Token).ConfigureAwait(false);
-            return await new Runner(plan, settings, console, loggers).RunAsync(interrupt.Token).ConfigureAwait(false);
+            return await new Runner(plan, settings, store, console, loggers).RunAsync(interrupt.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (interrupt.Token.IsCancellationRequested)
         {

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 namespace LlmPipeline;
 
 /// <summary>Carries out a run: everything in one process, on the embedded store or on a Redis.</summary>
-internal sealed class Runner(RunPlan plan, Settings settings, RunConsole console, ILoggerFactory loggers)
+internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, RunConsole console, ILoggerFactory loggers)
 {
     private static readonly TimeSpan RunningCalls = TimeSpan.FromHours(12);
     private const int RowsInStore = 10_000;
@@ -31,10 +31,10 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunConsole console
             plan, output, RunEstimate.HasPrices(plan) ? await RunEstimate.OfSampleAsync(plan, row => !output.IsDone(row) && IsCalled(row), toCall, interrupted).ConfigureAwait(false) : null);
         await using var simulator = plan.IsSimulated ? await SimulateAsync(interrupted).ConfigureAwait(false) : null;
         PromptFunctionSource? functions = null;
-        RunRedis? store = null;
+        RunRedis? redis = null;
         // A Redis that others may work on too is where they share the quota.
         await using var caller = new LlmCaller(
-            plan.Llm, (sha, token) => functions!.FindAsync(sha, token), _time, loggers, fleet: options.Redis is null ? null : () => store!.Connections);
+            plan.Llm, (sha, token) => functions!.FindAsync(sha, token), _time, loggers, fleet: options.Redis is null ? null : () => redis!.Connections);
 
         var tally = new RunTally();
         var clock = Stopwatch.GetTimestamp();
@@ -43,7 +43,7 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunConsole console
         RunStop? stop = null;
         if (toCall > 0)
         {
-            await using var redis = store = await RunRedis.OpenAsync(options.Redis, _time, loggers, interrupted).ConfigureAwait(false);
+            redis = await store.OpenAsync().ConfigureAwait(false);
             var queue = new PromptQueue(redis.Connections, settings.Queue(redis.IsShared), _time);
             functions = new PromptFunctionSource(queue);
             if (plan.Function is not null)
