@@ -116,7 +116,7 @@ internal sealed class Slots(int count, TimeProvider time)
         var elapsed = time.GetElapsedTime(_since);
         if (elapsed < Measured)
             return;
-        _ahead = (int)Math.Min(Math.Min(count / 8, MostAhead), _called * (Ahead / elapsed));
+        _ahead = (int)Math.Min(Math.Min(count / 2, MostAhead), _called * (Ahead / elapsed));
         _called = 0;
         _since = time.GetTimestamp();
     }

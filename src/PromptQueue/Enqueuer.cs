@@ -10,6 +10,7 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
 {
     private const int PartitionsOnCluster = 16;
     private const int JobsPerCall = 250;
+    private const int JobsInFirstCall = 32;
     private const int CallsAtOnce = 4;
     private const int BytesPerCall = 4 * 1024 * 1024;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
@@ -39,8 +40,8 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
                 partitions.Add(job.Queue, await CreateAsync(job.Queue, cancellationToken).ConfigureAwait(false));
         }
 
-        // Redis works on one call while the next is written. On a cluster, where a call may be sent on to another server, one after the other.
-        using var calls = new SemaphoreSlim(redis.IsCluster ? 1 : CallsAtOnce);
+        // Redis works on one call while the next is written.
+        using var calls = new SemaphoreSlim(CallsAtOnce);
         var sent = new List<Task>();
         foreach (var group in Enumerable.Range(0, jobs.Count).GroupBy(i => (jobs[i].Queue, Partition: Names.PartitionOf(jobs[i].Id, partitions[jobs[i].Queue]), jobs[i].Batch)))
         {
@@ -197,15 +198,16 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
     private static IEnumerable<List<int>> Slices(IEnumerable<int> indexes, Func<int, byte[]> envelope)
     {
         var slice = new List<int>();
-        var bytes = 0;
+        var (bytes, most) = (0, JobsInFirstCall);
         foreach (var i in indexes)
         {
             var size = envelope(i).Length;
-            if (slice.Count == JobsPerCall || (slice.Count > 0 && bytes + size > BytesPerCall))
+            if (slice.Count == most || (slice.Count > 0 && bytes + size > BytesPerCall))
             {
                 yield return slice;
                 slice = [];
-                bytes = 0;
+                // Few at first: until then Redis has nothing to do.
+                (bytes, most) = (0, Math.Min(2 * most, JobsPerCall));
             }
 
             slice.Add(i);
