@@ -6,7 +6,7 @@ namespace LlmPipeline;
 /// <summary>A result as the fields of its hash: few, because each costs memory.</summary>
 internal static class ResultFormat
 {
-    public static readonly RedisValue[] Fields = ["status", "response", "meta"];
+    public static readonly RedisValue[] Fields = ["status", "body", "meta"];
 
     public static string Text(ResultStatus status) => status switch
     {

@@ -53,7 +53,7 @@ internal sealed class StoredMeta
     [JsonPropertyName("b")]
     public long? StartedAfter { get; set; }
 
-    /// <summary>Milliseconds after <see cref="Enqueued"/>.</summary>
+    /// <summary>Milliseconds after the start; where no call was started, after <see cref="Enqueued"/>.</summary>
     [JsonPropertyName("n")]
     public long FinishedAfter { get; set; }
 
@@ -74,7 +74,7 @@ internal sealed class StoredMeta
         Reasks = meta.Reasks,
         Enqueued = meta.Enqueued,
         StartedAfter = meta.Started == 0 ? null : meta.Started - meta.Enqueued,
-        FinishedAfter = meta.Finished - meta.Enqueued,
+        FinishedAfter = meta.Finished - (meta.Started == 0 ? meta.Enqueued : meta.Started),
     };
 
     public ResultMeta ToMeta() => new()
@@ -94,7 +94,7 @@ internal sealed class StoredMeta
         Reasks = Reasks,
         Enqueued = Enqueued,
         Started = StartedAfter is { } after ? Enqueued + after : 0,
-        Finished = Enqueued + FinishedAfter,
+        Finished = Enqueued + (StartedAfter ?? 0) + FinishedAfter,
     };
 }
 

@@ -1,6 +1,6 @@
 -- Stores the ends of jobs: a completion replaces anything but a completion, an error only nothing.
 -- KEYS 1 to n (<= 256) results; the name of each is also the channel to wake its waiters on
--- ARGV 1 TTL, s  2 publish verb  then per result: status, response, meta
+-- ARGV 1 TTL, s  2 publish verb  then per result: status, body, meta
 -- Returns per result: the status that stands now, 1 when that is a completion and this is another one
 -- Idempotent because the same result again changes nothing but begins the TTL anew.
 redis.call('HDEL', KEYS[1], '')
@@ -9,7 +9,7 @@ for n, key in ipairs(KEYS) do
   local status, meta, another = ARGV[3 * n], ARGV[3 * n + 2], 0
   local stands = (known or seen[key]) and redis.call('HGET', key, 'status')
   if not stands or (status == 'completed' and stands ~= 'completed') then
-    redis.call('HSET', key, 'status', status, 'response', ARGV[3 * n + 1], 'meta', meta)
+    redis.call('HSET', key, 'status', status, 'body', ARGV[3 * n + 1], 'meta', meta)
     stands, seen[key] = status, true
   elseif status == 'completed' and redis.call('HGET', key, 'meta') ~= meta then
     another = 1

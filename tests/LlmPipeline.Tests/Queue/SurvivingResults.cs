@@ -16,7 +16,7 @@ public sealed class SurvivingResults
         for (var n = 0; n < 300_000; n += 2_000)
         {
             RedisKey[] keys = [.. Enumerable.Range(n, 2_000).Select(k => (RedisKey)$"result:{queue.Batch}.{k}")];
-            await Task.WhenAll(keys.Select(k => queue.Database.HashSetAsync(k, [new HashEntry("status", "completed"), new HashEntry("response", body)])));
+            await Task.WhenAll(keys.Select(k => queue.Database.HashSetAsync(k, [new HashEntry("status", "completed"), new HashEntry("body", body)])));
             await Task.WhenAll(keys.Select(k => queue.Database.KeyDeleteAsync(k)));
         }
 

@@ -41,6 +41,15 @@ public sealed class StoringResults
     }
 
     [Theory, ClassData(typeof(Stores))]
+    public async Task The_times_of_a_job_that_was_never_called_for_come_back(Store store)
+    {
+        var results = await OpenAsync(store);
+        var result = Result(Stores.NewName("job"), ResultStatus.Cancelled) with { Meta = new ResultMeta { Enqueued = 1_795_549_599_958, Finished = 1_795_549_600_000 } };
+        await results.PutAsync(result);
+        Assert.Equal(result.Meta, (await results.GetAsync(result.JobId))!.Meta);
+    }
+
+    [Theory, ClassData(typeof(Stores))]
     public async Task Ten_mebibytes_of_any_bytes_come_back(Store store)
     {
         var results = await OpenAsync(store);
@@ -136,7 +145,7 @@ public sealed class StoringResults
         var id = Stores.NewName("job");
         await redis.Commands.HashSetAsync($"result:{id}", "status", "sideways");
         await Assert.ThrowsAsync<FormatException>(() => results.GetAsync(id));
-        await redis.Commands.HashSetAsync($"result:{id}", [new("status", "completed"), new("response", "{}"), new("meta", "{broken")]);
+        await redis.Commands.HashSetAsync($"result:{id}", [new("status", "completed"), new("body", "{}"), new("meta", "{broken")]);
         await Assert.ThrowsAsync<FormatException>(() => results.GetAsync(id));
     }
 

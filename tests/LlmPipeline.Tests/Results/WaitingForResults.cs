@@ -37,7 +37,7 @@ public sealed class WaitingForResults
         var id = Stores.NewName("job");
         var waiter = results.WaitAsync(id);
         await SubscribedAsync(redis, id, 1);
-        await redis.Commands.HashSetAsync($"result:{id}", [new("status", "completed"), new("response", "{}"), new("meta", "{}")]);
+        await redis.Commands.HashSetAsync($"result:{id}", [new("status", "completed"), new("body", "{}"), new("meta", "{}")]);
         await Eventually.HoldsAsync(
             () =>
             {
