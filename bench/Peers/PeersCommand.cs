@@ -15,7 +15,7 @@ internal static class PeersCommand
         }.AcceptExistingOnly();
         var only = new Option<string[]>("--only") { Description = "Only these measurements; all without it.", HelpName = "NAME", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
         only.AcceptOnlyFromAmong([.. Measurement.All.Select(measurement => measurement.Name)]);
-        var jobs = new Option<int>("--jobs") { Description = "Jobs of a run with calls that end at once; the slow peers get a fortieth.", HelpName = "N", DefaultValueFactory = _ => 500_000 };
+        var jobs = new Option<int>("--jobs") { Description = "Jobs of a run with calls that end at once; the slow peers get a fortieth.", HelpName = "N", DefaultValueFactory = _ => 1_000_000 };
         var rounds = new Option<int>("--rounds") { Description = "Runs of each driver, taken in turns; their median counts.", HelpName = "N", DefaultValueFactory = _ => 3 };
         var waiting = new Option<int>("--waiting") { Description = "Jobs that wait in the long queue; 10 million take some 4 GB.", HelpName = "N", DefaultValueFactory = _ => 10_000_000 };
         var rows = new Option<int>("--rows") { Description = "Rows of the file for 'llmpipe run'.", HelpName = "N", DefaultValueFactory = _ => 50_000 };

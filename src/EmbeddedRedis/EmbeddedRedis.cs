@@ -75,7 +75,7 @@ public sealed class EmbeddedRedis : IAsyncDisposable
 
     private static GarnetServer Start(int port, string password, GarnetLog log)
     {
-        var server = new GarnetServer(GarnetArguments.For(port, password), log);
+        var server = new GarnetServer(GarnetOptions.For(port, password), log);
         try
         {
             server.Start();

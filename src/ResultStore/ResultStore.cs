@@ -12,6 +12,7 @@ public sealed class ResultStore
     private static readonly RedisScript ForgetError = RedisScript.Load(Assembly.GetExecutingAssembly(), "forget-error");
     private const int MostPuts = 256;
     private const int MostStatuses = 500;
+    private const int MostDeletes = 500;
     private readonly RedisConnections _redis;
     private readonly ResultStoreOptions _options;
     private readonly TimeProvider _time;
@@ -166,8 +167,7 @@ public sealed class ResultStore
     public Task DeleteAsync(IReadOnlyCollection<string> jobIds)
     {
         ArgumentNullException.ThrowIfNull(jobIds);
-        var database = _redis.Commands;
-        return Task.WhenAll(jobIds.Select(id => database.KeyDeleteAsync(Key(id))));
+        return ByPlaceAsync([.. jobIds], id => id, MostDeletes, (keys, _) => _redis.Commands.KeyDeleteAsync(keys));
     }
 
     /// <summary>Calls for what lies together, in steps, all at once: on one server everything, on a cluster what is in one slot.</summary>

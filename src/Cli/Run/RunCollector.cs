@@ -5,6 +5,9 @@ internal sealed class RunCollector(
     ResultStore results, BatchFollower follower, OutputFile output, RunWindow window, RunTally tally, RunSpending spending, RunRedis redis, TimeProvider time) : IDisposable
 {
     private const int ResultsPerCall = 100;
+
+    // To read, write and flush costs the same for one row as for hundreds.
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
     private readonly SemaphoreSlim _one = new(1);
     private volatile bool _allFed;
 
@@ -27,6 +30,8 @@ internal sealed class RunCollector(
             if (await ReadAsync(CancellationToken.None).ConfigureAwait(false))
             {
                 cancellationToken.ThrowIfCancellationRequested();
+                if (!(_allFed && window.Count == 0))
+                    await Task.Delay(Pause, time, cancellationToken).ConfigureAwait(false);
                 continue;
             }
 
