@@ -112,7 +112,7 @@ public sealed class AskingOnce : IDisposable
         Assert.Equal(12, _llmpipe.Lines("in.results.jsonl").Length);
     }
 
-    [Fact]
+    [Fact, Trait("Category", "Slow")]
     public async Task Killed_it_goes_on_and_calls_nothing_twice_but_what_was_in_flight()
     {
         const int Distinct = 200;

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace LlmPipeline;
 
+[Trait("Category", "Slow")]
 public sealed partial class BeingStopped : IDisposable
 {
     private const int Sigint = 2;

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace LlmPipeline;
 
+[Trait("Category", "Slow")]
 public sealed class FailingEndpoints : IDisposable
 {
     private readonly Llmpipe _llmpipe = new();

@@ -2,6 +2,7 @@ using System.Globalization;
 
 namespace LlmPipeline;
 
+[Trait("Category", "Slow")]
 public sealed class CountingWhatIsSpent : IAsyncLifetime
 {
     private const decimal Input = 2.5m;

@@ -1,5 +1,6 @@
 namespace LlmPipeline;
 
+[Trait("Category", "Slow")]
 public sealed class PausingQueues(FleetHouse house) : IClassFixture<FleetHouse>, IDisposable
 {
     private readonly FleetDesk _desk = new(house);

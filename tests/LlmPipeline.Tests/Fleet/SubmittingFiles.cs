@@ -136,7 +136,7 @@ public sealed class SubmittingFiles(FleetHouse house) : IClassFixture<FleetHouse
         Assert.Contains("expired", error);
     }
 
-    [Fact]
+    [Fact, Trait("Category", "Slow")]
     public async Task A_paused_queue_does_not_keep_a_row_past_its_deadline()
     {
         await house.WorkAsync();

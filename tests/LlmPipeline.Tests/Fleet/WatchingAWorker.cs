@@ -2,6 +2,7 @@ using System.Net;
 
 namespace LlmPipeline;
 
+[Trait("Category", "Slow")]
 public sealed class WatchingAWorker
 {
     private static readonly HttpClient Http = new() { Timeout = TimeSpan.FromSeconds(30) };

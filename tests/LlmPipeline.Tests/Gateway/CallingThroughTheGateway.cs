@@ -111,7 +111,7 @@ public sealed partial class CallingThroughTheGateway(GatewayHouse house) : IClas
         }
     }
 
-    [Fact]
+    [Fact, Trait("Category", "Slow")]
     public async Task When_the_patience_is_over_a_caller_is_told_whether_anybody_serves_the_model()
     {
         await using var own = await GatewayHouse.OpenAsync("CallTimeout=1");

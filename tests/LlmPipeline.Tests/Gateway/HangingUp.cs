@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace LlmPipeline;
 
+[Trait("Category", "Slow")]
 public sealed class HangingUp
 {
     [Theory]

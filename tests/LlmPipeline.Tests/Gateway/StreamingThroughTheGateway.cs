@@ -10,7 +10,7 @@ public sealed class StreamingThroughTheGateway
 {
     private const string Chat = "v1/chat/completions";
 
-    [Fact]
+    [Fact, Trait("Category", "Slow")]
     public async Task The_official_client_gets_the_text_word_by_word_as_it_is_made()
     {
         await using var house = await GatewayHouse.OpenAsync(new SimulatorOptions { LatencyPerToken = TimeSpan.FromMilliseconds(100), CountTokens = false });
@@ -65,7 +65,7 @@ public sealed class StreamingThroughTheGateway
         Assert.DoesNotContain("[DONE]", events);
     }
 
-    [Fact]
+    [Fact, Trait("Category", "Slow")]
     public async Task An_answer_that_fails_before_its_first_word_is_made_again_and_nobody_sees_it()
     {
         await using var house = await GatewayHouse.OpenAsync(new SimulatorOptions { Script = [FaultKind.ServerError, FaultKind.Reset], CountTokens = false });

@@ -104,7 +104,7 @@ public sealed class SubmittingJobs(GatewayHouse house) : IClassFixture<GatewayHo
         Assert.Equal(2, own.Fleet.Llm.Stats.Calls);
     }
 
-    [Fact]
+    [Fact, Trait("Category", "Slow")]
     public async Task A_delayed_job_waits_and_one_past_its_deadline_expires()
     {
         await house.Fleet.WorkAsync();

@@ -186,7 +186,7 @@ public sealed class UploadingFiles(GatewayHouse house) : IClassFixture<GatewayHo
         Assert.Empty(house.Parts());
     }
 
-    [Fact]
+    [Fact, Trait("Category", "Slow")]
     public async Task Who_sends_a_byte_now_and_then_is_cut_off_and_keeps_nobody_waiting()
     {
         using var desk = new GatewayDesk(house.Gateway);
@@ -230,7 +230,7 @@ public sealed class UploadingFiles(GatewayHouse house) : IClassFixture<GatewayHo
         tidy.Process.Kill();
     }
 
-    [Fact]
+    [Fact, Trait("Category", "Slow")]
     public async Task An_upload_that_only_drips_is_cut_off()
     {
         using var client = new TcpClient();

@@ -6,7 +6,7 @@ public sealed class WaitingForJobs
 {
     private const string Followed = "followed";
 
-    [Fact]
+    [Fact, Trait("Category", "Slow")]
     public async Task Thousands_wait_at_a_time_on_few_connections_and_all_get_their_answers()
     {
         var count = Amount.Of("LLMPIPE_TEST_LONG_POLLS", 2000);

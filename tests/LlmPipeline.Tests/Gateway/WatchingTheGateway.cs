@@ -1,5 +1,6 @@
 namespace LlmPipeline;
 
+[Trait("Category", "Slow")]
 public sealed class WatchingTheGateway(GatewayHouse house) : IClassFixture<GatewayHouse>
 {
     [Fact]

@@ -98,7 +98,7 @@ public sealed class SharingAQuota
         await Eventually.HoldsAsync(async () => (await two.ExchangeAsync(null, Ask(limits, (1, 1)))).Granted == 1, "the small call passes", TimeSpan.FromSeconds(30));
     }
 
-    [Theory]
+    [Theory, Trait("Category", "Slow")]
     [ClassData(typeof(Stores))]
     public async Task Workers_know_of_each_other_and_of_the_calls_that_wait(Store store)
     {
@@ -109,7 +109,7 @@ public sealed class SharingAQuota
         await Eventually.HoldsAsync(async () => (await two.ExchangeAsync(null, Ask(Limits))).OtherWorkers == 0, "a silent worker is forgotten", TimeSpan.FromSeconds(60));
     }
 
-    [Fact]
+    [Fact, Trait("Category", "Slow")]
     public async Task While_the_fleets_quota_is_away_calls_wait_and_nothing_bursts_and_then_they_go_on()
     {
         await using var server = await RedisServer.StartAsync();

@@ -39,7 +39,7 @@ public sealed class WaitingBetweenTries
         Assert.Equal(TimeSpan.FromSeconds(8), outcome.Delay);
     }
 
-    [Fact]
+    [Fact, Trait("Category", "Slow")]
     public async Task Later_charges_nothing_however_often_it_is_said()
     {
         await using var endpoint = new RawEndpoint((_, n) => n <= 12 ? new RawReply(n % 2 == 0 ? 429 : 503, "", "Retry-After: 2") : RawReply.Ok);
@@ -52,7 +52,7 @@ public sealed class WaitingBetweenTries
         Assert.Equal(12, caller.Snapshot()[0].Throttled);
     }
 
-    [Fact]
+    [Fact, Trait("Category", "Slow")]
     public async Task A_long_Retry_After_closes_the_gate_for_all_and_goes_through_the_queue()
     {
         await using var endpoint = new RawEndpoint((_, n) => n == 1 ? new RawReply(429, "", "Retry-After: 30") : RawReply.Ok);
