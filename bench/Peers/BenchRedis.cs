@@ -35,7 +35,8 @@ internal sealed class BenchRedis : IAsyncDisposable
         var (process, _) = await ChildProcess.StartAsync(
             "redis-server", ["--port", Words.Of(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder, .. options],
             new Dictionary<string, string>(), "Ready to accept connections");
-        return new BenchRedis(process, await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{port},allowAdmin=true"), port, folder);
+        // To forget ten million jobs takes seconds.
+        return new BenchRedis(process, await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{port},allowAdmin=true,asyncTimeout=60000"), port, folder);
     }
 
     public Task FlushAsync() => _server.FlushAllDatabasesAsync();
