@@ -32,7 +32,7 @@ public sealed class EmbeddedRedis : IAsyncDisposable
     /// <summary>The address as <c>127.0.0.1:port</c>, without the password.</summary>
     public string Endpoint { get; }
 
-    /// <summary>Starts a store; it accepts connections when the task is done, after about half a second.</summary>
+    /// <summary>Starts a store; it accepts connections when the task is done, after a fraction of a second.</summary>
     /// <param name="options">How to start it; null for the defaults.</param>
     /// <param name="cancellationToken">Stops the start: what was already started is disposed.</param>
     /// <exception cref="EmbeddedRedisException">It could not be started; the message says why in one line.</exception>

@@ -72,6 +72,13 @@ internal sealed class HeldJob(ClaimedJob claim, QueuePartition partition, IJobOw
     /// <summary>True the first time: its owner is to be told that the call is over.</summary>
     public bool IsCalledNow() => Interlocked.Exchange(ref _called, 1) == 0;
 
+    /// <summary>Tells its owner that the call is over, if nobody has yet.</summary>
+    public void TellCalled()
+    {
+        if (IsCalledNow())
+            owner.Called(1, HasEntered ? 1 : 0);
+    }
+
     /// <summary>Ends it in this process, whatever became of it; the first time counts.</summary>
     public void End()
     {
@@ -86,8 +93,7 @@ internal sealed class HeldJob(ClaimedJob claim, QueuePartition partition, IJobOw
             Activity.Current = current;
         }
 
-        if (IsCalledNow())
-            owner.Called(1, HasEntered ? 1 : 0);
+        TellCalled();
         owner.Ended(this);
     }
 }

@@ -19,10 +19,8 @@ internal sealed partial class Settler(TimeProvider time, ILogger<Settler> logger
     /// <summary>Ends the claim, and then the job in this process. The answer of its call must be safe.</summary>
     public void Settle(Settlement settlement)
     {
-        var job = settlement.Job;
-        if (job.IsCalledNow())
-            job.Owner.Called(1, job.HasEntered ? 1 : 0);
-        _partitions.GetOrAdd(job.Partition, static (partition, settler) => new(JobsPerCall, Calls, all => settler.SettleAsync(partition, all)), this).Add(settlement);
+        settlement.Job.TellCalled();
+        _partitions.GetOrAdd(settlement.Job.Partition, static (partition, settler) => new(JobsPerCall, Calls, all => settler.SettleAsync(partition, all)), this).Add(settlement);
     }
 
     /// <summary>Ends when all that was asked for is done.</summary>

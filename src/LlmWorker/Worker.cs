@@ -166,7 +166,7 @@ internal sealed partial class Worker : BackgroundService, IJobOwner
         {
             var claiming = partition.ClaimAsync(most, token, _parts.Options.Name, lane, again);
             // What is told by name is looked for without waiting for the claim. On a cluster it may lie elsewhere, and a claim that is repeated is made later.
-            look = expected is null || again || _parts.Redis.IsCluster ? null : new EarlyLook(expected, _parts.Results.StatusesAsync(expected));
+            look = expected is null || again || _parts.Results.IsSpread ? null : new EarlyLook(expected, _parts.Results.StatusesAsync(expected));
             return claiming;
         }
     }

@@ -14,6 +14,8 @@ internal sealed class RunCollector(
     /// <summary>Set when there may be something to read.</summary>
     public VersionedSignal Look { get; } = new();
 
+    private bool IsDone => _allFed && window.Count == 0;
+
     /// <summary>No more rows will come: the collector ends with the last that is out.</summary>
     public void AllFed()
     {
@@ -30,12 +32,12 @@ internal sealed class RunCollector(
             if (await ReadAsync(CancellationToken.None).ConfigureAwait(false))
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                if (!(_allFed && window.Count == 0))
+                if (!IsDone)
                     await Task.Delay(Pause, time, cancellationToken).ConfigureAwait(false);
                 continue;
             }
 
-            if (_allFed && window.Count == 0)
+            if (IsDone)
                 return;
             // Other workers of a shared Redis end jobs too, unseen from here.
             await Look.WaitAsync(seen, TimeSpan.FromSeconds(1), time, cancellationToken).ConfigureAwait(false);

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace LlmPipeline;
 
-/// <summary>The store of a run. The one in the process starts while the file is being checked: both take half a second.</summary>
+/// <summary>The store of a run. The one in the process starts while the file is being checked.</summary>
 internal sealed class RunStore : IAsyncDisposable
 {
     private readonly Func<Task<RunRedis>> _open;
