@@ -14,7 +14,7 @@ var results = services.GetRequiredService<ResultStore>();
 var job = await queue.EnqueueAsync("gpt-4o-mini", "Name a colour.", new JobOptions { Lane = Lane.High, IdempotencyKey = "a-colour" });
 Console.WriteLine($"{job}: {Text(await results.WaitAsync(job))}");
 
-// Prompts that belong together, and their answers as they come.
+// Prompts that belong together, and their answers as they come. What doesn't fit in memory is enqueued as a stream: EnqueueAsync takes an IAsyncEnumerable<Job> too.
 string[] prompts = ["What is 2 + 3?", "What is 7 * 6?", "What is 100 / 8?"];
 var batch = $"sums-{Guid.CreateVersion7():N}";
 await queue.Batches.SaveAsync(new BatchInfo { Id = batch, Rows = prompts.Length, Queues = ["gpt-4o-mini"], Created = TimeProvider.System.GetUtcNow(), Sealed = true });

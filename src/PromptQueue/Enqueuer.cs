@@ -8,15 +8,16 @@ namespace LlmPipeline;
 /// <summary>Checks jobs and puts them on their queues.</summary>
 internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions options, TimeProvider time)
 {
+    public const int JobsPerCall = 250;
+    public const int JobsInFirstCall = 32;
+    public const int CallsAtOnce = 4;
     private const int PartitionsOnCluster = 16;
-    private const int JobsPerCall = 250;
-    private const int JobsInFirstCall = 32;
-    private const int CallsAtOnce = 4;
     private const int BytesPerCall = 4 * 1024 * 1024;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
     private readonly ConcurrentDictionary<string, (long Version, int Partitions)> _created = new();
 
-    public async Task<IReadOnlyList<EnqueueOutcome>> EnqueueAsync(IReadOnlyList<Job> jobs, bool rerunEnded, CancellationToken cancellationToken)
+    /// <summary>What <see cref="PromptQueue.EnqueueAsync(IReadOnlyList{Job}, bool, CancellationToken)"/> does; the second call for a queue has twice the first's jobs, and so on.</summary>
+    public async Task<IReadOnlyList<EnqueueOutcome>> EnqueueAsync(IReadOnlyList<Job> jobs, int jobsInFirstCall, bool rerunEnded, CancellationToken cancellationToken)
     {
         Check(jobs);
         // What comes with a time was told it by the clock of this process; workers go by that of Redis.
@@ -45,7 +46,7 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
         var sent = new List<Task>();
         foreach (var group in Enumerable.Range(0, jobs.Count).GroupBy(i => (jobs[i].Queue, Partition: Names.PartitionOf(jobs[i].Id, partitions[jobs[i].Queue]), jobs[i].Batch)))
         {
-            foreach (var part in Slices(group, Encoded))
+            foreach (var part in Slices(group, Encoded, jobsInFirstCall))
             {
                 await calls.WaitAsync(CancellationToken.None).ConfigureAwait(false);
                 if (cancellationToken.IsCancellationRequested || sent.Exists(call => call.IsFaulted))
@@ -73,8 +74,9 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
                 var answer = await RunAsync(
                     queue, partitions[queue], partition, batch, rerunEnded, [.. part.Select(i => (jobs[i], Envelope.Shifted(jobs[i].Deadline, ahead), envelopes[i]!))], cancellationToken)
                     .ConfigureAwait(false);
+                var codes = (string)answer[1]!;
                 for (var n = 0; n < part.Count; n++)
-                    outcomes[part[n]] = (int)answer[n + 1] switch { 1 => EnqueueOutcome.Added, 0 => EnqueueOutcome.AlreadyThere, 2 => EnqueueOutcome.Ended, _ => EnqueueOutcome.Full };
+                    outcomes[part[n]] = codes[n] switch { '1' => EnqueueOutcome.Added, '0' => EnqueueOutcome.AlreadyThere, '2' => EnqueueOutcome.Ended, _ => EnqueueOutcome.Full };
             }
             finally
             {
@@ -167,20 +169,21 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
             isPlain &= due is null && job.Delay <= TimeSpan.Zero;
         }
 
-        var stride = isPlain ? 3 : 5;
-        var arguments = new RedisValue[10 + (jobs.Count * stride)];
+        var stride = isPlain ? 2 : 4;
+        var arguments = new RedisValue[11 + (jobs.Count * stride)];
         RedisValue[] head =
         [
             partitions, PromptQueue.SchemaVersion, keys.Wake, redis.PublishVerb, (long)options.BatchTtl.TotalSeconds, rerunEnded ? "1" : "0",
             lowest, highest, options.MaxWaiting is { } most ? (most + partitions - 1) / partitions : -1, stride,
+            batch is null ? "" : string.Join(' ', jobs.Select(j => j.Job.Row)),
         ];
         head.CopyTo(arguments, 0);
         var at = head.Length;
         foreach (var (job, due, envelope) in jobs)
         {
-            (arguments[at], arguments[at + 1], arguments[at + 2]) = (job.Id, batch is null ? 0 : job.Row, envelope);
+            (arguments[at], arguments[at + 1]) = (job.Id, envelope);
             if (!isPlain)
-                (arguments[at + 3], arguments[at + 4]) = ((long)Math.Ceiling(job.Delay.TotalMilliseconds), due?.ToUnixTimeMilliseconds() ?? 0);
+                (arguments[at + 2], arguments[at + 3]) = ((long)Math.Ceiling(job.Delay.TotalMilliseconds), due?.ToUnixTimeMilliseconds() ?? 0);
             at += stride;
         }
 
@@ -195,10 +198,10 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
     private Task<T> RepeatedAsync<T>(Func<Task<T>> call, CancellationToken cancellationToken) =>
         RedisRetry.SeveralTimesAsync(call, 3, Patience, time, cancellationToken);
 
-    private static IEnumerable<List<int>> Slices(IEnumerable<int> indexes, Func<int, byte[]> envelope)
+    private static IEnumerable<List<int>> Slices(IEnumerable<int> indexes, Func<int, byte[]> envelope, int jobsInFirst)
     {
         var slice = new List<int>();
-        var (bytes, most) = (0, JobsInFirstCall);
+        var (bytes, most) = (0, jobsInFirst);
         foreach (var i in indexes)
         {
             var size = envelope(i).Length;
@@ -206,7 +209,6 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
             {
                 yield return slice;
                 slice = [];
-                // Few at first: until then Redis has nothing to do.
                 (bytes, most) = (0, Math.Min(2 * most, JobsPerCall));
             }
 

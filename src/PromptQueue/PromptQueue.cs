@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using StackExchange.Redis;
 
 namespace LlmPipeline;
@@ -45,15 +46,37 @@ public sealed class PromptQueue
     /// <exception cref="ArgumentException">A name is not allowed, or a job is larger than <see cref="PromptQueueOptions.MaxJobBytes"/>; nothing was enqueued.</exception>
     /// <exception cref="QueueMismatchException">The queue has another number of partitions or schema version; none of its jobs was enqueued.</exception>
     /// <exception cref="RedisConnectionException">Redis is away for longer; some jobs may be enqueued.</exception>
-    public async Task<IReadOnlyList<EnqueueOutcome>> EnqueueAsync(
+    public Task<IReadOnlyList<EnqueueOutcome>> EnqueueAsync(
         IReadOnlyList<Job> jobs, bool rerunEnded = false, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(jobs);
-        using var span = QueueTelemetry.Send(jobs);
-        var outcomes = await _enqueuer.EnqueueAsync(jobs, rerunEnded, cancellationToken).ConfigureAwait(false);
-        foreach (var batch in rerunEnded ? jobs.Where((_, n) => outcomes[n] == EnqueueOutcome.Added).Select(job => job.Batch).OfType<string>().Distinct() : [])
-            await Batches.TakeBackCancelAsync(batch).ConfigureAwait(false);
-        return outcomes;
+        // Few at first: until then Redis has nothing to do.
+        return EnqueueAsync(jobs, Enqueuer.JobsInFirstCall, rerunEnded, cancellationToken);
+    }
+
+    /// <summary>
+    /// Enqueues a stream of jobs in its order: those that follow are read and packed while Redis works on those before, so that it is the fastest way for
+    /// many. It goes by groups of 250, so that jobs that come one by one are better enqueued by themselves. As safe to repeat as the call for a list. What is
+    /// not enumerated is not enqueued.
+    /// </summary>
+    /// <param name="jobs">The jobs, of any number; some 1,000 of them, or 16 MiB, are in memory at a time.</param>
+    /// <param name="rerunEnded">As for a list.</param>
+    /// <param name="cancellationToken">Ends it between two calls; jobs before that are enqueued.</param>
+    /// <returns>Each job with what became of it, in their order.</returns>
+    /// <exception cref="ArgumentException">As for a list, of a job in the stream; jobs before it, and of the next few hundred some, are enqueued.</exception>
+    /// <exception cref="QueueMismatchException">As for a list.</exception>
+    /// <exception cref="RedisConnectionException">Redis is away for longer; some jobs may be enqueued.</exception>
+    public async IAsyncEnumerable<EnqueuedJob> EnqueueAsync(
+        IAsyncEnumerable<Job> jobs, bool rerunEnded = false, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        var groups = Pipelining.InOrderAsync(
+            JobGroups.OfAsync(jobs, Enqueuer.JobsPerCall), Enqueuer.CallsAtOnce,
+            async group => (group, Outcomes: await EnqueueAsync(group, Enqueuer.JobsPerCall, rerunEnded, cancellationToken).ConfigureAwait(false)), cancellationToken);
+        await foreach (var (group, outcomes) in groups.ConfigureAwait(false))
+        {
+            for (var n = 0; n < group.Count; n++)
+                yield return new EnqueuedJob(group[n], outcomes[n]);
+        }
     }
 
     /// <summary>The queues that exist.</summary>
@@ -201,5 +224,14 @@ public sealed class PromptQueue
             return null;
         var name = entries.FirstOrDefault(e => e.Name.Length() == 0).Value;
         return ((string?)name ?? "", entries.Where(e => e.Name.Length() > 0).ToDictionary(e => (string)e.Name!, e => (ReadOnlyMemory<byte>)(byte[])e.Value!));
+    }
+
+    private async Task<IReadOnlyList<EnqueueOutcome>> EnqueueAsync(IReadOnlyList<Job> jobs, int jobsInFirstCall, bool rerunEnded, CancellationToken cancellationToken)
+    {
+        using var span = QueueTelemetry.Send(jobs);
+        var outcomes = await _enqueuer.EnqueueAsync(jobs, jobsInFirstCall, rerunEnded, cancellationToken).ConfigureAwait(false);
+        foreach (var batch in rerunEnded ? jobs.Where((_, n) => outcomes[n] == EnqueueOutcome.Added).Select(job => job.Batch).OfType<string>().Distinct() : [])
+            await Batches.TakeBackCancelAsync(batch).ConfigureAwait(false);
+        return outcomes;
     }
 }

@@ -13,7 +13,7 @@ internal static class LoopDriver
     public static Command Create()
     {
         var (redis, jobs, concurrency) = (DriverOptions.Redis(), DriverOptions.Jobs(), DriverOptions.Concurrency());
-        var command = new Command("loop", "This project's scripts in a bare loop: enqueues, then claims, stores and completes; says one line of JSON. --concurrency means nothing to it.") { redis, jobs, concurrency };
+        var command = new Command("loop", "This project's scripts in a bare loop: enqueues lists of 1,000, then claims, stores and completes; says one line of JSON. --concurrency means nothing to it.") { redis, jobs, concurrency };
         command.SetAction((parsed, _) => RunAsync(parsed.GetRequiredValue(redis), parsed.GetValue(jobs)));
         return command;
     }
@@ -22,7 +22,7 @@ internal static class LoopDriver
     {
         await using var batch = await OwnBatch.OpenAsync(address, $"loop{Environment.ProcessId}", jobs);
         var watch = Stopwatch.StartNew();
-        await batch.EnqueueAsync(0, jobs);
+        await batch.EnqueueListsAsync(jobs);
         var enqueueSeconds = watch.Elapsed.TotalSeconds;
 
         var partition = (await batch.Queue.PartitionsAsync(OwnBatch.Model))[0];

@@ -3,11 +3,10 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LlmPipeline.Bench;
 
-/// <summary>A batch of this project's jobs, for the drivers: enqueued in calls of 1,000, and worked on in this process.</summary>
+/// <summary>A batch of this project's jobs, for the drivers: enqueued as a stream, and worked on in this process.</summary>
 internal sealed class OwnBatch : IAsyncDisposable
 {
     public const string Model = "sim";
-    private const int JobsPerCall = 1000;
     private readonly string _id;
     private readonly Func<int, RequestWork> _work;
     private readonly VersionedSignal _settled = new();
@@ -47,11 +46,21 @@ internal sealed class OwnBatch : IAsyncDisposable
         new LlmOptions { Deployments = { new DeploymentOptions { Name = "sim", Endpoint = url.ToString(), Concurrency = concurrency } } },
         new PromptFunctionSource(Queue).FindAsync, TimeProvider.System, NullLoggerFactory.Instance);
 
-    /// <summary>Enqueues jobs by their numbers, one call after the other.</summary>
+    /// <summary>Enqueues jobs by their numbers, as a stream.</summary>
     public async Task EnqueueAsync(int from, int count)
     {
-        for (var at = from; at < from + count; at += JobsPerCall)
-            await Queue.EnqueueAsync([.. Enumerable.Range(at, Math.Min(JobsPerCall, from + count - at)).Select(Job)]);
+        await foreach (var (_, outcome) in Queue.EnqueueAsync(Enumerable.Range(from, count).Select(Job).ToAsyncEnumerable()))
+        {
+            if (outcome != EnqueueOutcome.Added)
+                throw new MeasurementException($"a job was not added: {outcome}");
+        }
+    }
+
+    /// <summary>Enqueues jobs by their numbers in lists of 1,000, one after the other has been answered.</summary>
+    public async Task EnqueueListsAsync(int count)
+    {
+        foreach (var list in Enumerable.Range(0, count).Chunk(1000))
+            await Queue.EnqueueAsync([.. list.Select(Job)]);
     }
 
     /// <summary>A worker process's worker, to be started on <see cref="Model"/>.</summary>
