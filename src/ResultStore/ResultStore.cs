@@ -87,7 +87,8 @@ public sealed class ResultStore
         await ByPlaceAsync(jobIds, id => id, MostStatuses, async (keys, places) =>
         {
             var answer = (RedisResult[])(await Statuses.RunAsync(_redis.Commands, keys, []).ConfigureAwait(false))!;
-            for (var n = 0; n < keys.Length; n++)
+            // Of none it says nothing at all.
+            for (var n = 0; n < answer.Length; n++)
                 statuses[places[n]] = answer[n].IsNull ? null : ResultFormat.Status((string?)answer[n]);
         }).ConfigureAwait(false);
         return statuses;
