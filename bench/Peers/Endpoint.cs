@@ -7,23 +7,30 @@ namespace LlmPipeline.Bench;
 internal sealed class Endpoint : IAsyncDisposable
 {
     private readonly ChildProcess _process;
-    private readonly HttpClient _http = new();
+    private readonly HttpClient _http;
 
-    private Endpoint(ChildProcess process, Uri url)
+    private Endpoint(ChildProcess process, Uri url, string? certificate)
     {
         _process = process;
         Url = url;
+        // It is on this machine, and a child of this process.
+        _http = new HttpClient(new HttpClientHandler { ServerCertificateCustomValidationCallback = HttpClientHandler.DangerousAcceptAnyServerCertificateValidator });
+        Environment = certificate is null ? [] : new() { ["SSL_CERT_FILE"] = certificate };
     }
+
+    /// <summary>What a process needs to call it.</summary>
+    public Dictionary<string, string> Environment { get; }
 
     /// <summary>Scheme, host and port.</summary>
     public Uri Url { get; }
 
     /// <param name="latency">Of each call, ms.</param>
-    public static async Task<Endpoint> StartAsync(int latency)
+    /// <param name="certificate">For https: where it writes its certificate.</param>
+    public static async Task<Endpoint> StartAsync(int latency, string? certificate = null)
     {
-        var (process, line) = await ChildProcess.LlmpipeAsync(["simulate", "--json", "--latency", Words.Of(latency)], new Dictionary<string, string>(), "\"url\"");
+        var (process, line) = await ChildProcess.LlmpipeAsync(["simulate", "--json", "--latency", Words.Of(latency), .. certificate is null ? [] : (string[])["--https", certificate]], new Dictionary<string, string>(), "\"url\"");
         using var json = JsonDocument.Parse(line);
-        return new Endpoint(process, new Uri(json.RootElement.GetProperty("url").GetString()!));
+        return new Endpoint(process, new Uri(json.RootElement.GetProperty("url").GetString()!), certificate);
     }
 
     /// <summary>Calls that it is answering now.</summary>

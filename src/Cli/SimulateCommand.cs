@@ -21,6 +21,7 @@ internal static class SimulateCommand
     {
         var host = new Option<string>("--host") { Description = "IP address to listen on, 'localhost', or '*' for all. Anybody who reaches it may use it.", HelpName = "ADDRESS", DefaultValueFactory = _ => "127.0.0.1" };
         var port = SimulateNumbers.Whole("--port", "N", "Port to listen on; 0 takes a free one.", 0, 65535, 0);
+        var https = new Option<FileInfo?>("--https") { Description = "Listen for https with a certificate made for this run, and write it to FILE, for clients to trust: on Linux mostly by SSL_CERT_FILE=FILE.", HelpName = "FILE" };
         var seed = SimulateNumbers.Whole("--seed", "N", "What texts, latencies and faults are drawn from, beside the request.", long.MinValue, long.MaxValue, 1);
         var models = new Option<string?>("--models") { Description = "Models (for Azure: deployments) that are served, separated by commas; others are a 404. Without it, every name is served.", HelpName = "NAME,NAME" };
         var apiKey = new Option<string?>("--api-key") { Description = "The key that calls must bring. Without it, any key or none will do.", HelpName = "KEY" };
@@ -47,13 +48,14 @@ internal static class SimulateCommand
 
         var command = new Command("simulate", Text)
         {
-            host, port, seed, models, apiKey, latency, perToken, jitter, sigma, rpm, tpm, azureLike, fail, faults, script, always, retryAfter, words, misfit, estimate, pretty, extra, record, json,
+            host, port, https, seed, models, apiKey, latency, perToken, jitter, sigma, rpm, tpm, azureLike, fail, faults, script, always, retryAfter, words, misfit, estimate, pretty, extra, record, json,
         };
         command.SetAction((parse, cancellationToken) => RunAsync(
             new SimulatorOptions
             {
                 Host = parse.GetRequiredValue(host),
                 Port = (int)parse.GetValue(port),
+                Https = parse.GetValue(https) is not null,
                 Seed = parse.GetValue(seed),
                 Models = parse.GetValue(models)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries),
                 ApiKey = parse.GetValue(apiKey),
@@ -76,6 +78,7 @@ internal static class SimulateCommand
                 ExtraFields = parse.GetValue(extra),
                 Record = parse.GetValue(record),
             },
+            parse.GetValue(https),
             parse.GetValue(json),
             parse.InvocationConfiguration.Output,
             parse.InvocationConfiguration.Error,
@@ -83,7 +86,7 @@ internal static class SimulateCommand
         return command;
     }
 
-    private static async Task<int> RunAsync(SimulatorOptions options, bool json, TextWriter output, TextWriter error, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(SimulatorOptions options, FileInfo? certificate, bool json, TextWriter output, TextWriter error, CancellationToken cancellationToken)
     {
         LlmSimulator simulator;
         try
@@ -102,6 +105,12 @@ internal static class SimulateCommand
         }
         await using (simulator)
         {
+            if (certificate is not null && await WriteAsync(certificate, simulator.CertificatePem!) is { } failure)
+            {
+                await error.WriteLineAsync(failure);
+                return 1;
+            }
+
             var url = simulator.Address.ToString().TrimEnd('/');
             await error.WriteLineAsync($"Simulated LLM on {url}: its answers are made up. Use it with OPENAI_BASE_URL={simulator.BaseUrl}; Ctrl+C ends it.");
             if (json)
@@ -113,6 +122,19 @@ internal static class SimulateCommand
             await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
         return 0;
+    }
+
+    private static async Task<string?> WriteAsync(FileInfo file, string text)
+    {
+        try
+        {
+            await File.WriteAllTextAsync(file.FullName, text, CancellationToken.None);
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return $"--https: {file} cannot be written: {e.Message}";
+        }
     }
 
     private static Option<FaultKind[]?> Faults(string name, string what, string otherwise) => new(name)

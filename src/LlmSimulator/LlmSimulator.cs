@@ -26,11 +26,14 @@ public sealed class LlmSimulator : IAsyncDisposable
         _control = new ControlRoutes(options, time, _counters, _windows, _log, json);
     }
 
-    /// <summary>Where it listens: <c>http://127.0.0.1:PORT/</c>. This is the endpoint of an Azure client; see <see cref="BaseUrl"/>.</summary>
+    /// <summary>Where it listens: <c>http://127.0.0.1:PORT/</c>, or https. This is the endpoint of an Azure client; see <see cref="BaseUrl"/>.</summary>
     public Uri Address => _server!.Address;
 
     /// <summary>The base URL of an OpenAI client: <see cref="Address"/> with <c>v1</c>.</summary>
     public Uri BaseUrl => new(Address, "v1");
+
+    /// <summary>With <see cref="SimulatorOptions.Https"/>: the certificate that clients are to trust, as PEM; else null.</summary>
+    public string? CertificatePem => _server!.CertificatePem;
 
     /// <summary>The counts at this moment.</summary>
     public SimulatorStats Stats => _counters.Snapshot().With(_windows.Counts);
@@ -52,7 +55,7 @@ public sealed class LlmSimulator : IAsyncDisposable
     {
         options.Validate();
         var simulator = new LlmSimulator(options, timeProvider);
-        simulator._server = await SimulatorServer.StartAsync(options.Host, options.Port, simulator.HandleAsync, cancellationToken);
+        simulator._server = await SimulatorServer.StartAsync(options.Host, options.Port, options.Https, simulator.HandleAsync, cancellationToken);
         return simulator;
     }
 

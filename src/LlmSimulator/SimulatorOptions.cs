@@ -13,6 +13,9 @@ public sealed class SimulatorOptions
     [Range(0, 65535)]
     public int Port { get; set; }
 
+    /// <summary>Listen for https, HTTP/1.1 and HTTP/2, with a certificate of its own: <see cref="LlmSimulator.CertificatePem"/>. False, the default, for http.</summary>
+    public bool Https { get; set; }
+
     /// <summary>What everything drawn depends on beside the request: texts, latencies, faults. 1 by default.</summary>
     public long Seed { get; set; } = 1;
 

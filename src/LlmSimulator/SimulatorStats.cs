@@ -6,6 +6,9 @@ public sealed record SimulatorStats
     /// <summary>Calls to LLM routes, whatever became of them.</summary>
     public required long Calls { get; init; }
 
+    /// <summary>Of these, calls over HTTP/2; the others came over HTTP/1.1.</summary>
+    public required long CallsOverHttp2 { get; init; }
+
     /// <summary>Calls answered with a completion or embeddings that were written to the end.</summary>
     public required long Completed { get; init; }
 

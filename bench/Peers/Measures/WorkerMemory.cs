@@ -15,22 +15,21 @@ internal sealed class WorkerMemory : Measurement
     public override async Task<IReadOnlyList<Comparison>> MeasureAsync(PeerBench bench)
     {
         var calls = bench.Options.InFlight;
-        return
-        [
-            new Comparison
-            {
-                Measure = string.Create(CultureInfo.InvariantCulture, $"{Title} with {calls:N0} calls in flight"),
-                Ours = await FigureAsync(endpoint => OursAsync(bench, endpoint, calls)),
-                Peers = [new("asyncio + aiohttp", await FigureAsync(endpoint => AsyncioAsync(bench, endpoint, calls)))],
-                Target = Target.AtMost(1, "asyncio"),
-            },
-        ];
+        return [await CompareAsync("https", Path.Join(bench.Scratch, "endpoint.pem")), await CompareAsync("http", null)];
 
-        async Task<Figure> FigureAsync(Func<Endpoint, Task<MemoryWatch>> run)
+        async Task<Comparison> CompareAsync(string scheme, string? certificate) => new()
+        {
+            Measure = string.Create(CultureInfo.InvariantCulture, $"{Title} with {calls:N0} calls in flight, {scheme}"),
+            Ours = await FigureAsync(certificate, endpoint => OursAsync(bench, endpoint, calls)),
+            Peers = [new("asyncio + aiohttp", await FigureAsync(certificate, endpoint => AsyncioAsync(bench, endpoint, calls)))],
+            Target = Target.AtMost(1, "asyncio"),
+        };
+
+        async Task<Figure> FigureAsync(string? certificate, Func<Endpoint, Task<MemoryWatch>> run)
         {
             try
             {
-                await using var endpoint = await Endpoint.StartAsync(Latency);
+                await using var endpoint = await Endpoint.StartAsync(Latency, certificate);
                 var seen = await run(endpoint);
                 bench.Log($$"""{"calls_in_flight":{{seen.InFlight}},"peak_mib":{{seen.PeakMebibytes.ToString("0.0", CultureInfo.InvariantCulture)}}}""");
                 return seen.InFlight >= calls * 0.99 ? Figure.Of(seen.PeakMebibytes, " MiB") : Figure.Missing($"at most {seen.InFlight} calls were in flight");
@@ -51,7 +50,7 @@ internal sealed class WorkerMemory : Measurement
         await batch.EnqueueAsync(0, calls * 2);
         var (worker, _) = await ChildProcess.StartAsync(
             launcher, ["work", "--redis", bench.Redis.Address, "--concurrency", Words.Of(calls)],
-            new Dictionary<string, string>
+            new Dictionary<string, string>(endpoint.Environment)
             {
                 ["LLMPIPE__Deployments__0__Name"] = "sim",
                 ["LLMPIPE__Deployments__0__Endpoint"] = new Uri(endpoint.Url, "/v1").ToString(),
@@ -72,7 +71,7 @@ internal sealed class WorkerMemory : Measurement
     {
         var (program, arguments, folder, environment) = new DriverCall(Driver.Asyncio, calls * 2, calls, endpoint.Url).Command(bench.Redis.Address, bench.Folder);
         MemoryWatch? watch = null;
-        var running = FinishedProcess.RunAsync(program, arguments, folder, environment, started: id => watch = new MemoryWatch(endpoint, id));
+        var running = FinishedProcess.RunAsync(program, arguments, folder, environment.Union(endpoint.Environment).ToDictionary(), started: id => watch = new MemoryWatch(endpoint, id));
         await (watch?.UntilAsync(running) ?? running);
         var outcome = new DriverOutcome();
         outcome.Add(DriverOutcome.Read((await running).Output) ?? throw new MeasurementException("it said no line of JSON"));

@@ -10,6 +10,7 @@ internal sealed class CallCounters(bool countJobs)
     private readonly Dictionary<FaultKind, long> _faults = [];
     private volatile ConcurrentDictionary<string, JobCalls> _jobs = new(StringComparer.Ordinal);
     private long _calls;
+    private long _overHttp2;
     private long _completed;
     private long _abandoned;
     private long _tokensIn;
@@ -21,11 +22,13 @@ internal sealed class CallCounters(bool countJobs)
     public IEnumerable<KeyValuePair<string, JobCalls>> Jobs => _jobs;
 
     /// <summary>A call begins; the answer is its job's counter, null for none.</summary>
-    public JobCalls? Begin(string? jobId)
+    public JobCalls? Begin(string? jobId, bool overHttp2)
     {
         lock (_lock)
         {
             _calls++;
+            if (overHttp2)
+                _overHttp2++;
             _maxInFlight = Math.Max(_maxInFlight, ++_inFlight);
         }
         if (!countJobs || jobId is null)
@@ -90,7 +93,7 @@ internal sealed class CallCounters(bool countJobs)
     {
         lock (_lock)
         {
-            _calls = _completed = _abandoned = _tokensIn = _tokensOut = 0;
+            _calls = _overHttp2 = _completed = _abandoned = _tokensIn = _tokensOut = 0;
             _maxInFlight = _inFlight;
             _statuses.Clear();
             _faults.Clear();
@@ -115,6 +118,7 @@ internal sealed class CallCounters(bool countJobs)
             return new SimulatorStats
             {
                 Calls = _calls,
+                CallsOverHttp2 = _overHttp2,
                 Completed = _completed,
                 Abandoned = _abandoned,
                 Statuses = new SortedDictionary<int, long>(_statuses),

@@ -25,7 +25,7 @@ internal sealed class CallExchange
         _context = context;
         _counters = counters;
         _windows = windows;
-        _job = counters.Begin(jobId);
+        _job = counters.Begin(jobId, HttpProtocol.IsHttp2(context.Request.Protocol));
         context.Response.Headers["x-request-id"] = requestId;
     }
 

@@ -142,6 +142,7 @@ internal sealed class ControlRoutes(SimulatorOptions options, TimeProvider time,
         var stats = what.Counters.Snapshot().With(what.Windows.Counts);
         writer.WriteStartObject();
         writer.WriteNumber("calls"u8, stats.Calls);
+        writer.WriteNumber("callsOverHttp2"u8, stats.CallsOverHttp2);
         writer.WriteNumber("completed"u8, stats.Completed);
         writer.WriteNumber("abandoned"u8, stats.Abandoned);
         WriteCounts(writer, "statuses", stats.Statuses, Text);

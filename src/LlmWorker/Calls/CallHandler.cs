@@ -30,6 +30,11 @@ internal sealed class CallHandler : DelegatingHandler
             AutomaticDecompression = DecompressionMethods.None,
             MaxConnectionsPerServer = int.MaxValue,
             PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+            // With HTTP/2 a server says how many calls share a connection, mostly 100; a connection that is gone shall not keep them until their time-out.
+            EnableMultipleHttp2Connections = true,
+            KeepAlivePingDelay = TimeSpan.FromSeconds(60),
+            KeepAlivePingTimeout = TimeSpan.FromSeconds(30),
+            KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
             ConnectTimeout = TimeSpan.FromSeconds(30),
             ActivityHeadersPropagator = null,
             // Job ids are printable, but not always ASCII.
@@ -176,6 +181,8 @@ internal sealed class CallHandler : DelegatingHandler
     private void Prepare(HttpRequestMessage request, CallContext context)
     {
         request.Headers.TryAddWithoutValidation(JobIdHeader, context.JobId);
+        // Where the endpoint has https and knows it, else HTTP/1.1. Thousands of calls then need no connection, handshake and buffers each.
+        request.Version = HttpVersion.Version20;
         // The SDK wants a key; an endpoint without one must not get the stand-in.
         if (_deployment.Options.ApiKey is null && _deployment.Options.Kind == DeploymentKind.OpenAI)
             request.Headers.Authorization = null;
