@@ -15,7 +15,7 @@ namespace LlmPipeline;
 /// Kestrel without a running host around it: no middleware, no console log, and above all no signal handlers, so that Ctrl+C
 /// stays with the program that the simulator runs in.
 /// </summary>
-internal sealed class SimulatorServer : IAsyncDisposable
+internal sealed class SimulatorServer(WebApplication host, IServer server, X509Certificate2? certificate) : IAsyncDisposable
 {
     /// <summary>The largest body that is read, in bytes.</summary>
     public const long MaxBodySize = 64L * 1024 * 1024;
@@ -29,22 +29,11 @@ internal sealed class SimulatorServer : IAsyncDisposable
     // A worker with thousands of slots connects all at once; who finds the queue full tries again only after a second. The kernel takes the less of this and its own limit.
     private const int Backlog = 16_384;
 
-    private readonly WebApplication _host;
-    private readonly IServer _server;
-    private readonly X509Certificate2? _certificate;
-
-    private SimulatorServer(WebApplication host, IServer server, X509Certificate2? certificate)
-    {
-        _host = host;
-        _server = server;
-        _certificate = certificate;
-    }
-
     /// <summary>Where it listens, as a client names it: <c>http://127.0.0.1:PORT/</c>.</summary>
     public required Uri Address { get; init; }
 
     /// <summary>What clients are to trust, as PEM; null without https.</summary>
-    public string? CertificatePem => _certificate?.ExportCertificatePem();
+    public string? CertificatePem => certificate?.ExportCertificatePem();
 
     /// <summary>Listens; with <paramref name="https"/> it speaks HTTP/2 with whoever wants to.</summary>
     /// <exception cref="IOException">The port is taken, or the address is not this machine's.</exception>
@@ -90,9 +79,9 @@ internal sealed class SimulatorServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         using var grace = new CancellationTokenSource(Grace);
-        await _server.StopAsync(grace.Token);
-        await _host.DisposeAsync();
-        _certificate?.Dispose();
+        await server.StopAsync(grace.Token);
+        await host.DisposeAsync();
+        certificate?.Dispose();
     }
 
     private static IPAddress AddressOf(string host) => host switch
