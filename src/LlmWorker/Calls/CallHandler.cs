@@ -81,7 +81,7 @@ internal sealed class CallHandler : DelegatingHandler
         {
             var response = await _deployment.Circuit.ExecuteAsync(
                 static (call, token) => call.Handler.SendWholeAsync(call.Request, token), (Handler: this, Request: request), cancellationToken);
-            var answer = await CaptureAsync(response, started);
+            var answer = await CaptureAsync(response, lease.Number, started);
             context.Answers.Add(answer);
             var usage = answer.Parsed.Usage;
             Settle(lease, context, answer, usage);
@@ -162,7 +162,7 @@ internal sealed class CallHandler : DelegatingHandler
         response.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
     }
 
-    private async ValueTask<HttpAnswer> CaptureAsync(HttpResponseMessage response, DateTimeOffset started)
+    private async ValueTask<HttpAnswer> CaptureAsync(HttpResponseMessage response, long number, DateTimeOffset started)
     {
         var body = await response.Content.ReadAsByteArrayAsync(CancellationToken.None);
         return new HttpAnswer
@@ -173,6 +173,7 @@ internal sealed class CallHandler : DelegatingHandler
             MediaType = response.Content.Headers.ContentType?.MediaType,
             RequestId = RequestIdHeaders.Select(name => response.Headers.TryGetValues(name, out var values) ? values.FirstOrDefault() : null).FirstOrDefault(id => id is not null),
             Location = response.Headers.Location is { } location && response.RequestMessage?.RequestUri is { } from ? new Uri(from, location) : null,
+            Number = number,
             Limits = RateLimitHeaders.Read(response.Headers, _time.GetUtcNow()),
             Started = started,
         };

@@ -41,7 +41,7 @@ public sealed partial class LlmCaller
                 deployment.Close(model, found.Message!);
                 return Turn.AtOnce;
             case OutcomeKind.Later:
-                deployment.Throttle(model, answer.Limits, found.NotBefore);
+                deployment.Throttle(model, answer, found.NotBefore);
                 // The first time another deployment may take it at once; after that even an endpoint that says "now" gets its pause.
                 return ++call.Uncharged == 1 && _deployments.Choose(call.Job.Queue, deployment, call.Down).Route is { } other && other.Deployment != deployment
                     ? Turn.AtOnce

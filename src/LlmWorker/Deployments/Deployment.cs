@@ -134,18 +134,19 @@ internal sealed partial class Deployment : IAsyncDisposable
     }
 
     /// <summary>The provider asked to wait. Without a time from it, the wait grows with each refusal that follows a wait.</summary>
-    public void Throttle(string model, RateLimitHeaders headers, TimeSpan? notBefore)
+    public void Throttle(string model, HttpAnswer answer, TimeSpan? notBefore)
     {
         Interlocked.Increment(ref _throttled);
         Telemetry.Throttle(this, model);
-        _adaptive.Failed();
         // Calls that were under way when the gate closed tell nothing new.
         if (Quota.ClosedFor == TimeSpan.Zero)
             Interlocked.Increment(ref _throttlesInARow);
         else if (notBefore is null)
             return;
         var wait = notBefore ?? FirstThrottle * Math.Pow(2, Math.Clamp(Volatile.Read(ref _throttlesInARow) - 1, 0, 6));
-        Quota.Hear(headers, refused: true, wait);
+        if (!Quota.Refuse(answer.Number, answer.Limits, wait))
+            return;
+        _adaptive.Failed();
         LogThrottled(Name, wait);
     }
 

@@ -21,6 +21,9 @@ internal sealed record HttpAnswer
 
     public RateLimitHeaders Limits { get; init; } = new();
 
+    /// <summary>Which of its deployment's calls it answers, see <see cref="RequestTokenLease.Number"/>.</summary>
+    public long Number { get; init; }
+
     /// <summary>Why there was no answer; null when there was.</summary>
     public Exception? Failure { get; init; }
 

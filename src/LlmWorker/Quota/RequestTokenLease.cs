@@ -14,16 +14,20 @@ internal sealed class RequestTokenLease : RateLimitLease
     private RequestTokenLimiter? _limiter;
 
     /// <summary>Granted.</summary>
-    public RequestTokenLease(RequestTokenLimiter limiter, long slot, TokenEstimate estimate)
+    public RequestTokenLease(RequestTokenLimiter limiter, long slot, long number, TokenEstimate estimate)
     {
         _limiter = limiter;
         _slot = slot;
+        Number = number;
         Estimate = estimate;
         IsAcquired = true;
     }
 
     /// <summary>Refused.</summary>
     public RequestTokenLease(TimeSpan retryAfter) => _retryAfter = retryAfter;
+
+    /// <summary>The limiter's leases are counted; 0 when it was not granted.</summary>
+    public long Number { get; }
 
     /// <summary>What it was granted for.</summary>
     public TokenEstimate Estimate { get; }

@@ -134,7 +134,7 @@ internal sealed partial class RequestTokenLimiter
                 _waiters.Remove(node);
                 _granted++;
                 _lastUsed = _lastAt;
-                served.Add((node.Value, new RequestTokenLease(this, answer.Slot, node.Value.Estimate)));
+                served.Add((node.Value, new RequestTokenLease(this, answer.Slot, _sporadic.Send(), node.Value.Estimate)));
             }
             if (answer.Granted == asking.Count && _waiters.Count > 0)
                 _nextTry = _lastAt;
@@ -190,23 +190,6 @@ internal sealed partial class RequestTokenLimiter
         }
         place.Value.TrySetCanceled(cancellationToken);
         Turn();
-    }
-
-    // A refusal that a new limit explains is none of the level's fault.
-    private void Refused(QuotaAmount before, QuotaAmount news, TimeSpan wait)
-    {
-        var share = Share();
-        var isExplained = news.Requests < before.Requests || news.Tokens < before.Tokens;
-        var isUnknown = before.IsNone && double.IsNaN(news.Requests) && double.IsNaN(news.Tokens);
-        var isBurst = GateWait() > TimeSpan.Zero || _last.SinceCut + _time.GetElapsedTime(_lastAt) < TimeSpan.FromMilliseconds(QuotaRules.BurstOfErrors);
-        if (!isBurst && (isUnknown || _last.Guessed))
-        {
-            // Nobody tells the limit, so where it failed is the best guess of it.
-            var level = isUnknown ? _last.Used.Requests * 60 / Math.Clamp((_last.Age.TotalSeconds + SecondsSinceLast), 1, 60) : before.Requests;
-            _books.Learn(Math.Max(1, level), null, guessed: true);
-            share = 1;
-        }
-        _books.Close(wait, isExplained || isBurst ? null : share);
     }
 
     private QuotaAmount InForce() => _learner.InForce(_last.Learned, Share());

@@ -26,6 +26,7 @@ internal sealed partial class RequestTokenLimiter : RateLimiter
     private readonly QuotaBooks _books = new();
     private readonly IQuotaLedger _ledger;
     private readonly QuotaLearner _learner;
+    private readonly SporadicRefusals _sporadic;
     private readonly TimeSpan _patience;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -51,6 +52,7 @@ internal sealed partial class RequestTokenLimiter : RateLimiter
     {
         _ledger = ledger;
         _learner = new QuotaLearner(configured);
+        _sporadic = new SporadicRefusals(timeProvider);
         _patience = patience;
         _time = timeProvider;
         _logger = logger;
@@ -119,31 +121,6 @@ internal sealed partial class RequestTokenLimiter : RateLimiter
             place.Value.LeavesWith(cancellationToken.UnsafeRegister(
                 static (state, token) => (((RequestTokenLimiter, LinkedListNode<Waiter>))state!).Item1.Leave((((RequestTokenLimiter, LinkedListNode<Waiter>))state!).Item2, token), (this, place)));
         return new ValueTask<RequestTokenLease>(place.Value.Task);
-    }
-
-    /// <summary>What an answer says of the limits; a wait and <paramref name="refused"/> when it put the call off.</summary>
-    /// <param name="headers">The answer's.</param>
-    /// <param name="refused">Whether it was a 429, or a 503 with a time to come again.</param>
-    /// <param name="wait">Then, for how long the gate closes.</param>
-    public void Hear(RateLimitHeaders headers, bool refused = false, TimeSpan wait = default)
-    {
-        lock (_lock)
-        {
-            if (_disposed)
-                return;
-            var before = InForce();
-            var learned = _learner.Learn(headers);
-            var news = new QuotaAmount(
-                learned.Requests == _last.Learned.Requests && !_last.Guessed ? double.NaN : learned.Requests, learned.Tokens == _last.Learned.Tokens ? double.NaN : learned.Tokens);
-            if (!double.IsNaN(news.Requests) || !double.IsNaN(news.Tokens))
-                _books.Learn(double.IsNaN(news.Requests) ? null : news.Requests, double.IsNaN(news.Tokens) ? null : news.Tokens, guessed: false);
-            _judged = QuotaLearner.Judged(headers);
-            if (refused)
-                Refused(before, news, wait);
-            if (!_books.IsUrgent)
-                return;
-        }
-        Turn();
     }
 
     /// <summary>About how many more calls will be admitted within <paramref name="horizon"/>, in a fleet this worker's part of them; <see cref="int.MaxValue"/> when nothing limits them.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json.Nodes;
 
 namespace LlmPipeline;
@@ -26,6 +27,23 @@ public sealed class FailingEndpoints : IDisposable
         Assert.False(_llmpipe.Exists("out.errors.jsonl"));
         Assert.True(endpoint.Stats.Faults.Values.Sum() > 40);
         Assert.Equal(0, endpoint.Stats.PaidTwice);
+    }
+
+    [Fact]
+    public async Task A_run_is_not_slowed_down_for_good_by_calls_that_are_refused_at_any_rate()
+    {
+        await using var endpoint = await LlmSimulator.StartAsync(new SimulatorOptions { FailShare = 0.2, Faults = [FaultKind.TooManyRequests], CountTokens = false });
+        _llmpipe.Environment["OPENAI_BASE_URL"] = endpoint.BaseUrl.ToString();
+        _llmpipe.Write("in.jsonl", Rows.BatchLines(400));
+        var start = Stopwatch.StartNew();
+
+        var (exitCode, _, error) = await RunAsync(onRedis: true, "run", "in.jsonl");
+
+        Assert.True(exitCode == 0, error);
+        Assert.Equal(400, _llmpipe.Lines("in.results.jsonl").Length);
+        Assert.True(endpoint.Stats.Faults.Values.Sum() > 40);
+        // If each refusal cut what is called a minute it would come to two calls a second.
+        Assert.InRange(start.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(120));
     }
 
     [Theory]

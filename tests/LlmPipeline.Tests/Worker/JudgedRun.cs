@@ -40,6 +40,11 @@ internal sealed class JudgedRun : IDisposable
     /// <summary>How many calls there are at most: waiting for their turn and under way.</summary>
     public int Concurrency { get; init; } = 200;
 
+    /// <summary>Share of the calls that are refused whatever the limits are, with a wait of <see cref="HiccupWait"/>.</summary>
+    public double Hiccups { get; init; }
+
+    public TimeSpan HiccupWait { get; init; } = TimeSpan.FromSeconds(0.1);
+
     /// <summary>Whether a call may be made now; always by default.</summary>
     public Func<TimeSpan, bool> Demand { get; init; } = static _ => true;
 
@@ -117,13 +122,15 @@ internal sealed class JudgedRun : IDisposable
         }
         After(0.001 + (_random.NextDouble() * 0.15), () =>
         {
+            if (_random.NextDouble() < Hiccups)
+            {
+                Refuse(lease, new RateLimitHeaders(), HiccupWait);
+                return;
+            }
             var admission = _judge.Admit(call.Prompt + (call.Max ?? 16));
             if (admission.Refused is not null)
             {
-                Refused++;
-                _out--;
-                lease.Settle(0);
-                _limiter.Hear(Headers() with { RetryAfter = admission.RetryAfter }, refused: true, admission.RetryAfter);
+                Refuse(lease, Headers(), admission.RetryAfter);
                 return;
             }
             Requests++;
@@ -138,6 +145,15 @@ internal sealed class JudgedRun : IDisposable
                 _limiter.Hear(Headers());
             });
         });
+    }
+
+    // The call itself comes again after its wait; until then it holds its place.
+    private void Refuse(RequestTokenLease lease, RateLimitHeaders headers, TimeSpan wait)
+    {
+        Refused++;
+        After(wait.TotalSeconds, () => _out--);
+        lease.Settle(0);
+        _limiter.Refuse(lease.Number, headers with { RetryAfter = wait }, wait);
     }
 
     private RateLimitHeaders Headers() => _tells ? Headers(_judge.State()) : new RateLimitHeaders();

@@ -189,7 +189,7 @@ public sealed class LimitingRequestsAndTokens
         await Assert.ThrowsAsync<ObjectDisposedException>(() => waiting);
     }
 
-    private static void Close(RequestTokenLimiter limiter, double seconds) => limiter.Hear(new RateLimitHeaders(), refused: true, TimeSpan.FromSeconds(seconds));
+    private static void Close(RequestTokenLimiter limiter, double seconds) => limiter.Refuse(0, new RateLimitHeaders(), TimeSpan.FromSeconds(seconds));
 
     // In small steps, as time goes: one leap would fire a timer once.
     private void Advance(double seconds)

@@ -75,16 +75,27 @@ public sealed class UsingTheQuotaToTheLastToken(ITestOutputHelper output)
         Assert.InRange(used, 0.95, 1.01);
     }
 
-    [Fact]
-    public void A_limit_that_nobody_tells_is_guessed_from_refusals_and_approached_slowly()
+    [Theory]
+    [InlineData(600, 64, 1)]
+    [InlineData(600, 64, 2)]
+    [InlineData(600, 64, 3)]
+    [InlineData(600, 64, 4)]
+    [InlineData(600, 64, 5)]
+    [InlineData(600, 64, 6)]
+    [InlineData(600, 64, 7)]
+    [InlineData(600, 64, 8)]
+    [InlineData(6000, 300, 1)]
+    [InlineData(6000, 300, 2)]
+    [InlineData(6000, 300, 3)]
+    public void A_limit_that_nobody_tells_is_guessed_from_refusals_and_approached_slowly(int requests, int concurrency, int seed)
     {
-        using var run = new JudgedRun(600, null, isKnown: false, tells: false) { Concurrency = 64 };
-        run.Run(120);
-        Tell(run, run.Requests / 1200.0);
+        using var run = new JudgedRun(requests, null, isKnown: false, tells: false, seed: seed) { Concurrency = concurrency };
+        run.Run(90);
+        Tell(run, run.Requests / (requests * 1.5));
         run.Reset();
         run.Run(180);
-        Tell(run, run.Requests / 1800.0);
-        Assert.InRange(run.Requests / 1800.0, 0.85, 1);
+        Tell(run, run.Requests / (requests * 3.0));
+        Assert.InRange(run.Requests / (requests * 3.0), 0.85, 1);
         Assert.InRange(run.Refused, 0, run.Answered / 50);
     }
 
@@ -113,6 +124,96 @@ public sealed class UsingTheQuotaToTheLastToken(ITestOutputHelper output)
         // The even share is ten a second; what was left over is caught up with at up to twice that.
         Assert.InRange(run.FullestSecond, 10, 24);
         Assert.Equal(0, run.Refused);
+    }
+
+    [Theory]
+    [InlineData(3000, 0.001, 0.1, 0.85)]
+    [InlineData(3000, 0.01, 0.1, 0.93)]
+    [InlineData(3000, 0.01, 1, 0.93)]
+    [InlineData(3000, 0.05, 0.1, 0.93)]
+    [InlineData(3000, 0.2, 0.1, 0.93)]
+    [InlineData(300, 0.05, 1, 0.9)]
+    public void Calls_that_are_refused_at_any_rate_take_none_of_the_quota(int requests, double hiccups, double wait, double least)
+    {
+        using var run = new JudgedRun(requests, null) { Hiccups = hiccups, HiccupWait = TimeSpan.FromSeconds(wait) };
+        run.Run(60);
+        Tell(run, run.Requests / (double)requests);
+        run.Reset();
+        run.Run(180);
+        Tell(run, run.Requests / (requests * 3.0));
+        // A refused call is a request spent.
+        Assert.InRange(run.Requests / (requests * 3.0), least * (1 - hiccups), 1);
+        Assert.InRange(run.Refused / (double)(run.Answered + run.Refused), hiccups / 2, (hiccups * 1.3) + 0.002);
+    }
+
+    [Theory]
+    [InlineData(0.001, 0.1, 32)]
+    [InlineData(0.01, 0.1, 32)]
+    [InlineData(0.05, 1, 32)]
+    [InlineData(0.2, 0.1, 32)]
+    [InlineData(0.05, 0.1, 4)]
+    public void Where_nothing_is_limited_calls_that_are_refused_at_any_rate_make_no_limit(double hiccups, double wait, int concurrency)
+    {
+        using var free = new JudgedRun(null, null, isKnown: false, tells: false) { Concurrency = concurrency };
+        free.Run(180);
+        using var run = new JudgedRun(null, null, isKnown: false, tells: false) { Concurrency = concurrency, Hiccups = hiccups, HiccupWait = TimeSpan.FromSeconds(wait) };
+        run.Run(90);
+        run.Reset();
+        run.Run(180);
+        Tell(run, run.Requests / (double)free.Requests);
+        Assert.InRange(run.Requests / (double)free.Requests, 0.9, 1.05);
+    }
+
+    [Theory]
+    [InlineData(0.01, 0.75, 0.1)]
+    [InlineData(0.05, 0.75, 0.25)]
+    [InlineData(0.2, 0.75, 0.5)]
+    public void A_limit_that_nobody_tells_is_found_among_calls_that_are_refused_at_any_rate(double hiccups, double least, double mostRefused)
+    {
+        using var run = new JudgedRun(600, null, isKnown: false, tells: false) { Concurrency = 64, Hiccups = hiccups };
+        run.Run(90);
+        run.Reset();
+        run.Run(180);
+        Tell(run, run.Requests / 1800.0);
+        Assert.InRange(run.Requests / 1800.0, least, 1);
+        Assert.InRange(run.Refused / (double)(run.Answered + run.Refused), hiccups / 2, mostRefused);
+    }
+
+    [Theory]
+    [InlineData(true, 1)]
+    [InlineData(false, 1)]
+    [InlineData(false, 2)]
+    public void A_limit_that_is_halved_without_a_word_is_found_again(bool isKnown, int seed)
+    {
+        using var run = new JudgedRun(1200, null, isKnown, tells: false, seed: seed) { Concurrency = 64 };
+        run.Run(240);
+        run.SetLimits(600, null);
+        run.Reset();
+        run.Run(180);
+        Tell(run, run.Requests / 1800.0);
+        // For two minutes it may take what is refused for what is refused at any rate.
+        Assert.InRange(run.Refused, 0, (run.Answered + run.Refused) / 2);
+        run.Reset();
+        run.Run(180);
+        Tell(run, run.Requests / 1800.0);
+        Assert.InRange(run.Requests / 1800.0, 0.85, 1);
+        Assert.InRange(run.Refused, 0, run.Answered / 20);
+    }
+
+    [Fact]
+    public void A_guess_that_nobody_needed_for_an_hour_is_soon_right_again()
+    {
+        var busy = true;
+        using var run = new JudgedRun(600, null, isKnown: false, tells: false) { Concurrency = 64, Demand = _ => busy };
+        run.Run(180);
+        busy = false;
+        run.Run(3600);
+        busy = true;
+        run.Reset();
+        run.Run(180);
+        Tell(run, run.Requests / 1800.0);
+        Assert.InRange(run.Requests / 1800.0, 0.6, 1.05);
+        Assert.InRange(run.Refused, 0, (run.Answered + run.Refused) / 5);
     }
 
     private void Tell(JudgedRun run, double used) =>

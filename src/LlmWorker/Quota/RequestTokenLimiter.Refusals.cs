@@ -1,0 +1,92 @@
+using Microsoft.Extensions.Logging;
+
+namespace LlmPipeline;
+
+/// <summary>The part that hears what the provider says.</summary>
+internal sealed partial class RequestTokenLimiter
+{
+    private const double MostAboveUsed = 2;
+
+    /// <summary>What the answer to a call says of the limits.</summary>
+    public void Hear(RateLimitHeaders headers)
+    {
+        lock (_lock)
+        {
+            if (_disposed)
+                return;
+            Learn(headers);
+            if (!_books.IsUrgent)
+                return;
+        }
+        Turn();
+    }
+
+    /// <summary>A call was put off: a 429, or a 503 with a time to come again.</summary>
+    /// <param name="number">Its lease's.</param>
+    /// <param name="headers">The answer's.</param>
+    /// <param name="wait">For how long the gate closes.</param>
+    /// <returns>Whether it concerns other calls too; false for a refusal of the kind that comes at any rate.</returns>
+    public bool Refuse(long number, RateLimitHeaders headers, TimeSpan wait)
+    {
+        bool concerns;
+        lock (_lock)
+        {
+            if (_disposed)
+                return false;
+            var before = InForce();
+            concerns = Refused(number, before, Learn(headers), wait);
+            if (!_books.IsUrgent)
+                return concerns;
+        }
+        Turn();
+        return concerns;
+    }
+
+    // The limits that are new; NaN for none.
+    private QuotaAmount Learn(RateLimitHeaders headers)
+    {
+        var learned = _learner.Learn(headers);
+        var news = new QuotaAmount(
+            learned.Requests == _last.Learned.Requests && !_last.Guessed ? double.NaN : learned.Requests, learned.Tokens == _last.Learned.Tokens ? double.NaN : learned.Tokens);
+        if (!double.IsNaN(news.Requests) || !double.IsNaN(news.Tokens))
+            _books.Learn(double.IsNaN(news.Requests) ? null : news.Requests, double.IsNaN(news.Tokens) ? null : news.Tokens, guessed: false);
+        _judged = QuotaLearner.Judged(headers);
+        return news;
+    }
+
+    // A refusal that a new limit explains is none of the level's fault.
+    private bool Refused(long number, QuotaAmount before, QuotaAmount news, TimeSpan wait)
+    {
+        var share = Share();
+        var isExplained = news.Requests < before.Requests || news.Tokens < before.Tokens;
+        var isUnknown = before.IsNone && double.IsNaN(news.Requests) && double.IsNaN(news.Tokens);
+        var isBurst = GateWait() > TimeSpan.Zero || _last.SinceCut + _time.GetElapsedTime(_lastAt) < TimeSpan.FromMilliseconds(QuotaRules.BurstOfErrors);
+        var isGuess = isUnknown || _last.Guessed;
+        // A guess that has grown while nobody needed it says nothing; what was used does.
+        var level = isUnknown ? UsedAMinute() : isGuess ? Math.Min(before.Requests, MostAboveUsed * UsedAMinute()) : share;
+        var refusal = isExplained ? Refusal.Limit : _sporadic.Refused(number, level, isGuess, isBurst);
+        if (refusal == Refusal.Sporadic)
+            return false;
+        if (refusal is Refusal.InVain or Refusal.LimitAfterAll)
+            level = share = _sporadic.Level;
+        if (!isBurst && isGuess)
+        {
+            // Nobody tells the limit, so where it failed is the best guess of it.
+            _books.Learn(Math.Max(1, level), null, guessed: true);
+            share = 1;
+        }
+        if (refusal == Refusal.InVain)
+        {
+            LogInVain(_logger, _sporadic.Tolerated);
+            _books.Close(TimeSpan.Zero, share / QuotaShare.Cut);
+            return false;
+        }
+        _books.Close(wait, isExplained || isBurst ? null : share);
+        return true;
+    }
+
+    private double UsedAMinute() => _last.Used.Requests * 60 / Math.Clamp(_last.Age.TotalSeconds + SecondsSinceLast, 1, 60);
+
+    [LoggerMessage(LogLevel.Information, "Calls are refused however few they are ({Share:P1} of them): the limits are used in full again")]
+    private static partial void LogInVain(ILogger logger, double share);
+}
