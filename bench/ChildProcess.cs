@@ -43,9 +43,9 @@ internal sealed class ChildProcess : IAsyncDisposable
         return (child, await child._ready.Task.WaitAsync(TimeSpan.FromSeconds(60)));
     }
 
-    /// <summary>Starts the program that was built with this one.</summary>
+    /// <summary>Starts the program as its users do.</summary>
     public static Task<(ChildProcess Process, string Line)> LlmpipeAsync(IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment, string readyWhen) =>
-        StartAsync("dotnet", [Path.Join(AppContext.BaseDirectory, "llmpipe.dll"), .. arguments], environment, readyWhen);
+        StartAsync(Path.Join(Words.Repository(), "llmpipe"), arguments, environment, readyWhen);
 
     /// <summary>Gives a process these variables, and none that could lead it to an endpoint of whoever measures.</summary>
     public static void Shield(ProcessStartInfo start, IReadOnlyDictionary<string, string> environment)

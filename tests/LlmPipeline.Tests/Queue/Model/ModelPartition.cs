@@ -1,7 +1,7 @@
 namespace LlmPipeline;
 
 /// <summary>What one partition of a queue has to do, told plainly. All lists are in the order in which things leave them.</summary>
-internal sealed class ModelPartition(int maxWaiting, int maxDead)
+internal sealed partial class ModelPartition(int maxWaiting, int maxDead)
 {
     private readonly SortedDictionary<string, ModelJob> _jobs = new(StringComparer.Ordinal);
     private readonly List<string>[] _waiting = [[], [], []];
@@ -114,79 +114,6 @@ internal sealed class ModelPartition(int maxWaiting, int maxDead)
         return [.. list.Select(claim => !IsHeld(claim) ? LeaseState.Lost : IsAsked(_jobs[claim.Job.Id]) ? LeaseState.CancelAsked : LeaseState.Held)];
     }
 
-    public List<SettleOutcome> Complete(IEnumerable<ClaimedJob> claims, EndState state)
-    {
-        var found = claims.Select(claim => (Claim: claim, Answer: Look(claim))).ToList();
-        foreach (var (claim, answer) in found.Where(f => f.Answer == SettleOutcome.Settled || (f.Answer == SettleOutcome.AlreadyEnded && state == EndState.Completed)))
-        {
-            // A paid completion also replaces an error; whatever else comes late changes nothing.
-            if (claim.Job.Batch is { } batch && (!Batch(batch).Ended.ContainsKey(claim.Job.Row) || state == EndState.Completed))
-                Count(batch, claim.Job, (int)state);
-            Drop(claim.Job.Id);
-            _overdue.Remove(claim.Job.Id);
-        }
-
-        return [.. found.Select(f => f.Answer)];
-    }
-
-    public List<SettleOutcome> Bury(IEnumerable<ClaimedJob> claims)
-    {
-        var answers = new List<SettleOutcome>();
-        var buried = new List<string>();
-        foreach (var claim in claims)
-        {
-            answers.Add(Look(claim));
-            if (answers[^1] != SettleOutcome.Settled)
-                continue;
-            var job = _jobs[claim.Job.Id];
-            Drop(job.Id);
-            _jobs[job.Id] = new ModelJob(job.Id, job.Lane, job.Batch, job.Row);
-            buried.Add(job.Id);
-            // It is dead from now on, for a claim of the same job further on in the call too.
-            _dead.Add(job.Id);
-            if (job.Batch is { } batch && !Batch(batch).Ended.ContainsKey(job.Row))
-                Count(batch, claim.Job, 2);
-        }
-
-        _dead.RemoveRange(_dead.Count - buried.Count, buried.Count);
-        _dead.AddRange(buried.Order(StringComparer.Ordinal));
-        while (_dead.Count > maxDead)
-            Drop(_dead[0]);
-        return answers;
-    }
-
-    public List<SettleOutcome> Retry(IEnumerable<ClaimedJob> claims, int attempts, bool delayed)
-    {
-        var answers = new List<SettleOutcome>();
-        foreach (var claim in claims)
-        {
-            answers.Add(Look(claim));
-            if (answers[^1] != SettleOutcome.Settled)
-                continue;
-            var job = GiveUp(claim.Job.Id);
-            job.Attempts = attempts;
-            if (delayed && !IsAsked(job))
-                _later.Add(job.Id);
-            else
-                PushFront(job.Id, claim.Job.Lane);
-        }
-
-        return answers;
-    }
-
-    public List<SettleOutcome> Release(IReadOnlyList<ClaimedJob> claims)
-    {
-        var answers = new SettleOutcome[claims.Count];
-        for (var n = claims.Count - 1; n >= 0; n--)
-        {
-            answers[n] = Look(claims[n]);
-            if (answers[n] == SettleOutcome.Settled)
-                PushFront(GiveUp(claims[n].Job.Id).Id, claims[n].Job.Lane);
-        }
-
-        return [.. answers];
-    }
-
     public bool IsInflight(string id) => _held.Contains(id) || _expired.Contains(id);
 
     public void Expire(string id)
@@ -245,48 +172,6 @@ internal sealed class ModelPartition(int maxWaiting, int maxDead)
         return dead.Count;
     }
 
-    /// <summary>Its deadline has passed.</summary>
-    public void PassDeadline(string id) => _overdue.Add(id);
-
-    /// <summary>Takes what is asked to stop or overdue from one place: 0, 1, 2: the lanes; 3: the delayed.</summary>
-    public List<ModelJob> Sweep(int place, string token, string worker)
-    {
-        // It looks as far as the first that waits.
-        foreach (var id in _overdue.TakeWhile(id => !_jobs.ContainsKey(id) || _dead.Contains(id) || IsInflight(id)).Where(id => !IsInflight(id)).ToList())
-            _overdue.Remove(id);
-        var waits = place < 3 ? _waiting[place] : [.. _due, .. _later];
-        var taken = waits.Select(id => _jobs[id]).Where(job => IsAsked(job) || _overdue.Contains(job.Id)).ToList();
-        foreach (var job in taken)
-        {
-            _waiting.ToList().ForEach(lane => lane.Remove(job.Id));
-            _due.Remove(job.Id);
-            _later.Remove(job.Id);
-            (job.Token, job.Worker, job.Leased) = (token, worker, true);
-        }
-
-        Hold(taken.Select(job => job.Id));
-        if (taken.Count > 0)
-            _gone.Remove(worker);
-        return taken;
-    }
-
-    public List<bool> Cancel(IReadOnlyCollection<string> ids)
-    {
-        var asked = ids.Where(id => _jobs.ContainsKey(id) && !_dead.Contains(id)).ToList();
-        _asked.UnionWith(asked);
-        Hurry(asked.Where(id => _later.Contains(id) || _due.Contains(id)));
-        return [.. ids.Select(asked.Contains)];
-    }
-
-    public void Stop(string batch)
-    {
-        var rows = Batch(batch);
-        rows.Stop = true;
-        if (rows.Ended.Count < rows.Expected)
-            _stopped.Add(batch);
-        Hurry(_later.Where(id => _jobs[id].Batch == batch));
-    }
-
     public bool Knows(string id) => _jobs.ContainsKey(id);
 
     public void Pause(bool paused) => _paused = paused;
@@ -299,23 +184,6 @@ internal sealed class ModelPartition(int maxWaiting, int maxDead)
         _batches.Select(b => (b.Key, $"{b.Value.Expected} {b.Value.Count(1)} {b.Value.Count(2)} {b.Value.Count(3)} {b.Value.Stop}",
             b.Value.Ended.Select(e => $"{e.Key}={e.Value}"), (IEnumerable<string>)b.Value.Finished)));
 
-    private bool IsHeld(ClaimedJob claim) => _jobs.TryGetValue(claim.Job.Id, out var job) && job.Token == claim.Token;
-
-    private SettleOutcome Look(ClaimedJob claim) => IsHeld(claim) ? SettleOutcome.Settled
-        : !_jobs.ContainsKey(claim.Job.Id) || _dead.Contains(claim.Job.Id) ? SettleOutcome.AlreadyEnded
-        : SettleOutcome.SomeoneElses;
-
-    private void Count(string batch, Job job, int state)
-    {
-        var rows = Batch(batch);
-        if (rows.Ended.TryGetValue(job.Row, out var before) && before == state)
-            return;
-        rows.Ended[job.Row] = state;
-        rows.Finished.Add(job.Id);
-        if (rows.Stop && rows.Ended.Count >= rows.Expected)
-            _stopped.Remove(batch);
-    }
-
     // All leases that one call makes new end at the same time, and so in the order of their ids.
     private void Hold(IEnumerable<string> ids)
     {
@@ -325,33 +193,10 @@ internal sealed class ModelPartition(int maxWaiting, int maxDead)
         _held.AddRange(renewed);
     }
 
-    private void Hurry(IEnumerable<string> ids)
-    {
-        var due = ids.Distinct().Order(StringComparer.Ordinal).ToList();
-        _later.ExceptWith(due);
-        _due.RemoveAll(due.Contains);
-        _due.AddRange(due);
-    }
-
-    private ModelJob GiveUp(string id)
-    {
-        _held.Remove(id);
-        _expired.Remove(id);
-        var job = _jobs[id];
-        (job.Token, job.Worker) = (null, "");
-        return job;
-    }
-
     private void PushFront(string id) => PushFront(id, _jobs[id].Lane);
 
     // Who gives a job back names the lane that he knows it by.
     private void PushFront(string id, Lane lane) => _waiting[(int)lane].Insert(0, id);
-
-    private void Unstop(string batch)
-    {
-        Batch(batch).Stop = false;
-        _stopped.Remove(batch);
-    }
 
     private void Drop(string id)
     {
