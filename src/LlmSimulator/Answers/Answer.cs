@@ -80,6 +80,8 @@ internal sealed record Answer
         json.WriteStartObject();
         if (answer.Kind == CallKind.Embedding)
             answer.WriteEmbeddings(json);
+        else if (answer.Kind == CallKind.Response)
+            ResponseBody.WriteFields(json, answer);
         else
             answer.WriteChoices(json);
         if (answer.ExtraFields)

@@ -3,12 +3,14 @@ using System.Text.Json;
 
 namespace LlmPipeline;
 
-/// <summary>A completion as the events of a stream, as OpenAI sends them: a role, the text word by word, how it ended, and the usage when asked for.</summary>
+/// <summary>An answer as the events of a stream, as OpenAI sends them. A completion: a role, the text word by word, how it ended, and the usage when asked for.</summary>
 internal static class AnswerEvents
 {
     /// <summary>The events, each with the blank line after it.</summary>
     public static List<ReadOnlyMemory<byte>> Of(Answer answer, JsonBody json)
     {
+        if (answer.Kind == CallKind.Response)
+            return ResponseEvents.Of(answer, json);
         var events = new List<ReadOnlyMemory<byte>>();
         var chat = answer.Kind == CallKind.Chat;
         for (var n = 0; n < answer.Choices.Length; n++)
@@ -30,8 +32,8 @@ internal static class AnswerEvents
             events.Add(Event(json.Compose((answer, (choice, text, finish, role)), static (writer, s) => Write(writer, s.answer, s.Item2))));
     }
 
-    // A word goes with the blank before it, as tokens do.
-    private static IEnumerable<string> Words(string text)
+    /// <summary>The words of a text; one goes with the blank before it, as tokens do.</summary>
+    public static IEnumerable<string> Words(string text)
     {
         for (var from = 0; from < text.Length;)
         {

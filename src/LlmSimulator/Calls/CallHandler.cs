@@ -17,6 +17,9 @@ internal sealed class CallHandler(SimulatorOptions options, TimeProvider time, C
 
     private const string JsonType = "application/json";
 
+    // An event is one line, whatever bodies look like.
+    private static readonly JsonBody EventJson = new(pretty: false);
+
     private readonly FaultDraw _faults = new(options);
     private readonly HashSet<string>? _models = options.Models?.ToHashSet(StringComparer.Ordinal);
     private readonly Task<TokenMeter> _meter = TokenMeter.LoadAsync(options.CountTokens);
@@ -113,7 +116,7 @@ internal sealed class CallHandler(SimulatorOptions options, TimeProvider time, C
         switch (fault)
         {
             case FaultKind.None or FaultKind.Slow or FaultKind.Cut when answer.Request.Stream:
-                var events = AnswerEvents.Of(answer, json);
+                var events = AnswerEvents.Of(answer, EventJson);
                 await exchange.StreamAsync(fault == FaultKind.Cut ? events[..(events.Count / 2)] : events, options.LatencyPerToken, fault == FaultKind.Cut ? null : usage, time);
                 break;
             case FaultKind.None:

@@ -13,6 +13,9 @@ internal enum CallKind
 
     /// <summary><c>/v1/embeddings</c>.</summary>
     Embedding,
+
+    /// <summary><c>/v1/responses</c>.</summary>
+    Response,
 }
 
 /// <summary>What an answer depends on of a request.</summary>

@@ -21,6 +21,15 @@ internal ref partial struct CallRequestReader
                 ReadSchema();
                 continue;
             }
+            if (_kind == CallKind.Response && _reader.ValueTextEquals("schema"u8))
+            {
+                _reader.Read();
+                if (_reader.TokenType == JsonTokenType.StartObject)
+                    _request.Schema = JsonElement.ParseValue(ref _reader);
+                else
+                    _reader.Skip();
+                continue;
+            }
             if (!_reader.ValueTextEquals("type"u8))
             {
                 SkipValue();
@@ -57,13 +66,18 @@ internal ref partial struct CallRequestReader
         }
         foreach (var tool in JsonElement.ParseValue(ref _reader).EnumerateArray())
         {
-            if (tool.ValueKind == JsonValueKind.Object && tool.TryGetProperty("function"u8, out var function) && function.ValueKind == JsonValueKind.Object
-                && function.TryGetProperty("name"u8, out var name) && name.ValueKind == JsonValueKind.String)
+            if (Function(tool) is { } function && function.TryGetProperty("name"u8, out var name) && name.ValueKind == JsonValueKind.String)
                 _request.Tools.Add((name.GetString()!, function.TryGetProperty("parameters"u8, out var parameters) && parameters.ValueKind == JsonValueKind.Object ? parameters : null));
             else
                 Wrong("tools", "Invalid value for 'tools': expected functions with a name.", "invalid_value");
         }
     }
+
+    // A response's tool is the function itself.
+    private readonly JsonElement? Function(JsonElement tool) =>
+        tool.ValueKind != JsonValueKind.Object ? null
+        : _kind == CallKind.Response ? tool
+        : tool.TryGetProperty("function"u8, out var function) && function.ValueKind == JsonValueKind.Object ? function : null;
 
     private void ReadToolChoice()
     {

@@ -19,23 +19,28 @@ internal ref partial struct CallRequestReader
     {
         if (_reader.TokenType != JsonTokenType.StartArray)
         {
-            Invalid("messages", "an array of messages");
+            Invalid(PromptName(_kind), "an array of messages");
             return;
         }
-        _prompted = true;
         var messages = 0;
-        _request.PromptTokens = TokensOfPriming;
-        _request.PromptHash = HashOfNothing;
+        BeginConversation();
         while (_reader.Read() && _reader.TokenType != JsonTokenType.EndArray)
         {
             if (_reader.TokenType == JsonTokenType.StartObject)
                 ReadMessage();
             else
-                Invalid($"messages[{messages}]", "an object");
+                Invalid($"{PromptName(_kind)}[{messages}]", "an object");
             messages++;
         }
         if (messages == 0)
-            Wrong("messages", "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.", "empty_array");
+            Wrong(PromptName(_kind), $"Invalid '{PromptName(_kind)}': empty array. Expected an array with minimum length 1, but got an empty array instead.", "empty_array");
+    }
+
+    private void BeginConversation()
+    {
+        _prompted = true;
+        _request.PromptTokens += TokensOfPriming;
+        _request.PromptHash = HashOfNothing;
         _request.Inputs.Clear();
         _request.Inputs.Add(0);
     }
@@ -48,6 +53,13 @@ internal ref partial struct CallRequestReader
         while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
         {
             var role = _reader.ValueTextEquals("role"u8);
+            if (_kind == CallKind.Response && _reader.ValueTextEquals("type"u8))
+            {
+                _reader.Read();
+                _request.HasToolResult |= _reader.TokenType == JsonTokenType.String && _reader.ValueTextEquals("function_call_output"u8);
+                _reader.Skip();
+                continue;
+            }
             if (!role && !_reader.ValueTextEquals("content"u8))
             {
                 SkipValue();

@@ -79,8 +79,10 @@ internal ref partial struct CallRequestReader
             _request.Model = ReadName("model");
         else if (_reader.ValueTextEquals(PromptName(_kind)))
             ReadPrompt();
-        else if (_reader.ValueTextEquals("max_tokens"u8) || _reader.ValueTextEquals("max_completion_tokens"u8))
+        else if (_reader.ValueTextEquals("max_tokens"u8) || _reader.ValueTextEquals("max_completion_tokens"u8) || _reader.ValueTextEquals("max_output_tokens"u8))
             _request.MaxTokens = ReadNumber("max_tokens", 1, int.MaxValue) ?? _request.MaxTokens;
+        else if (_kind == CallKind.Response && ReadResponseField())
+            return;
         else if (_reader.ValueTextEquals("n"u8))
             _request.Choices = ReadNumber("n", 1, MaxChoices) ?? 1;
         else if (_reader.ValueTextEquals("dimensions"u8))
@@ -106,6 +108,8 @@ internal ref partial struct CallRequestReader
         _reader.Read();
         if (_kind == CallKind.Chat)
             ReadMessages();
+        else if (_kind == CallKind.Response)
+            ReadItems();
         else
             ReadInputs();
     }

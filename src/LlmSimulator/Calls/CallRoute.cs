@@ -3,7 +3,7 @@ namespace LlmPipeline;
 /// <summary>Where a call goes.</summary>
 /// <param name="Kind">What is called.</param>
 /// <param name="Azure">Whether Azure's way of errors and keys applies.</param>
-/// <param name="Deployment">Azure's deployment; null on OpenAI's routes.</param>
+/// <param name="Deployment">Azure's deployment; null where the body names it.</param>
 internal sealed record CallRoute(CallKind Kind, bool Azure, string? Deployment)
 {
     private const string Deployments = "/openai/deployments/";
@@ -11,6 +11,8 @@ internal sealed record CallRoute(CallKind Kind, bool Azure, string? Deployment)
     private static readonly CallRoute Chat = new(CallKind.Chat, false, null);
     private static readonly CallRoute Completion = new(CallKind.Completion, false, null);
     private static readonly CallRoute Embedding = new(CallKind.Embedding, false, null);
+    private static readonly CallRoute Response = new(CallKind.Response, false, null);
+    private static readonly CallRoute AzureResponse = new(CallKind.Response, true, null);
 
     /// <summary>Whether errors on this path have Azure's shape.</summary>
     public static bool IsAzure(string path) => path.StartsWith("/openai/", StringComparison.OrdinalIgnoreCase);
@@ -26,6 +28,10 @@ internal sealed record CallRoute(CallKind Kind, bool Azure, string? Deployment)
                 return Completion;
             case "/v1/embeddings":
                 return Embedding;
+            case "/v1/responses":
+                return Response;
+            case "/openai/responses":
+                return AzureResponse;
         }
         if (!path.StartsWith(Deployments, StringComparison.OrdinalIgnoreCase))
             return null;

@@ -1,8 +1,10 @@
+#pragma warning disable OPENAI001 // The client's responses are marked as in evaluation.
 using System.ClientModel;
 using System.Text;
 using System.Text.Json.Nodes;
 using OpenAI;
 using OpenAI.Chat;
+using OpenAI.Responses;
 
 namespace LlmPipeline;
 
@@ -30,6 +32,29 @@ public sealed class StreamingThroughTheGateway
         Assert.True(inTheMiddle, "the first words came when the last were not made yet");
         var stored = await house.Fleet.Redis.Commands.HashGetAsync(Assert.Single(await house.Fleet.KeysAsync("result:c-*")), "body");
         Assert.Equal((string?)JsonNode.Parse((string)stored!)!["choices"]![0]!["message"]!["content"], text.ToString());
+    }
+
+    [Fact, Trait("Category", "Slow")]
+    public async Task The_official_client_reads_the_stream_of_a_response()
+    {
+        await using var house = await GatewayHouse.OpenAsync(new SimulatorOptions { LatencyPerToken = TimeSpan.FromMilliseconds(20), CountTokens = false });
+        await house.Fleet.WorkAsync();
+        using var desk = new GatewayDesk(house.Gateway);
+        var client = new OpenAIClient(new ApiKeyCredential(GatewayHouse.Key), new OpenAIClientOptions { Endpoint = new Uri(house.Gateway.Address, "v1") }).GetResponsesClient();
+        var (text, parts, whole) = (new StringBuilder(), 0, (ResponseResult?)null);
+
+        await foreach (var update in client.CreateResponseStreamingAsync(desk.Model, "Tell me a story"))
+        {
+            if (update is StreamingResponseOutputTextDeltaUpdate { Delta: var delta } && ++parts > 0)
+                text.Append(delta);
+            whole = (update as StreamingResponseCompletedUpdate)?.Response ?? whole;
+        }
+
+        Assert.True(parts > 5, $"{parts} parts");
+        Assert.Equal(text.ToString(), whole!.GetOutputText());
+        ResponseResult answer = await client.CreateResponseAsync(desk.Model, "Tell me a story");
+        Assert.Equal(whole.Model, answer.Model);
+        Assert.True(answer.Usage.OutputTokenCount > 5);
     }
 
     [Theory]

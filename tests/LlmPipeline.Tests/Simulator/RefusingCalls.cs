@@ -94,7 +94,7 @@ public sealed class RefusingCalls
     }
 
     [Theory]
-    [InlineData("v1/responses")]
+    [InlineData("v1/images/generations")]
     [InlineData("chat/completions")]
     [InlineData("")]
     public async Task An_unknown_route_is_a_404_in_the_shape_of_an_error(string path)
