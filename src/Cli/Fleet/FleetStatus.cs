@@ -16,8 +16,9 @@ internal sealed record FleetStatus(IReadOnlyList<QueueStatus> Queues, IReadOnlyL
         var costs = new List<JobCost>();
         foreach (var queue in await fleet.QueuesAsync(null, cancellationToken).ConfigureAwait(false))
         {
-            queues.Add(await QueueStatus.ReadAsync(fleet, queue, cancellationToken).ConfigureAwait(false));
-            costs.AddRange(await fleet.AnsweredAsync(() => fleet.Queue.SpentAsync(queue), cancellationToken).ConfigureAwait(false));
+            queues.Add(await QueueStatus.LookAsync(fleet, queue, cancellationToken).ConfigureAwait(false));
+            if (queues[^1].Problem is null)
+                costs.AddRange(await fleet.AnsweredAsync(() => fleet.Queue.SpentAsync(queue), cancellationToken).ConfigureAwait(false));
         }
 
         var batches = new List<BatchStatus>();

@@ -37,14 +37,14 @@ internal static class QueuesCommand
         await using var fleet = await call.OpenAsync(cancellationToken).ConfigureAwait(false);
         var queues = new List<QueueStatus>();
         foreach (var name in await fleet.QueuesAsync(null, cancellationToken).ConfigureAwait(false))
-            queues.Add(await QueueStatus.ReadAsync(fleet, name, cancellationToken).ConfigureAwait(false));
+            queues.Add(await QueueStatus.LookAsync(fleet, name, cancellationToken).ConfigureAwait(false));
         if (call.Json)
             Console.Out.WriteLine(FleetJson.Of(queues));
         else if (queues.Count == 0)
             FleetCall.Say($"there are no queues on Redis at {fleet.Name}");
         else
             Console.Out.Write(QueueStatus.Table(queues));
-        return ExitCodes.Done;
+        return QueueStatus.Complain(queues);
     }
 
     private static async Task<int> SetAsync(FleetCall call, bool paused, CancellationToken cancellationToken)
@@ -54,8 +54,8 @@ internal static class QueuesCommand
         await fleet.AnsweredAsync(() => paused ? fleet.Queue.PauseAsync(queue) : fleet.Queue.ResumeAsync(queue), cancellationToken).ConfigureAwait(false);
         var now = await QueueStatus.ReadAsync(fleet, queue, cancellationToken).ConfigureAwait(false);
         call.Report(now, paused
-            ? $"queue {queue} is paused; {RunConsole.Text(now.Waiting + now.Delayed)} jobs wait, {RunConsole.Text(now.Running)} run to their end"
-            : $"queue {queue} is open; {RunConsole.Text(now.Waiting + now.Delayed)} jobs wait");
+            ? $"queue {queue} is paused; {RunConsole.Text(now.Waiting + now.Delayed ?? 0)} jobs wait, {RunConsole.Text(now.Running ?? 0)} run to their end"
+            : $"queue {queue} is open; {RunConsole.Text(now.Waiting + now.Delayed ?? 0)} jobs wait");
         return ExitCodes.Done;
     }
 }

@@ -17,7 +17,7 @@ internal static class StatusCommand
           llmpipe status b-0123456789abcdef0123456789abcdef --watch
           llmpipe status $batch --json | jq .left
 
-        Exit codes: 0 (also after Ctrl+C), 1 unknown batch or no Redis, 2 bad usage.
+        Exit codes: 0 (also after Ctrl+C), 1 unknown batch, a queue of another version, or no Redis, 2 bad usage.
         """;
 
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(1);
@@ -32,11 +32,19 @@ internal static class StatusCommand
         var view = new StatusView(call.Json);
         while (true)
         {
-            var hasEnded = call.Line.GetValue(Batch) is { } id
-                ? view.Show(await BatchStatus.ReadAsync(fleet, id, cancellationToken).ConfigureAwait(false))
-                : view.Show(await FleetStatus.ReadAsync(fleet, cancellationToken).ConfigureAwait(false));
-            if (hasEnded || !call.Line.GetValue(Watch))
-                return ExitCodes.Done;
+            if (call.Line.GetValue(Batch) is { } id)
+            {
+                if (view.Show(await BatchStatus.ReadAsync(fleet, id, cancellationToken).ConfigureAwait(false)) || !call.Line.GetValue(Watch))
+                    return ExitCodes.Done;
+            }
+            else
+            {
+                var status = await FleetStatus.ReadAsync(fleet, cancellationToken).ConfigureAwait(false);
+                view.Show(status);
+                if (!call.Line.GetValue(Watch))
+                    return QueueStatus.Complain(status.Queues);
+            }
+
             await Task.Delay(Every, fleet.Time, cancellationToken).ConfigureAwait(false);
         }
     }

@@ -12,12 +12,7 @@ internal sealed class StatusView(bool json)
         return status.HasEnded;
     }
 
-    /// <inheritdoc cref="Show(BatchStatus)"/>
-    public bool Show(FleetStatus status)
-    {
-        Draw(json ? FleetJson.Of(status) + "\n" : status.ToText());
-        return false;
-    }
+    public void Show(FleetStatus status) => Draw(json ? FleetJson.Of(status) + "\n" : status.ToText());
 
     private void Draw(string text)
     {

@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+
 namespace LlmPipeline;
 
 /// <summary>A queue of another schema version, older or newer: nobody of this version touches it, and the other queues are served.</summary>
@@ -69,6 +71,32 @@ public sealed class MeetingAnotherVersion
         }
 
         Assert.Equal(3, await WaitingAsync(fleet, fleet.Name));
+    }
+
+    [Fact]
+    public async Task The_other_queues_are_shown_beside_it()
+    {
+        await using var fleet = await TestFleet.StartAsync();
+        var other = Stores.NewName("other");
+        await fleet.EnqueueAsync(1, 3);
+        await fleet.Queue.EnqueueAsync(other, "a prompt");
+        await SetVersionAsync(fleet, fleet.Name, "2");
+
+        foreach (var command in (string[][])[["status", "--json"], ["queues", "list", "--json"]])
+        {
+            var (code, output, error) = await fleet.RunAsync(command);
+            Assert.True(code == 1 && error.Contains(Told), $"{code}: {error}");
+            var root = JsonNode.Parse(output)!;
+            var queues = (root as JsonArray ?? root["queues"]!.AsArray()).ToDictionary(queue => (string)queue!["queue"]!);
+            Assert.Equal(1, (long?)queues[other]!["waiting"]);
+            Assert.Null(queues[other]!["problem"]);
+            Assert.Null(queues[fleet.Name]!["waiting"]);
+            Assert.Contains(Told, (string?)queues[fleet.Name]!["problem"]);
+        }
+
+        var (_, table, _) = await fleet.RunAsync(["status"]);
+        Assert.Matches($@"(?m)^{other} +1 +0 +0 +0 +1 +open", table);
+        Assert.Matches($@"(?m)^{fleet.Name} +\? +\? +\? +\? +\? +mismatch", table);
     }
 
     private static Task SetVersionAsync(TestFleet fleet, string queue, string version) =>
