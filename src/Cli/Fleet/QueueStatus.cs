@@ -57,5 +57,6 @@ internal sealed record QueueStatus(string Queue, long? Waiting, long? Delayed, l
         return code;
     }
 
-    private static string Text(long? number) => number is { } known ? RunConsole.Text(known) : "?";
+    /// <summary>A number of its jobs; a question mark where it cannot be read.</summary>
+    public static string Text(long? number) => number is { } known ? RunConsole.Text(known) : "?";
 }

@@ -54,8 +54,8 @@ internal static class QueuesCommand
         await fleet.AnsweredAsync(() => paused ? fleet.Queue.PauseAsync(queue) : fleet.Queue.ResumeAsync(queue), cancellationToken).ConfigureAwait(false);
         var now = await QueueStatus.ReadAsync(fleet, queue, cancellationToken).ConfigureAwait(false);
         call.Report(now, paused
-            ? $"queue {queue} is paused; {RunConsole.Text(now.Waiting + now.Delayed ?? 0)} jobs wait, {RunConsole.Text(now.Running ?? 0)} run to their end"
-            : $"queue {queue} is open; {RunConsole.Text(now.Waiting + now.Delayed ?? 0)} jobs wait");
+            ? $"queue {queue} is paused; {QueueStatus.Text(now.Waiting + now.Delayed)} jobs wait, {QueueStatus.Text(now.Running)} run to their end"
+            : $"queue {queue} is open; {QueueStatus.Text(now.Waiting + now.Delayed)} jobs wait");
         return ExitCodes.Done;
     }
 }

@@ -9,7 +9,9 @@ internal static class QuotaShare
     /// <summary>What a cut leaves of the share that failed.</summary>
     public const double Cut = 0.9;
 
-    private const double SecondsToLook = 10;
+    /// <summary>What was cut in vain is held so long before it is doubled: time to see whether it was a limit after all.</summary>
+    public const double SecondsToLook = 10;
+
     private const double SecondsToDouble = 4;
     private const double LongestDoubling = 60;
     private const double Near = 0.98;

@@ -47,7 +47,7 @@ internal sealed class SporadicRefusals(TimeProvider timeProvider)
 
     // A look is over after so long and so many calls.
     private const double FewestCallsOfALook = 100;
-    private static readonly TimeSpan ShortestLook = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan ShortestLook = TimeSpan.FromSeconds(QuotaShare.SecondsToLook);
     private static readonly TimeSpan LongestOfMuch = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(30);
