@@ -8,8 +8,11 @@ internal interface IJobOwner
     /// <summary>Waits until the job may be called for; false: it is to be given back.</summary>
     ValueTask<bool> EnterAsync();
 
-    /// <summary>Of so many jobs the call is over, and its answer, if there was one, is safe; <paramref name="entered"/> of them were called for. Others may be, now.</summary>
-    void Called(int jobs, int entered);
+    /// <summary>The job's call is over, or it needs none; with an answer that is to be stored, of which <see cref="Stored"/> tells.</summary>
+    void Called(HeldJob job, bool isAnswered);
+
+    /// <summary>So many answers are safe now, or were given up.</summary>
+    void Stored(int answers);
 
     /// <summary>The job is settled, or given up by this process.</summary>
     void Ended(HeldJob job);
@@ -23,6 +26,7 @@ internal sealed class HeldJob(ClaimedJob claim, QueuePartition partition, IJobOw
     private int _lost;
     private int _cancelled;
     private int _called;
+    private int _unstored;
     private int _ended;
 
     /// <summary>The claim.</summary>
@@ -69,15 +73,18 @@ internal sealed class HeldJob(ClaimedJob claim, QueuePartition partition, IJobOw
     /// <summary>Whether it was to be called for.</summary>
     public bool HasEntered { get; private set; }
 
-    /// <summary>True the first time: its owner is to be told that the call is over.</summary>
-    public bool IsCalledNow() => Interlocked.Exchange(ref _called, 1) == 0;
-
     /// <summary>Tells its owner that the call is over, if nobody has yet.</summary>
-    public void TellCalled()
+    /// <param name="isAnswered">Whether there is an answer to be stored.</param>
+    public void TellCalled(bool isAnswered = false)
     {
-        if (IsCalledNow())
-            owner.Called(1, HasEntered ? 1 : 0);
+        if (Interlocked.Exchange(ref _called, 1) != 0)
+            return;
+        Volatile.Write(ref _unstored, isAnswered ? 1 : 0);
+        owner.Called(this, isAnswered);
     }
+
+    /// <summary>True once for a job with an answer to be stored: its owner is to be told that it is safe.</summary>
+    public bool IsStoredNow() => Interlocked.Exchange(ref _unstored, 0) != 0;
 
     /// <summary>Ends it in this process, whatever became of it; the first time counts.</summary>
     public void End()
@@ -94,6 +101,8 @@ internal sealed class HeldJob(ClaimedJob claim, QueuePartition partition, IJobOw
         }
 
         TellCalled();
+        if (IsStoredNow())
+            owner.Stored(1);
         owner.Ended(this);
     }
 }

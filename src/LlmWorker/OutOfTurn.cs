@@ -11,9 +11,14 @@ internal sealed class OutOfTurn(WorkerParts parts, int jobs) : IJobOwner
 
     public ValueTask<bool> EnterAsync() => ValueTask.FromResult(true);
 
-    public void Called(int count, int entered)
+    public void Called(HeldJob job, bool isAnswered)
     {
-        // They had no slots.
+        // It had no slot.
+    }
+
+    public void Stored(int answers)
+    {
+        // Nobody waits for that.
     }
 
     public void Ended(HeldJob job)

@@ -29,7 +29,11 @@ internal sealed partial class ResultWriter : IAsyncDisposable
     }
 
     /// <summary>Stores the result of a job and settles it.</summary>
-    public void Write(HeldJob job, JobResult result, IReadOnlyList<JobCost> costs) => _ended.Add(new Ended(job, result, costs));
+    public void Write(HeldJob job, JobResult result, IReadOnlyList<JobCost> costs)
+    {
+        job.TellCalled(isAnswered: true);
+        _ended.Add(new Ended(job, result, costs));
+    }
 
     /// <summary>Ends when all that was to be stored is stored.</summary>
     public ValueTask DisposeAsync() => _ended.DisposeAsync();
@@ -68,11 +72,10 @@ internal sealed partial class ResultWriter : IAsyncDisposable
         }
     }
 
-    // Together, so that as many jobs are claimed at once.
     private static void Tell(IReadOnlyList<Ended> all)
     {
-        foreach (var owner in all.Where(one => one.Job.IsCalledNow()).GroupBy(one => one.Job.Owner))
-            owner.Key.Called(owner.Count(), owner.Count(one => one.Job.HasEntered));
+        foreach (var owner in all.Where(one => one.Job.IsStoredNow()).GroupBy(one => one.Job.Owner))
+            owner.Key.Stored(owner.Count());
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The result of job {JobId} could not be stored; its lease will run out and it will run again")]

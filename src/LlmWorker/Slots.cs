@@ -1,19 +1,21 @@
 namespace LlmPipeline;
 
 /// <summary>
-/// The jobs that a process may run at the same time, shared by all its queues. A job gives its slot back when its call is over and the answer is safe. Beside those
-/// that have one, as many jobs may be held as will get one within 10 ms, so that no slot is idle for the time that a claim takes, and a claim brings several jobs
-/// where calls are short; where they are long, that is none. As many as there are slots may have been called for and wait to be settled: while more do, nothing is claimed.
+/// The calls that a process may make at the same time, shared by all its queues. A job's slot is free when its call is over; as many answers as there are slots may then
+/// wait to be stored, and while more would, nothing is called. Beside the jobs that have a slot, as many may be held as will get one within 10 ms, so that no slot is idle
+/// for the time that a claim takes, and a claim brings several jobs where calls are short; where they are long, that is none. As many as there are slots may have been
+/// called for and wait to be settled: while more do, nothing is claimed.
 /// </summary>
 internal sealed class Slots(int count, TimeProvider time)
 {
-    private const int MostAhead = 256;
+    private const int MostAhead = 1000;
     private static readonly TimeSpan Ahead = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan Measured = TimeSpan.FromMilliseconds(50);
     private readonly Lock _lock = new();
     private readonly Queue<TaskCompletionSource<bool>> _waiting = new();
     private int _held;
     private int _running;
+    private int _unstored;
     private int _unsettled;
     private int _ahead;
     private int _called;
@@ -25,6 +27,8 @@ internal sealed class Slots(int count, TimeProvider time)
 
     /// <summary>Jobs whose call is going on.</summary>
     public int Running => Volatile.Read(ref _running);
+
+    private bool IsFree => _running < count && _running + _unstored < count + Math.Max(count, _ahead);
 
     /// <summary>Takes room for up to <paramref name="wanted"/> jobs; answers for how many it got. Each is given back by <see cref="Called"/> and then by <see cref="Settled"/>.</summary>
     public int Take(int wanted)
@@ -38,6 +42,13 @@ internal sealed class Slots(int count, TimeProvider time)
         }
     }
 
+    /// <summary>Gives room back for which no job came.</summary>
+    public void GiveBack(int jobs) => Change(() =>
+    {
+        _held -= jobs;
+        _unsettled -= jobs;
+    });
+
     /// <summary>Waits for a slot, in the order of the calls; false: the process is about to stop, and the job is to be given back.</summary>
     public ValueTask<bool> EnterAsync()
     {
@@ -45,7 +56,7 @@ internal sealed class Slots(int count, TimeProvider time)
         {
             if (_closed)
                 return ValueTask.FromResult(false);
-            if (_running < count)
+            if (IsFree)
             {
                 _running++;
                 return ValueTask.FromResult(true);
@@ -57,40 +68,22 @@ internal sealed class Slots(int count, TimeProvider time)
         }
     }
 
-    /// <summary>Other jobs may come in their place.</summary>
-    /// <param name="jobs">As many.</param>
-    /// <param name="entered">Of these, as many had a slot.</param>
-    public void Called(int jobs, int entered)
+    /// <summary>The call for a job is over, or it needs none: another may come in its place.</summary>
+    /// <param name="entered">Whether it had a slot.</param>
+    /// <param name="isAnswered">Whether there is an answer to be stored, of which <see cref="Stored"/> will tell.</param>
+    public void Called(bool entered, bool isAnswered) => Change(() =>
     {
-        bool isRoom;
-        lock (_lock)
-        {
-            Measure(entered);
-            _held -= jobs;
-            _running -= entered;
-            for (; _running < count && _waiting.TryDequeue(out var turn); _running++)
-                turn.SetResult(true);
-            isRoom = Room() > 0;
-        }
+        _held--;
+        _running -= entered ? 1 : 0;
+        _unstored += isAnswered ? 1 : 0;
+        Measure(entered ? 1 : 0);
+    });
 
-        if (isRoom)
-            Freed.Set();
-    }
+    /// <summary>So many answers are safe now, or were given up.</summary>
+    public void Stored(int answers) => Change(() => _unstored -= answers);
 
-    /// <summary>They are settled, or were not needed.</summary>
-    public void Settled(int jobs)
-    {
-        bool isRoom;
-        lock (_lock)
-        {
-            var wasRoom = Room() > 0;
-            _unsettled -= jobs;
-            isRoom = !wasRoom && Room() > 0;
-        }
-
-        if (isRoom)
-            Freed.Set();
-    }
+    /// <summary>A job is settled, or was given up.</summary>
+    public void Settled() => Change(() => _unsettled--);
 
     /// <summary>Nothing gets a slot any more: what still waits for one is given back.</summary>
     public void Close()
@@ -103,11 +96,26 @@ internal sealed class Slots(int count, TimeProvider time)
         }
     }
 
+    private void Change(Action change)
+    {
+        bool isRoom;
+        lock (_lock)
+        {
+            change();
+            for (; IsFree && _waiting.TryDequeue(out var turn); _running++)
+                turn.SetResult(true);
+            isRoom = Room() > 0;
+        }
+
+        if (isRoom)
+            Freed.Set();
+    }
+
     private int Room()
     {
-        var room = Math.Min(count + _ahead - _held, (2 * count) + _ahead - _unsettled);
+        var room = Math.Min(count + _ahead - _held, count + Math.Max(count, _ahead) + _ahead - _unsettled);
         // While all slots are in use one job more is no reason for a call to Redis.
-        return _held >= count && room < (_ahead + 1) / 2 ? 0 : room;
+        return room < (_ahead + 1) / 2 ? 0 : room;
     }
 
     private void Measure(int called)
@@ -116,7 +124,7 @@ internal sealed class Slots(int count, TimeProvider time)
         var elapsed = time.GetElapsedTime(_since);
         if (elapsed < Measured)
             return;
-        _ahead = (int)Math.Min(Math.Min(count / 2, MostAhead), _called * (Ahead / elapsed));
+        _ahead = (int)Math.Min(MostAhead, _called * (Ahead / elapsed));
         _called = 0;
         _since = time.GetTimestamp();
     }

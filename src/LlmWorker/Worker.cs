@@ -80,12 +80,14 @@ internal sealed partial class Worker : BackgroundService, IJobOwner
 
     ValueTask<bool> IJobOwner.EnterAsync() => _parts.Slots.EnterAsync();
 
-    void IJobOwner.Called(int jobs, int entered) => _parts.Slots.Called(jobs, entered);
+    void IJobOwner.Called(HeldJob job, bool isAnswered) => _parts.Slots.Called(job.HasEntered, isAnswered);
+
+    void IJobOwner.Stored(int answers) => _parts.Slots.Stored(answers);
 
     void IJobOwner.Ended(HeldJob job)
     {
         _parts.Leases.Remove(job);
-        _parts.Slots.Settled(1);
+        _parts.Slots.Settled();
         _parts.Running.End();
     }
 
@@ -141,8 +143,7 @@ internal sealed partial class Worker : BackgroundService, IJobOwner
         }
         finally
         {
-            _parts.Slots.Called(free, 0);
-            _parts.Slots.Settled(free);
+            _parts.Slots.GiveBack(free);
         }
 
         // The safety poll: messages may be lost, a second is the worst that this costs.

@@ -5,26 +5,59 @@ namespace LlmPipeline;
 /// <summary>Ending claims.</summary>
 public sealed partial class QueuePartition
 {
-    /// <summary>Ends claims whose result stands.</summary>
+    // Of the bitmap of ended rows, and what the script reads of it at a time.
+    private const int RowsPerByte = 4;
+    private const int RowsPerRun = 512 * RowsPerByte;
+
+    /// <summary>Ends claims whose result stands; of each batch in the order of its rows.</summary>
     public Task<IReadOnlyList<SettleOutcome>> CompleteAsync(IReadOnlyList<(ClaimedJob Job, EndState State)> ended)
     {
         ArgumentNullException.ThrowIfNull(ended);
-        return InStepsAsync(ended, step =>
-        {
-            var batches = new BatchKeys(_keys, step.Select(e => e.Job.Job.Batch));
-            var arguments = new RedisValue[1 + (6 * step.Count)];
-            arguments[0] = (long)_options.BatchTtl.TotalSeconds;
-            var at = 1;
-            foreach (var (job, state) in step)
-            {
-                (arguments[at], arguments[at + 1], arguments[at + 2]) = (job.Job.Id, job.Token, (int)state);
-                (arguments[at + 3], arguments[at + 4], arguments[at + 5]) = (batches.IndexOf(job.Job.Batch), job.Job.Row, JobCost.Encode(job.Costs));
-                at += 6;
-            }
+        return ended.Count == 0 ? Task.FromResult<IReadOnlyList<SettleOutcome>>([]) : InStepsAsync(ended, CompleteStepAsync);
+    }
 
-            return SettleAsync(
-                QueueScripts.Complete, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Dead, _keys.Cancel, _keys.Stopped, _keys.Deadlines, _keys.Spent, .. batches.Keys], arguments);
-        });
+    private async Task<IReadOnlyList<SettleOutcome>> CompleteStepAsync(IReadOnlyList<(ClaimedJob Job, EndState State)> step)
+    {
+        var batches = new BatchKeys(_keys, step.Select(e => e.Job.Job.Batch));
+        // Rows that are near each other lie in few bytes, which are read and written as one.
+        var places = new (int Batch, int State, int Row)[step.Count];
+        var order = new int[step.Count];
+        for (var n = 0; n < order.Length; n++)
+            (places[n], order[n]) = ((batches.IndexOf(step[n].Job.Job.Batch), (int)step[n].State, step[n].Job.Job.Row), n);
+        Array.Sort(places, order);
+
+        var costs = step.Any(e => e.Job.Costs.Count > 0);
+        var arguments = new List<RedisValue>(8 + ((costs ? 4 : 3) * order.Length)) { (long)_options.BatchTtl.TotalSeconds, order.Length, costs ? "1" : "0" };
+        foreach (var n in order)
+            arguments.Add(step[n].Job.Job.Id);
+        var (token, fence) = ("", "");
+        foreach (var n in order)
+        {
+            // Jobs of one claim mostly end together.
+            if (!ReferenceEquals(token, step[n].Job.Token))
+                (token, fence) = (step[n].Job.Token, step[n].Job.Token + "|");
+            arguments.Add(fence);
+        }
+
+        foreach (var n in order)
+            arguments.Add(step[n].Job.Job.Row);
+        foreach (var n in costs ? order : [])
+            arguments.Add(JobCost.Encode(step[n].Job.Costs));
+        for (var (from, to) = (0, 0); from < order.Length; from = to)
+        {
+            var first = places[from];
+            while (to < order.Length && (places[to].Batch, places[to].State, places[to].Row / RowsPerRun) == (first.Batch, first.State, first.Row / RowsPerRun))
+                to++;
+            arguments.AddRange([to - from, first.State, first.Batch, first.Row / RowsPerByte, places[to - 1].Row / RowsPerByte]);
+        }
+
+        var outcomes = await SettleAsync(
+            QueueScripts.Complete, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Dead, _keys.Cancel, _keys.Stopped, _keys.Deadlines, _keys.Spent, .. batches.Keys],
+            [.. arguments]).ConfigureAwait(false);
+        var inOrder = new SettleOutcome[order.Length];
+        for (var n = 0; n < order.Length; n++)
+            inOrder[order[n]] = outcomes[n];
+        return inOrder;
     }
 
     /// <summary>Ends claims whose error stands: the jobs become dead letters.</summary>
@@ -95,9 +128,10 @@ public sealed partial class QueuePartition
     private async Task<IReadOnlyList<SettleOutcome>> SettleAsync(RedisScript script, RedisKey[] keys, RedisValue[] arguments)
     {
         var answer = await RunAsync(script, _redis.Commands, keys, arguments).ConfigureAwait(false);
-        var outcomes = new SettleOutcome[answer.Length - 1];
+        var signs = (string)answer[1]!;
+        var outcomes = new SettleOutcome[signs.Length];
         for (var n = 0; n < outcomes.Length; n++)
-            outcomes[n] = (int)answer[n + 1] switch { 1 => SettleOutcome.Settled, 0 => SettleOutcome.AlreadyEnded, _ => SettleOutcome.SomeoneElses };
+            outcomes[n] = signs[n] switch { '1' => SettleOutcome.Settled, '0' => SettleOutcome.AlreadyEnded, _ => SettleOutcome.SomeoneElses };
         return outcomes;
     }
 }

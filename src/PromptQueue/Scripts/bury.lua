@@ -2,7 +2,7 @@
 -- KEYS 1 meta  2 jobs  3 inflight  4 leases  5 dead  6 cancel  7 stopped  8 spent  then per batch: batch, ended, finished
 -- ARGV 1 partitions  2 schema version  3 batch TTL, s  4 dead letters at most  5 their age at most, ms
 --      then per job: id, token, batch (1, 2 ...; 0 for none), row, costs ('nanos deployment', a line each)
--- Returns {'OK', per job: 1 settled | 0 had ended already | -1 someone else's} or {'MISMATCH', partitions, version}
+-- Returns {'OK', a sign per job: 1 settled | 0 had ended already | - someone else's} or {'MISMATCH', partitions, version}
 -- Idempotent because the claim is gone after the first time, and a row that has ended is not counted again.
 redis.call('ZREM', KEYS[3], '')
 local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version')
@@ -10,11 +10,11 @@ if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local out = {'OK'}
+local signs = {}
 for i = 6, #ARGV, 5 do
   local id, batch, row = ARGV[i], tonumber(ARGV[i + 2]), ARGV[i + 3]
   local lease = redis.call('HGET', KEYS[4], id)
-  local answer = -1
+  local sign = '-'
   if lease and string.match(lease, '^[^|]*') == ARGV[i + 1] then
     redis.call('ZREM', KEYS[3], id)
     redis.call('HDEL', KEYS[4], id)
@@ -34,11 +34,11 @@ for i = 6, #ARGV, 5 do
       redis.call('HINCRBY', KEYS[8], name, nanos)
       if batch > 0 then redis.call('HINCRBY', KEYS[6 + batch * 3], 'spent', nanos) end
     end
-    answer = 1
+    sign = '1'
   elseif redis.call('HEXISTS', KEYS[2], id) == 0 or redis.call('ZSCORE', KEYS[5], id) then
-    answer = 0
+    sign = '0'
   end
-  out[#out + 1] = answer
+  signs[#signs + 1] = sign
 end
 for i = 9, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[3]) end
 local over = math.max(redis.call('ZCARD', KEYS[5]) - tonumber(ARGV[4]), redis.call('ZCOUNT', KEYS[5], '-inf', string.format('%.0f', now - tonumber(ARGV[5]))))
@@ -47,4 +47,4 @@ if over > 0 then
   redis.call('ZREM', KEYS[5], unpack(dropped))
   redis.call('HDEL', KEYS[2], unpack(dropped))
 end
-return out
+return {'OK', table.concat(signs)}

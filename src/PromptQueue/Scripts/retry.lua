@@ -3,7 +3,7 @@
 -- ARGV 1 partitions  2 schema version  3 wake channel  4 publish verb  5 batch TTL, s
 --      then per job: id, token, attempts charged so far, delay ms, lane (1-3), batch ('' for none), its place (1, 2 ...; 0 for none), costs ('nanos deployment', a line each)
 --      What is asked to stop is not delayed, so that it ends soon.
--- Returns {'OK', per job: 1 settled | 0 had ended already | -1 someone else's} or {'MISMATCH', partitions, version}
+-- Returns {'OK', a sign per job: 1 settled | 0 had ended already | - someone else's} or {'MISMATCH', partitions, version}
 -- Idempotent because the claim's token is gone after the first time.
 redis.call('ZREM', KEYS[7], '')
 local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version')
@@ -11,11 +11,11 @@ if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local out, wake = {'OK'}, false
+local signs, wake = {}, false
 for i = 6, #ARGV, 8 do
   local id, delay = ARGV[i], tonumber(ARGV[i + 3])
   local token, lost = string.match(redis.call('HGET', KEYS[8], id) or '', '^([^|]*)|%d+|(%d+)|')
-  local answer = -1
+  local sign = '-'
   if token == ARGV[i + 1] then
     redis.call('ZREM', KEYS[7], id)
     redis.call('HSET', KEYS[8], id, table.concat({'', ARGV[i + 2], lost, ''}, '|'))
@@ -31,12 +31,12 @@ for i = 6, #ARGV, 8 do
       redis.call('HINCRBY', KEYS[12], name, nanos)
       if ARGV[i + 6] ~= '0' then redis.call('HINCRBY', KEYS[10 + 3 * tonumber(ARGV[i + 6])], 'spent', nanos) end
     end
-    answer = 1
+    sign = '1'
   elseif redis.call('HEXISTS', KEYS[2], id) == 0 or redis.call('ZSCORE', KEYS[9], id) then
-    answer = 0
+    sign = '0'
   end
-  out[#out + 1] = answer
+  signs[#signs + 1] = sign
 end
 for i = 13, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[5]) end
 if wake then redis.call(ARGV[4], ARGV[3], '1') end
-return out
+return {'OK', table.concat(signs)}

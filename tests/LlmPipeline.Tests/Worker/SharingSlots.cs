@@ -7,20 +7,52 @@ public sealed class SharingSlots
     private readonly FakeTimeProvider _time = new();
 
     [Fact]
-    public async Task Another_job_is_taken_when_an_answer_is_safe_and_none_while_too_many_are_unsettled()
+    public async Task A_call_that_is_over_makes_room_for_another_before_its_answer_is_stored()
     {
         var slots = new Slots(4, _time);
         await TakeAsync(slots, 4);
         Assert.Equal(0, slots.Take(10));
-        slots.Called(3, 3);
+        Call(slots, 3);
+        Assert.Equal(1, slots.Running);
         await TakeAsync(slots, 3);
-        slots.Called(4, 4);
-        await TakeAsync(slots, 1);
-        slots.Called(1, 1);
+    }
+
+    [Fact]
+    public async Task Nothing_is_called_while_as_many_answers_as_there_are_slots_wait_to_be_stored()
+    {
+        var slots = new Slots(2, _time);
+        await TakeAsync(slots, 2);
+        Call(slots, 2);
+        await TakeAsync(slots, 2);
+        Call(slots, 2);
+        // Four answers: as many as two calls more would make.
+        slots.Settled();
+        slots.Settled();
+        Assert.Equal(2, slots.Take(10));
+        var turns = Enumerable.Range(0, 2).Select(_ => slots.EnterAsync().AsTask()).ToList();
+        Assert.DoesNotContain(turns, turn => turn.IsCompleted);
+        slots.Stored(1);
+        Assert.True(await turns[0].WaitAsync(TimeSpan.FromSeconds(60)));
+        Assert.False(turns[1].IsCompleted);
+        slots.Stored(1);
+        Assert.True(await turns[1].WaitAsync(TimeSpan.FromSeconds(60)));
+    }
+
+    [Fact]
+    public async Task Nothing_is_taken_while_too_many_are_unsettled()
+    {
+        var slots = new Slots(4, _time);
+        await TakeAsync(slots, 4);
+        Call(slots, 4);
+        slots.Stored(4);
+        await TakeAsync(slots, 4);
+        Call(slots, 4);
+        slots.Stored(4);
         Assert.Equal(0, slots.Running);
         var seen = slots.Freed.Version;
         Assert.Equal(0, slots.Take(10));
-        slots.Settled(2);
+        slots.Settled();
+        slots.Settled();
         Assert.NotEqual(seen, slots.Freed.Version);
         await TakeAsync(slots, 2);
         Assert.Equal(2, slots.Running);
@@ -34,8 +66,7 @@ public sealed class SharingSlots
         for (var n = 0; n < 64; n++)
         {
             _time.Advance(TimeSpan.FromSeconds(1));
-            slots.Called(1, 1);
-            slots.Settled(1);
+            End(slots, 1);
             await TakeAsync(slots, 1);
         }
     }
@@ -45,22 +76,23 @@ public sealed class SharingSlots
     {
         var slots = new Slots(80, _time);
         await TakeAsync(slots, 80);
-        // 400 a second: four in 10 ms.
-        _time.Advance(TimeSpan.FromMilliseconds(100));
-        slots.Called(40, 40);
-        slots.Settled(40);
-        await TakeAsync(slots, 40, more: 4);
+        // 400 a second, looked at each 50 ms: four in 10 ms.
+        for (var n = 1; n <= 20; n++)
+        {
+            _time.Advance(TimeSpan.FromMilliseconds(2.5));
+            End(slots, 1);
+            await TakeAsync(slots, 1, more: n < 20 ? 0 : 4);
+        }
+
         var waiting = Enumerable.Range(0, 4).Select(_ => slots.EnterAsync().AsTask()).ToList();
         Assert.Equal(80, slots.Running);
         Assert.DoesNotContain(waiting, turn => turn.IsCompleted);
 
-        slots.Called(1, 1);
-        slots.Settled(1);
+        End(slots, 1);
         Assert.True(await waiting[0].WaitAsync(TimeSpan.FromSeconds(60)));
         Assert.Equal(80, slots.Running);
         Assert.Equal(0, slots.Take(10));
-        slots.Called(1, 1);
-        slots.Settled(1);
+        End(slots, 1);
         Assert.True(await waiting[1].WaitAsync(TimeSpan.FromSeconds(60)));
         Assert.Equal(2, slots.Take(10));
     }
@@ -70,10 +102,21 @@ public sealed class SharingSlots
     {
         var slots = new Slots(2, _time);
         await TakeAsync(slots, 2);
-        slots.Called(1, 0);
+        slots.Called(entered: false, isAnswered: false);
         Assert.Equal(2, slots.Running);
         Assert.Equal(1, slots.Take(10));
         Assert.False(slots.EnterAsync().IsCompleted);
+    }
+
+    [Fact]
+    public void Room_for_which_no_job_came_is_there_again()
+    {
+        var slots = new Slots(3, _time);
+        Assert.Equal(3, slots.Take(10));
+        var seen = slots.Freed.Version;
+        slots.GiveBack(2);
+        Assert.NotEqual(seen, slots.Freed.Version);
+        Assert.Equal(2, slots.Take(10));
     }
 
     [Fact]
@@ -85,6 +128,20 @@ public sealed class SharingSlots
         slots.Close();
         Assert.False(await waiting.WaitAsync(TimeSpan.FromSeconds(60)));
         Assert.False(await slots.EnterAsync());
+    }
+
+    private static void Call(Slots slots, int jobs)
+    {
+        for (var n = 0; n < jobs; n++)
+            slots.Called(entered: true, isAnswered: true);
+    }
+
+    private static void End(Slots slots, int jobs)
+    {
+        Call(slots, jobs);
+        slots.Stored(jobs);
+        for (var n = 0; n < jobs; n++)
+            slots.Settled();
     }
 
     private static async Task TakeAsync(Slots slots, int expected, int more = 0)

@@ -6,7 +6,8 @@ internal sealed partial class ModelPartition
     public List<SettleOutcome> Complete(IEnumerable<ClaimedJob> claims, EndState state)
     {
         var found = claims.Select(claim => (Claim: claim, Answer: Look(claim))).ToList();
-        foreach (var (claim, answer) in found.Where(f => f.Answer == SettleOutcome.Settled || (f.Answer == SettleOutcome.AlreadyEnded && state == EndState.Completed)))
+        // What ends in one call ends in the order of its rows.
+        foreach (var (claim, answer) in found.Where(f => f.Answer == SettleOutcome.Settled || (f.Answer == SettleOutcome.AlreadyEnded && state == EndState.Completed)).OrderBy(f => f.Claim.Job.Row))
         {
             // A paid completion also replaces an error; whatever else comes late changes nothing.
             if (claim.Job.Batch is { } batch && (!Batch(batch).Ended.ContainsKey(claim.Job.Row) || state == EndState.Completed))
