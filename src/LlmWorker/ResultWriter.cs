@@ -74,8 +74,20 @@ internal sealed partial class ResultWriter : IAsyncDisposable
 
     private static void Tell(IReadOnlyList<Ended> all)
     {
-        foreach (var owner in all.Where(one => one.Job.IsStoredNow()).GroupBy(one => one.Job.Owner))
-            owner.Key.Stored(owner.Count());
+        // Neighbours mostly have the same owner.
+        var (owner, answers) = (all[0].Job.Owner, 0);
+        foreach (var (job, _, _) in all)
+        {
+            if (!ReferenceEquals(job.Owner, owner))
+            {
+                owner.Stored(answers);
+                (owner, answers) = (job.Owner, 0);
+            }
+
+            answers += job.IsStoredNow() ? 1 : 0;
+        }
+
+        owner.Stored(answers);
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The result of job {JobId} could not be stored; its lease will run out and it will run again")]

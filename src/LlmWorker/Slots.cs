@@ -1,10 +1,10 @@
 namespace LlmPipeline;
 
 /// <summary>
-/// The calls that a process may make at the same time, shared by all its queues. A job's slot is free when its call is over; as many answers as there are slots may then
-/// wait to be stored, and while more would, nothing is called. Beside the jobs that have a slot, as many may be held as will get one within 10 ms, so that no slot is idle
-/// for the time that a claim takes, and a claim brings several jobs where calls are short; where they are long, that is none. As many as there are slots may have been
-/// called for and wait to be settled: while more do, nothing is claimed.
+/// The calls that a process may make at the same time, shared by all its queues. A job's slot is free when its call is over. Its answer is paid and not yet safe: when as
+/// many wait to be stored as there are slots, or as come in 10 ms where that is more, nothing is called. Beside the jobs that have a slot, as many may be held as will
+/// get one within 10 ms, so that no slot is idle for the time that a claim takes, and a claim brings several jobs where calls are short; where they are long, that is none.
+/// As many as may wait to be stored may have been called for and wait to be settled: while more do, nothing is claimed.
 /// </summary>
 internal sealed class Slots(int count, TimeProvider time)
 {
@@ -28,7 +28,9 @@ internal sealed class Slots(int count, TimeProvider time)
     /// <summary>Jobs whose call is going on.</summary>
     public int Running => Volatile.Read(ref _running);
 
-    private bool IsFree => _running < count && _running + _unstored < count + Math.Max(count, _ahead);
+    private int MostUnstored => Math.Max(count, _ahead);
+
+    private bool IsFree => _running < count && _running + _unstored < count + MostUnstored;
 
     /// <summary>Takes room for up to <paramref name="wanted"/> jobs; answers for how many it got. Each is given back by <see cref="Called"/> and then by <see cref="Settled"/>.</summary>
     public int Take(int wanted)
@@ -43,11 +45,7 @@ internal sealed class Slots(int count, TimeProvider time)
     }
 
     /// <summary>Gives room back for which no job came.</summary>
-    public void GiveBack(int jobs) => Change(() =>
-    {
-        _held -= jobs;
-        _unsettled -= jobs;
-    });
+    public void GiveBack(int jobs) => Add(held: -jobs, unsettled: -jobs);
 
     /// <summary>Waits for a slot, in the order of the calls; false: the process is about to stop, and the job is to be given back.</summary>
     public ValueTask<bool> EnterAsync()
@@ -71,19 +69,13 @@ internal sealed class Slots(int count, TimeProvider time)
     /// <summary>The call for a job is over, or it needs none: another may come in its place.</summary>
     /// <param name="entered">Whether it had a slot.</param>
     /// <param name="isAnswered">Whether there is an answer to be stored, of which <see cref="Stored"/> will tell.</param>
-    public void Called(bool entered, bool isAnswered) => Change(() =>
-    {
-        _held--;
-        _running -= entered ? 1 : 0;
-        _unstored += isAnswered ? 1 : 0;
-        Measure(entered ? 1 : 0);
-    });
+    public void Called(bool entered, bool isAnswered) => Add(held: -1, running: entered ? -1 : 0, unstored: isAnswered ? 1 : 0);
 
     /// <summary>So many answers are safe now, or were given up.</summary>
-    public void Stored(int answers) => Change(() => _unstored -= answers);
+    public void Stored(int answers) => Add(unstored: -answers);
 
     /// <summary>A job is settled, or was given up.</summary>
-    public void Settled() => Change(() => _unsettled--);
+    public void Settled() => Add(unsettled: -1);
 
     /// <summary>Nothing gets a slot any more: what still waits for one is given back.</summary>
     public void Close()
@@ -96,12 +88,16 @@ internal sealed class Slots(int count, TimeProvider time)
         }
     }
 
-    private void Change(Action change)
+    private void Add(int held = 0, int running = 0, int unstored = 0, int unsettled = 0)
     {
         bool isRoom;
         lock (_lock)
         {
-            change();
+            _held += held;
+            _running += running;
+            _unstored += unstored;
+            _unsettled += unsettled;
+            Measure(-running);
             for (; IsFree && _waiting.TryDequeue(out var turn); _running++)
                 turn.SetResult(true);
             isRoom = Room() > 0;
@@ -113,7 +109,7 @@ internal sealed class Slots(int count, TimeProvider time)
 
     private int Room()
     {
-        var room = Math.Min(count + _ahead - _held, count + Math.Max(count, _ahead) + _ahead - _unsettled);
+        var room = Math.Min(count + _ahead - _held, count + _ahead + MostUnstored - _unsettled);
         // While all slots are in use one job more is no reason for a call to Redis.
         return room < (_ahead + 1) / 2 ? 0 : room;
     }

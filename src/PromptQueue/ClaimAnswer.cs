@@ -14,14 +14,16 @@ internal static class ClaimAnswer
     public static ClaimResult Read(string queue, int partition, string token, RedisResult[] answer, DateTimeOffset here)
     {
         var now = DateTimeOffset.FromUnixTimeMilliseconds((long)answer[1]);
-        var first = 5 + (int)answer[4];
-        var stopped = answer[5..first].Select(batch => (string)batch!).ToHashSet();
-        var jobs = new List<ClaimedJob>((answer.Length - first) / 3);
+        var first = 6 + (int)answer[5];
+        var stopped = answer[6..first].Select(batch => (string)batch!).ToHashSet();
+        var jobs = new List<ClaimedJob>((answer.Length - first) / 2);
         var unreadable = new List<UnreadableJob>();
-        for (var i = first; i + 2 < answer.Length; i += 3)
+        var states = ((string)answer[4]!).Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(State).ToDictionary(state => state.Place);
+        for (var (i, place) = (first, 1); i + 1 < answer.Length; i += 2, place++)
         {
             var id = (string)answer[i]!;
-            var (attempts, lost, asked) = State((string)answer[i + 2]!);
+            // Nearly all are claimed for the first time.
+            var (_, attempts, lost, asked) = states.Count == 0 ? default : states.GetValueOrDefault(place);
             try
             {
                 var job = Envelope.Decode(queue, id, (byte[])answer[i + 1]!);
@@ -39,12 +41,12 @@ internal static class ClaimAnswer
         var due = (long)answer[2];
         return new ClaimResult(jobs, due < 0 ? null : TimeSpan.FromMilliseconds(due)) { Unreadable = unreadable, Paused = (int)answer[3] == 1 };
     }
-    private static (int Attempts, int Lost, bool Asked) State(string state)
+
+    private static (int Place, int Attempts, int Lost, bool Asked) State(string state)
     {
-        // What nearly all say.
-        if (state == "0|0|0")
-            return (0, 0, false);
         var parts = state.Split('|');
-        return (int.Parse(parts[0], CultureInfo.InvariantCulture), int.Parse(parts[1], CultureInfo.InvariantCulture), parts[2] == "1");
+        return (Number(parts[0]), Number(parts[1]), Number(parts[2]), parts[3] == "1");
+
+        static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
     }
 }

@@ -14,7 +14,7 @@ public sealed class WakeUps : IAsyncDisposable
     }
 
     /// <summary>Set when there may be work.</summary>
-    public VersionedSignal Signal { get; } = new();
+    public VersionedSignal Signal { get; } = new(runsInline: true);
 
     /// <summary>Listens for <paramref name="partitions"/>.</summary>
     /// <param name="redis">Where they are.</param>

@@ -4,7 +4,11 @@ namespace LlmPipeline;
 /// An event that cannot be missed: note <see cref="Version"/>, look at what it is about, then wait for a version that is newer.
 /// A <see cref="Set"/> between the note and the wait ends the wait at once.
 /// </summary>
-public sealed class VersionedSignal
+/// <param name="runsInline">
+/// True where who waits goes on within <see cref="Set"/>, on its thread, until it waits for something else: waking another thread takes as long as a small call to Redis.
+/// Only for who does little until then.
+/// </param>
+public sealed class VersionedSignal(bool runsInline = false)
 {
     private readonly Lock _lock = new();
     private TaskCompletionSource? _next;
@@ -41,7 +45,7 @@ public sealed class VersionedSignal
         {
             if (_version != seen)
                 return true;
-            next = (_next ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            next = (_next ??= new TaskCompletionSource(runsInline ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously)).Task;
         }
 
         // When the time is up this ends without an exception being thrown: it is nothing unusual.

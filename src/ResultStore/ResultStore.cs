@@ -62,8 +62,9 @@ public sealed class ResultStore
             }
 
             var answer = (RedisResult[])(await _redis.RunAsync(Put, keys, arguments, new ReplicaWait(_options.Replicas, _options.ReplicaTimeout)).ConfigureAwait(false))!;
+            // Where nothing stood before, it says nothing.
             for (var n = 0; n < keys.Length; n++)
-                stored[places[n]] = (ResultFormat.Status((string?)answer[2 * n]), (int)answer[(2 * n) + 1] == 1);
+                stored[places[n]] = answer.Length == 0 ? (results[places[n]].Status, false) : (ResultFormat.Status((string?)answer[2 * n]), (int)answer[(2 * n) + 1] == 1);
         }).ConfigureAwait(false);
         return stored;
     }

@@ -3,13 +3,14 @@
 -- ARGV 1 partitions  2 schema version  3 jobs at most (1-500)  4 token  5 lease, ms  6 worker  7 lane to start from (1-3)
 --      8 bytes of envelopes at most (one job always passes)
 -- Returns {'OK', now in Unix ms (0 when paused), ms until the next delayed job (0: look again, the list had many ids without an envelope) or -1, 1 when paused else 0,
---      count of stopped batches, these,  per job: id, envelope, 'attempts charged|times lost|1 when asked to stop else 0'}
+--      of the jobs that are not claimed for the first time, or asked to stop: 'which of these|attempts charged|times lost|1 when asked to stop else 0', with spaces between,
+--      count of stopped batches, these,  per job: id, envelope}
 --      or {'MISMATCH', partitions, version}
 -- Not idempotent: after a lost answer held.lua tells what the token holds.
 redis.call('ZREM', KEYS[7], '')
 local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version', 'paused')
 if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH', meta[1], meta[2] or ''} end
-if meta[3] then return {'OK', '0', -1, 1, 0} end
+if meta[3] then return {'OK', '0', -1, 1, '', 0} end
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -21,7 +22,7 @@ for i = #dueIds, 1, -1 do
 end
 
 local most, budget, deadline, stopped = tonumber(ARGV[3]), tonumber(ARGV[8]), string.format('%.0f', now + tonumber(ARGV[5])), redis.call('ZRANGE', KEYS[11], 0, 4999)
-local out, count, spent, looked, full = {'OK', string.format('%.0f', now), -1, 0, #stopped, unpack(stopped)}, 0, 0, 0, false
+local out, states, count, spent, looked, full = {'OK', string.format('%.0f', now), -1, 0, '', #stopped, unpack(stopped)}, {}, 0, 0, 0, false
 -- Each job in flight has a lease: where there are no more, none that waits was ever claimed.
 local claimed, asking, fresh = redis.call('HLEN', KEYS[8]) ~= redis.call('ZCARD', KEYS[7]), redis.call('EXISTS', KEYS[10]) == 1, ARGV[4] .. '|0|0|' .. ARGV[6]
 for step = 0, 2 do
@@ -35,20 +36,19 @@ for step = 0, 2 do
     if #ids == 0 then break end
     local envelopes = redis.call('HMGET', KEYS[2], unpack(ids))
     local leases, asked = claimed and redis.call('HMGET', KEYS[8], unpack(ids)) or {}, asking and redis.call('SMISMEMBER', KEYS[10], unpack(ids)) or {}
-    local scores, fences, holes, taken, n, at = {}, {}, {}, #ids, 0, #out
+    local scores, fences, holes, taken, n, at, fence = {}, {}, {}, #ids, 0, #out
     for i, id in ipairs(ids) do
       local envelope = envelopes[i]
       if not envelope then holes[#holes + 1] = id
       elseif count > 0 and spent + #envelope > budget then full, taken = true, i - 1 break
       else
-        count, spent = count + 1, spent + #envelope
-        local fence, state = fresh, '0|0|0'
+        count, spent, fence = count + 1, spent + #envelope, fresh
         if leases[i] or asked[i] == 1 then
           local charged = string.match(leases[i] or '|0|0|', '^[^|]*(|%d+|%d+|)')
-          fence, state = ARGV[4] .. charged .. ARGV[6], string.sub(charged, 2) .. (asked[i] or 0)
+          fence, states[#states + 1] = ARGV[4] .. charged .. ARGV[6], count .. charged .. (asked[i] or 0)
         end
         scores[n + 1], scores[n + 2], fences[n + 1], fences[n + 2] = deadline, id, id, fence
-        n, out[at + 1], out[at + 2], out[at + 3], at = n + 2, id, envelope, state, at + 3
+        n, out[at + 1], out[at + 2], at = n + 2, id, envelope, at + 2
       end
     end
     for i = #ids, taken + 1, -1 do redis.call('LPUSH', lane, ids[i]) end
@@ -60,4 +60,5 @@ end
 if count > 0 then redis.call('ZADD', KEYS[9], string.format('%.0f', now), ARGV[6]) end
 local due = redis.call('ZRANGE', KEYS[6], 0, 0, 'WITHSCORES')
 if full and count == 0 then out[3] = 0 elseif due[2] then out[3] = math.floor(math.max(0, tonumber(due[2]) - now)) end
+out[5] = table.concat(states, ' ')
 return out

@@ -3,7 +3,8 @@
 -- KEYS 1 meta  2 jobs  3 a lane's list, or delayed  4 inflight  5 leases  6 workers  7 cancel  8 stopped  9 deadlines  10 dead
 -- ARGV 1 partitions  2 schema version  3 token  4 lease, ms  5 worker  6 "1": KEYS[3] is delayed  7 place in it to look from, 0 being the front
 --      8 ids to look at (<= 500)  9 bytes of envelopes at most (one job always passes)
--- Returns {'OK', now in Unix ms, place to go on from or -1 at the end, 0, count of stopped batches, these,  per job: id, envelope, 'attempts charged|times lost|1 when asked to stop else 0'}
+-- Returns {'OK', now in Unix ms, place to go on from or -1 at the end, 0, of each job 'which|attempts charged|times lost|1 when asked to stop else 0', with spaces between,
+--      count of stopped batches, these,  per job: id, envelope}
 --      or {'MISMATCH', partitions, version}
 -- Not idempotent: after a lost answer held.lua tells what the token holds.
 redis.call('ZREM', KEYS[4], '')
@@ -13,7 +14,7 @@ if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH
 local stopped, single, batches = redis.call('ZRANGE', KEYS[8], 0, 4999), redis.call('SCARD', KEYS[7]) > 0, {}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local out = {'OK', string.format('%.0f', now), -1, 0, #stopped, unpack(stopped)}
+local out, states = {'OK', string.format('%.0f', now), -1, 0, '', #stopped, unpack(stopped)}, {}
 -- Whether any that waits is due; of those that are gone or dead nothing is due any more, and those in flight end by themselves.
 local overdue, latest = false, string.format('%.0f', now)
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[9], '-inf', latest, 'LIMIT', 0, 200)) do
@@ -40,7 +41,7 @@ for i, id in ipairs(ids) do
     local attempt, lost = string.match(redis.call('HGET', KEYS[5], id) or '|0|0|', '^[^|]*|(%d+)|(%d+)|')
     redis.call('ZADD', KEYS[4], deadline, id)
     redis.call('HSET', KEYS[5], id, table.concat({ARGV[3], attempt, lost, ARGV[5]}, '|'))
-    for _, part in ipairs({id, envelope, table.concat({attempt, lost, stop and 1 or 0}, '|')}) do out[#out + 1] = part end
+    states[taken], out[#out + 1], out[#out + 2] = table.concat({taken, attempt, lost, stop and 1 or 0}, '|'), id, envelope
   end
   looked = i
 end
@@ -48,5 +49,6 @@ if taken > 0 then
   if not delayed then redis.call('LREM', KEYS[3], taken, '{}') end
   redis.call('ZADD', KEYS[6], string.format('%.0f', now), ARGV[5])
 end
+out[5] = table.concat(states, ' ')
 if looked < #ids or #ids == width then out[3] = from + looked - taken end
 return out

@@ -55,6 +55,39 @@ public sealed class EndingJobs
     }
 
     [Theory, ClassData(typeof(Stores))]
+    public async Task Rows_wherever_they_lie_are_marked_as_they_end_and_no_others(Store store)
+    {
+        var queue = await TestQueue.CreateAsync(store);
+        // Of the same byte, of the last of a stretch and the first of the next, and far away; enqueued and ended in no order.
+        int[] rows = [2048, 3, 2047, 1, 100_003, 2, 4096, 2049, 4095, 8, 5];
+        await queue.EnqueueAsync([.. rows.Select(row => queue.Row(row, Lane.Normal))]);
+        var jobs = await queue.ClaimAsync();
+        // What a failover has forgotten of the map is written anew.
+        await queue.Database.KeyDeleteAsync(queue.Keys.Ended(queue.Batch));
+        var ended = jobs.Where(job => job.Job.Row != 5).Select((job, n) => (Job: job, State: (EndState)(1 + (n % 3)))).ToList();
+        Assert.All(await queue.Partition.CompleteAsync(ended), outcome => Assert.Equal(SettleOutcome.Settled, outcome));
+        var outcomes = await queue.Partition.CompleteAsync([.. ended, (jobs.Single(job => job.Job.Row == 5), EndState.Completed)]);
+        Assert.All(outcomes.SkipLast(1), outcome => Assert.Equal(SettleOutcome.AlreadyEnded, outcome));
+        Assert.Equal(SettleOutcome.Settled, outcomes[^1]);
+
+        var found = new Dictionary<int, EndState>();
+        await EndedRows.EachAsync(queue.Database, queue.Keys.Ended(queue.Batch), found.Add);
+        Assert.Equal(ended.ToDictionary(one => one.Job.Job.Row, one => one.State).Append(new(5, EndState.Completed)).OrderBy(one => one.Key), found.OrderBy(one => one.Key));
+        Assert.Equal(rows.Length, (await queue.ProgressAsync()).Ended);
+        Assert.Equal(rows.Length, await queue.Database.ListLengthAsync(queue.Keys.Finished(queue.Batch)));
+    }
+
+    [Theory, ClassData(typeof(Stores))]
+    public async Task A_token_that_begins_like_another_is_not_that_one(Store store)
+    {
+        var queue = await TestQueue.CreateAsync(store);
+        await queue.EnqueueRowsAsync(1, 1);
+        var job = Assert.Single((await queue.Partition.ClaimAsync(1, "token-17", "worker-1")).Jobs);
+        Assert.Equal(SettleOutcome.SomeoneElses, await queue.CompleteAsync(job with { Token = "token-1" }));
+        Assert.Equal(SettleOutcome.Settled, await queue.CompleteAsync(job));
+    }
+
+    [Theory, ClassData(typeof(Stores))]
     public async Task A_worker_that_lost_its_lease_settles_nothing(Store store)
     {
         var queue = await TestQueue.CreateAsync(store);

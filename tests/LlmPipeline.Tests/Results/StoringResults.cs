@@ -107,6 +107,18 @@ public sealed class StoringResults
     }
 
     [Theory, ClassData(typeof(Stores))]
+    public async Task Where_nothing_stood_what_was_stored_stands_but_for_what_comes_twice_in_the_call(Store store)
+    {
+        var results = await OpenAsync(store);
+        var id = Stores.NewName("job");
+        ResultStatus[] statuses = [ResultStatus.Completed, ResultStatus.Failed, ResultStatus.Cancelled, ResultStatus.Expired];
+        Assert.Equal(statuses.Select(status => (status, false)), await results.StoreAsync([.. statuses.Select(status => Result($"{id}.{status}", status))]));
+        var stored = await results.StoreAsync([Result(id, ResultStatus.Completed, "paid"), Result(id, ResultStatus.Failed, "late"), Result(id + ".other", ResultStatus.Failed)]);
+        Assert.Equal([(ResultStatus.Completed, false), (ResultStatus.Completed, false), (ResultStatus.Failed, false)], stored);
+        Assert.Equal("paid", await TextAsync(results, id));
+    }
+
+    [Theory, ClassData(typeof(Stores))]
     public async Task Errors_are_forgotten_and_completions_are_not(Store store)
     {
         var results = await OpenAsync(store);
