@@ -9,6 +9,9 @@ internal enum Driver
     /// <summary>This project's scripts in a bare loop, without a worker.</summary>
     Loop,
 
+    /// <summary>Two round trips to Redis by blocking sockets.</summary>
+    Sockets,
+
     BullMq,
 
     Hangfire,
@@ -37,6 +40,7 @@ internal sealed record DriverCall(Driver Driver, int Jobs, int Concurrency, Uri?
         {
             Driver.Own => Bench("own", redis, [.. Endpoint is null ? [] : (string[])["--url", new Uri(Endpoint, "/v1").ToString()]]),
             Driver.Loop => Bench("loop", redis, []),
+            Driver.Sockets => Bench("sockets", redis, []),
             Driver.BullMq => ("node", ["bench.mjs", "--redis", redis, "--jobs", jobs, "--concurrency", concurrency, .. completions is null ? [] : (string[])["--url", completions]], folder.Of("bullmq"), []),
             Driver.Hangfire => ("dotnet", [Path.Join(folder.Of("hangfire"), "built", "hangfire.dll"), redis, jobs, concurrency, .. completions is null ? [] : (string[])[completions]], null, []),
             Driver.Celery => (PeerFolder.Python, ["bench.py", jobs, concurrency], folder.Of("celery"), Variables(("PEER_REDIS", redis), ("PEER_URL", completions))),
