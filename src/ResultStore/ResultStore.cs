@@ -16,6 +16,7 @@ public sealed class ResultStore
     private readonly RedisConnections _redis;
     private readonly ResultStoreOptions _options;
     private readonly TimeProvider _time;
+    private readonly WaitMark _mark;
 
     /// <summary>Results on the Redis of <paramref name="redis"/>.</summary>
     public ResultStore(RedisConnections redis, ResultStoreOptions options, TimeProvider time)
@@ -25,6 +26,7 @@ public sealed class ResultStore
         _redis = redis;
         _options = options;
         _time = time;
+        _mark = new WaitMark(redis, options.KeyPrefix, time);
     }
 
     /// <summary>How this process keeps results.</summary>
@@ -52,16 +54,15 @@ public sealed class ResultStore
         var stored = new (ResultStatus Stands, bool IsPaidTwice)[results.Count];
         await ByPlaceAsync(results, result => result.JobId, MostPuts, async (keys, places) =>
         {
-            var arguments = new RedisValue[2 + (3 * keys.Length)];
-            arguments[0] = (long)_options.Ttl.TotalSeconds;
-            arguments[1] = _redis.PublishVerb;
+            var arguments = new RedisValue[3 + (3 * keys.Length)];
+            (arguments[0], arguments[1], arguments[2]) = ((long)_options.Ttl.TotalSeconds, _redis.PublishVerb, IsSpread ? "1" : "0");
             for (var n = 0; n < keys.Length; n++)
             {
                 var result = results[places[n]];
-                (arguments[2 + (3 * n)], arguments[3 + (3 * n)], arguments[4 + (3 * n)]) = (ResultFormat.Text(result.Status), result.Response, ResultFormat.Encode(result.Meta));
+                (arguments[3 + (3 * n)], arguments[4 + (3 * n)], arguments[5 + (3 * n)]) = (ResultFormat.Text(result.Status), result.Response, ResultFormat.Encode(result.Meta));
             }
 
-            var answer = (RedisResult[])(await _redis.RunAsync(Put, keys, arguments, new ReplicaWait(_options.Replicas, _options.ReplicaTimeout)).ConfigureAwait(false))!;
+            var answer = (RedisResult[])(await _redis.RunAsync(Put, [IsSpread ? keys[0] : _mark.Key, .. keys], arguments, new ReplicaWait(_options.Replicas, _options.ReplicaTimeout)).ConfigureAwait(false))!;
             // Where nothing stood before, it says nothing.
             for (var n = 0; n < keys.Length; n++)
                 stored[places[n]] = answer.Length == 0 ? (results[places[n]].Status, false) : (ResultFormat.Status((string?)answer[2 * n]), (int)answer[(2 * n) + 1] == 1);
@@ -124,7 +125,7 @@ public sealed class ResultStore
             for (var patience = TimeSpan.FromSeconds(1); ; patience = patience < TimeSpan.FromSeconds(4) ? patience * 1.5 : TimeSpan.FromSeconds(5))
             {
                 var seen = signal.Version;
-                if (await RedisRetry.UntilAnsweredAsync(() => GetAsync(jobId), _time, null, cancellationToken).ConfigureAwait(false) is { } result)
+                if (await RedisRetry.UntilAnsweredAsync(LookAsync, _time, null, cancellationToken).ConfigureAwait(false) is { } result)
                     return result;
                 await signal.WaitAsync(seen, patience, _time, cancellationToken).ConfigureAwait(false);
             }
@@ -132,6 +133,13 @@ public sealed class ResultStore
         finally
         {
             await subscription.UnsubscribeAsync(CommandFlags.FireAndForget).ConfigureAwait(false);
+        }
+
+        async Task<JobResult?> LookAsync()
+        {
+            var (marking, looking) = (_mark.SetAsync(), GetAsync(jobId));
+            await Task.WhenAll(marking, looking).ConfigureAwait(false);
+            return await looking.ConfigureAwait(false);
         }
     }
 

@@ -44,7 +44,8 @@ internal static class SocketsDriver
                 at = Stopwatch.GetTimestamp();
                 answered.Release();
             }
-        }) { IsBackground = true };
+        })
+        { IsBackground = true };
         listener.Start();
         var waits = new double[PickUps];
         for (var n = 0; n < PickUps; n++)

@@ -19,6 +19,44 @@ public sealed class WaitingForResults
             Assert.Equal(ResultStatus.Completed, result.Status);
     }
 
+    [Theory]
+    [InlineData(Store.RedisServer)]
+    [InlineData(Store.Embedded)]
+    public async Task Results_are_told_of_only_while_somebody_waits_for_one(Store store)
+    {
+        var redis = await Stores.ConnectAsync(store);
+        var prefix = Stores.NewName("waited");
+        var results = new ResultStore(redis, new ResultStoreOptions { KeyPrefix = prefix }, new FakeTimeProvider());
+        var told = new List<string>();
+        var last = new TaskCompletionSource();
+        foreach (var id in (string[])["before", "other", "awaited"])
+        {
+            (await redis.Subscriber.SubscribeAsync(redis.Channel($"{prefix}result:{id}"))).OnMessage(_ =>
+            {
+                lock (told)
+                    told.Add(id);
+                if (id == "awaited")
+                    last.TrySetResult();
+            });
+        }
+
+        await results.PutAsync(Result("before", ResultStatus.Completed));
+        var waiter = results.WaitAsync("awaited");
+        await Eventually.HoldsAsync(() => redis.Commands.KeyExistsAsync(prefix + "results:waited"), "it is known that somebody waits");
+        await results.PutAsync(Result("other", ResultStatus.Completed));
+        await results.PutAsync(Result("awaited", ResultStatus.Completed));
+        await waiter.WaitAsync(TimeSpan.FromSeconds(20));
+        await last.Task.WaitAsync(TimeSpan.FromSeconds(20));
+        await Eventually.HoldsAsync(() => Task.FromResult(Told().Contains("other")), "the other result is told of too");
+        Assert.DoesNotContain("before", Told());
+
+        string[] Told()
+        {
+            lock (told)
+                return [.. told];
+        }
+    }
+
     [Theory, ClassData(typeof(Stores))]
     public async Task Who_comes_late_is_answered_at_once(Store store)
     {
