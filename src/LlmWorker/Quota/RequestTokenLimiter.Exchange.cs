@@ -81,7 +81,8 @@ internal sealed partial class RequestTokenLimiter
             return untilTry;
         if (_books.IsUrgent || (_ledger.IsLocal && !_books.IsEmpty))
             return TimeSpan.Zero;
-        if (_ledger.IsLocal)
+        // All that one exchange may ask for has passed: who waits behind these need not wait for the next block.
+        if (_ledger.IsLocal || (_isCut && _waiters.Count > 0))
             return untilTry;
         var block = Block - _time.GetElapsedTime(_lastAt, now) is var rest && rest > TimeSpan.Zero ? rest : TimeSpan.Zero;
         return _books.IsEmpty && !_looks && untilTry > block ? untilTry : block;
@@ -138,6 +139,7 @@ internal sealed partial class RequestTokenLimiter
             }
             if (answer.Granted == asking.Count && _waiters.Count > 0)
                 _nextTry = _lastAt;
+            _isCut = answer.Granted == MostCalls;
             while (answer.Gate > _patience && _waiters.First is { } first)
             {
                 _waiters.RemoveFirst();
