@@ -1,8 +1,8 @@
 namespace LlmPipeline;
 
 /// <summary>
-/// The calls that a process may make at the same time, shared by all its queues. A job's slot is free when its call is over. Its answer is paid and not yet safe: when as
-/// many wait to be stored as there are slots, or as come in 10 ms where that is more, nothing is called. Beside the jobs that have a slot, as many may be held as will
+/// The calls that a process may make at the same time, shared by all its queues. A job's slot is free when its call is over. Its answer is paid and not yet safe:
+/// beside as many calls as there are slots no more answers wait to be stored than there are slots, or than come in 10 ms where that is more. Beside the jobs that have a slot, as many may be held as will
 /// get one within 10 ms, so that no slot is idle for the time that a claim takes, and a claim brings several jobs where calls are short; where they are long, that is none.
 /// As many as may wait to be stored may have been called for and wait to be settled: while more do, nothing is claimed.
 /// </summary>

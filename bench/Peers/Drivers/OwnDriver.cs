@@ -6,7 +6,8 @@ namespace LlmPipeline.Bench;
 /// <summary><c>own</c>: this project as a driver of the same shape as the peers' ones, so that each runs in a process of its own and says the same line.</summary>
 internal static class OwnDriver
 {
-    private const int PickUps = 200;
+    /// <summary>How often a pick-up is measured.</summary>
+    public const int PickUps = 200;
 
     public static Command Create()
     {

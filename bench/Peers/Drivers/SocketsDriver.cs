@@ -11,7 +11,7 @@ namespace LlmPipeline.Bench;
 /// </summary>
 internal static class SocketsDriver
 {
-    private const int PickUps = 200;
+    private const int PickUps = OwnDriver.PickUps;
     private static readonly byte[] Subscribe = Encoding.ASCII.GetBytes("SUBSCRIBE bench:sockets\r\n");
     private static readonly byte[] Publish = Encoding.ASCII.GetBytes("PUBLISH bench:sockets 1\r\n");
     private static readonly byte[] Ping = Encoding.ASCII.GetBytes("PING\r\n");

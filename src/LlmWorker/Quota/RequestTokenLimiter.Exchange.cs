@@ -82,7 +82,7 @@ internal sealed partial class RequestTokenLimiter
         if (_books.IsUrgent || (_ledger.IsLocal && !_books.IsEmpty))
             return TimeSpan.Zero;
         // All that one exchange may ask for has passed: who waits behind these need not wait for the next block.
-        if (_ledger.IsLocal || (_isCut && _waiters.Count > 0))
+        if (_ledger.IsLocal || (_last.Granted == MostCalls && _waiters.Count > 0))
             return untilTry;
         var block = Block - _time.GetElapsedTime(_lastAt, now) is var rest && rest > TimeSpan.Zero ? rest : TimeSpan.Zero;
         return _books.IsEmpty && !_looks && untilTry > block ? untilTry : block;
@@ -139,7 +139,6 @@ internal sealed partial class RequestTokenLimiter
             }
             if (answer.Granted == asking.Count && _waiters.Count > 0)
                 _nextTry = _lastAt;
-            _isCut = answer.Granted == MostCalls;
             while (answer.Gate > _patience && _waiters.First is { } first)
             {
                 _waiters.RemoveFirst();

@@ -40,7 +40,6 @@ internal sealed partial class RequestTokenLimiter : RateLimiter
     private long _refused;
     private int _failures;
     private bool _exchanging;
-    private bool _isCut;
     private bool _looks;
     private bool _disposed;
 

@@ -6,13 +6,13 @@
 -- Idempotent because the same result again changes nothing but begins the TTL anew.
 redis.call('HDEL', KEYS[2], '')
 local out, seen, known, time = {}, {}, redis.call('EXISTS', unpack(KEYS, 2)) > 0, redis.call('TIME')
-local stood, waited = known, ARGV[3] == '1' or redis.call('EXISTS', KEYS[1]) == 1
+local waited = ARGV[3] == '1' or redis.call('EXISTS', KEYS[1]) == 1
 -- Given as a time and not as a TTL it takes Redis a quarter less: that is how it keeps it and tells it to replicas.
 local ends = string.format('%.0f', (time[1] + ARGV[1]) * 1000)
 for n = 1, #KEYS - 1 do
   local key, status, meta, another = KEYS[n + 1], ARGV[3 * n + 1], ARGV[3 * n + 3], 0
-  local stands = (known or seen[key]) and redis.call('HGET', key, 'status')
-  stood = stood or stands
+  known = known or seen[key]
+  local stands = known and redis.call('HGET', key, 'status')
   if not stands or (status == 'completed' and stands ~= 'completed') then
     redis.call('HSET', key, 'status', status, 'body', ARGV[3 * n + 2], 'meta', meta)
     stands, seen[key] = status, true
@@ -24,4 +24,4 @@ for n = 1, #KEYS - 1 do
   if waited then redis.call(ARGV[2], key, stands) end
   out[2 * n - 1], out[2 * n] = stands, another
 end
-return stood and out or {}
+return known and out or {}

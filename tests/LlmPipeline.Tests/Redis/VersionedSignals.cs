@@ -18,7 +18,7 @@ public sealed class VersionedSignals
     [Fact]
     public async Task A_set_wakes_all_who_wait()
     {
-        var waiters = Enumerable.Range(0, 100).Select(_ => _signal.WaitAsync(0, TimeSpan.FromHours(1), _time, CancellationToken.None)).ToArray();
+        var waiters = Enumerable.Range(0, 100).Select(_ => _signal.WaitAsync(0, Timeout.InfiniteTimeSpan, _time, CancellationToken.None)).ToArray();
         Assert.All(waiters, w => Assert.False(w.IsCompleted));
         _signal.Set();
         Assert.All(await Task.WhenAll(waiters).WaitAsync(TimeSpan.FromSeconds(20)), Assert.True);
@@ -60,7 +60,7 @@ public sealed class VersionedSignals
     public async Task Cancelling_ends_the_wait()
     {
         using var cancellation = new CancellationTokenSource();
-        var waiter = _signal.WaitAsync(0, TimeSpan.FromHours(1), _time, cancellation.Token);
+        var waiter = _signal.WaitAsync(0, Timeout.InfiniteTimeSpan, _time, cancellation.Token);
         await cancellation.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiter);
     }

@@ -18,14 +18,13 @@ public sealed class SharingSlots
     }
 
     [Fact]
-    public async Task Nothing_is_called_while_as_many_answers_as_there_are_slots_wait_to_be_stored()
+    public async Task Nothing_is_called_while_twice_as_many_answers_as_there_are_slots_wait_to_be_stored()
     {
         var slots = new Slots(2, _time);
         await TakeAsync(slots, 2);
         Call(slots, 2);
         await TakeAsync(slots, 2);
         Call(slots, 2);
-        // Four answers: as many as two calls more would make.
         slots.Settled();
         slots.Settled();
         Assert.Equal(2, slots.Take(10));
