@@ -133,9 +133,13 @@ internal sealed partial class RequestTokenLimiter
                     continue;
                 }
                 _waiters.Remove(node);
-                _granted++;
-                _lastUsed = _lastAt;
-                served.Add((node.Value, new RequestTokenLease(this, answer.Slot, _sporadic.Send(), node.Value.Estimate)));
+                served.Add((node.Value, Grant(answer.Slot, node.Value.Estimate)));
+            }
+            _freeUntil = IsFree() ? _lastAt + (long)(Block.TotalSeconds * _time.TimestampFrequency) : 0;
+            while (_freeUntil > 0 && _waiters.First is { } free)
+            {
+                _waiters.RemoveFirst();
+                served.Add((free.Value, PassUnasked(free.Value.Estimate)));
             }
             if (answer.Granted == asking.Count && _waiters.Count > 0)
                 _nextTry = _lastAt;
@@ -150,6 +154,23 @@ internal sealed partial class RequestTokenLimiter
             waiter.TrySetResult(lease);
         if (changed)
             Changed?.Invoke();
+    }
+
+    // Where a fleet knows no limit there is nothing to ask for: calls pass, and are told of with the next exchange. That goes for one block; what this worker
+    // has heard and not told yet ends it.
+    private bool IsFree() => !_ledger.IsLocal && !_books.IsUrgent && _last.Gate == TimeSpan.Zero && InForce().IsNone;
+
+    private RequestTokenLease PassUnasked(TokenEstimate estimate)
+    {
+        _books.Add(new QuotaSettlement(_last.Slot, 1, estimate.Reserve, estimate.Pace));
+        return Grant(_last.Slot, estimate);
+    }
+
+    private RequestTokenLease Grant(long slot, TokenEstimate estimate)
+    {
+        _granted++;
+        _lastUsed = _time.GetTimestamp();
+        return new RequestTokenLease(this, slot, _sporadic.Send(), estimate);
     }
 
     private void Missed(QuotaNews? news, Exception e)

@@ -17,6 +17,7 @@ internal sealed partial class RequestTokenLimiter
             Learn(headers);
             if (!_books.IsUrgent)
                 return;
+            _freeUntil = 0;
         }
         Turn();
     }
@@ -37,6 +38,7 @@ internal sealed partial class RequestTokenLimiter
             concerns = Refused(number, before, Learn(headers), wait);
             if (!_books.IsUrgent)
                 return concerns;
+            _freeUntil = 0;
         }
         Turn();
         return concerns;

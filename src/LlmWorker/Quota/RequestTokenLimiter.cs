@@ -35,6 +35,7 @@ internal sealed partial class RequestTokenLimiter : RateLimiter
     private QuotaAmount _judged = QuotaAsk.Unknown;
     private long _lastAt;
     private long _nextTry;
+    private long _freeUntil;
     private long _lastUsed;
     private long _granted;
     private long _refused;
@@ -103,7 +104,8 @@ internal sealed partial class RequestTokenLimiter : RateLimiter
     {
         if (cancellationToken.IsCancellationRequested)
             return ValueTask.FromCanceled<RequestTokenLease>(cancellationToken);
-        LinkedListNode<Waiter> place;
+        LinkedListNode<Waiter>? place = null;
+        RequestTokenLease? lease = null;
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
@@ -112,11 +114,20 @@ internal sealed partial class RequestTokenLimiter : RateLimiter
                 _refused++;
                 return ValueTask.FromResult(new RequestTokenLease(gate));
             }
-            place = _waiters.AddLast(new Waiter(estimate));
-            if (_waiters.Count == 1)
-                _nextTry = Math.Min(_nextTry, _time.GetTimestamp());
+            if (_waiters.Count == 0 && _time.GetTimestamp() < _freeUntil)
+            {
+                lease = PassUnasked(estimate);
+            }
+            else
+            {
+                place = _waiters.AddLast(new Waiter(estimate));
+                if (_waiters.Count == 1)
+                    _nextTry = Math.Min(_nextTry, _time.GetTimestamp());
+            }
         }
         Turn();
+        if (place is null)
+            return ValueTask.FromResult(lease!);
         if (cancellationToken.CanBeCanceled && !place.Value.Task.IsCompleted)
             place.Value.LeavesWith(cancellationToken.UnsafeRegister(
                 static (state, token) => (((RequestTokenLimiter, LinkedListNode<Waiter>))state!).Item1.Leave((((RequestTokenLimiter, LinkedListNode<Waiter>))state!).Item2, token), (this, place)));

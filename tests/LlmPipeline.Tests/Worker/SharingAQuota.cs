@@ -57,19 +57,6 @@ public sealed class SharingAQuota
 
     [Theory]
     [ClassData(typeof(Stores))]
-    public async Task More_calls_than_one_exchange_takes_do_not_wait_for_the_next_block(Store store)
-    {
-        var redis = await Stores.ConnectAsync(store);
-        var time = new FakeTimeProvider();
-        await using var limiter = new RequestTokenLimiter(new RedisLedger(() => redis, Stores.NewName("deployment")), default, TimeSpan.FromSeconds(5), time, NullLogger.Instance);
-        Assert.True((await limiter.AcquireAsync(default, default)).IsAcquired);
-        var calls = Enumerable.Range(0, 1000).Select(_ => limiter.AcquireAsync(default, default).AsTask()).ToArray();
-        time.Advance(TimeSpan.FromMilliseconds(50));
-        Assert.All(await Task.WhenAll(calls).WaitAsync(TimeSpan.FromSeconds(60)), lease => Assert.True(lease.IsAcquired));
-    }
-
-    [Theory]
-    [ClassData(typeof(Stores))]
     public async Task What_one_worker_learns_all_know(Store store)
     {
         var (one, two) = await PairAsync(store);

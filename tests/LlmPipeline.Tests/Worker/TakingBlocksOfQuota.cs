@@ -1,0 +1,97 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+
+namespace LlmPipeline.Tests;
+
+/// <summary>When a worker asks the fleet's account, by a clock that stands still unless it is moved.</summary>
+public sealed class TakingBlocksOfQuota
+{
+    [Theory]
+    [ClassData(typeof(Stores))]
+    public async Task More_calls_than_one_exchange_takes_do_not_wait_for_the_next_block(Store store)
+    {
+        var redis = await Stores.ConnectAsync(store);
+        var time = new FakeTimeProvider();
+        var name = Stores.NewName("deployment");
+        var limits = new QuotaAmount(60_000_000, 0);
+        await using var limiter = Limiter(redis, name, limits, time);
+        Assert.True((await limiter.AcquireAsync(default, default)).IsAcquired);
+        var other = new RedisLedger(() => redis, name);
+        await Eventually.HoldsAsync(async () => (await other.ExchangeAsync(null, Ask(limits))).Level.Requests > 1000, "a thousand are saved up", TimeSpan.FromSeconds(30));
+        var calls = Enumerable.Range(0, 1000).Select(_ => limiter.AcquireAsync(default, default).AsTask()).ToArray();
+        Assert.DoesNotContain(calls, call => call.IsCompleted);
+        time.Advance(TimeSpan.FromMilliseconds(50));
+        Assert.All(await Task.WhenAll(calls).WaitAsync(TimeSpan.FromSeconds(60)), lease => Assert.True(lease.IsAcquired));
+    }
+
+    [Theory]
+    [ClassData(typeof(Stores))]
+    public async Task Where_the_fleet_knows_no_limit_calls_do_not_wait_for_their_exchange_and_are_told_of_with_the_next(Store store)
+    {
+        var redis = await Stores.ConnectAsync(store);
+        var time = new FakeTimeProvider();
+        var name = Stores.NewName("deployment");
+        await using var limiter = Limiter(redis, name, default, time);
+        var other = new RedisLedger(() => redis, name);
+        // More than one exchange takes, while the first is on its way; then some that need none.
+        var calls = Enumerable.Range(0, 300).Select(_ => limiter.AcquireAsync(new TokenEstimate(20, 10, 10), default).AsTask()).ToArray();
+        await Task.WhenAll(calls).WaitAsync(TimeSpan.FromSeconds(60));
+        var unasked = Enumerable.Range(0, 200).Select(_ => limiter.AcquireAsync(new TokenEstimate(20, 10, 10), default).AsTask()).ToArray();
+        Assert.All(unasked, call => Assert.True(call.IsCompletedSuccessfully));
+        (await unasked[0]).Settle(5);
+        (await unasked[1]).GiveBack();
+        time.Advance(TimeSpan.FromMilliseconds(50));
+        await Eventually.HoldsAsync(
+            async () => (await other.ExchangeAsync(null, Ask(default))).Used == new QuotaAmount(499, (499 * 30) - 25), "all are in the account", TimeSpan.FromSeconds(30));
+    }
+
+    [Theory]
+    [ClassData(typeof(Stores))]
+    public async Task What_is_heard_of_a_limit_ends_the_passing_unasked(Store store)
+    {
+        var redis = await Stores.ConnectAsync(store);
+        var time = new FakeTimeProvider();
+        var name = Stores.NewName("deployment");
+        await using var limiter = Limiter(redis, name, default, time);
+        Assert.True((await limiter.AcquireAsync(default, default)).IsAcquired);
+        // By another worker: known within a block.
+        await new RedisLedger(() => redis, name).ExchangeAsync(new QuotaNews { LearnedRequests = 60 }, Ask(new QuotaAmount(60, 0)));
+        Assert.True(limiter.AcquireAsync(default, default).IsCompletedSuccessfully);
+        time.Advance(TimeSpan.FromMilliseconds(50));
+        await Eventually.HoldsAsync(() => Task.FromResult(limiter.Limits.Requests == 60), "the limit is known", TimeSpan.FromSeconds(30));
+        Assert.False(limiter.AcquireAsync(default, default).IsCompleted);
+    }
+
+    [Theory]
+    [ClassData(typeof(Stores))]
+    public async Task A_gate_that_another_worker_closed_ends_the_passing_unasked(Store store)
+    {
+        var redis = await Stores.ConnectAsync(store);
+        var time = new FakeTimeProvider();
+        var name = Stores.NewName("deployment");
+        await using var limiter = Limiter(redis, name, default, time);
+        Assert.True((await limiter.AcquireAsync(default, default)).IsAcquired);
+        await new RedisLedger(() => redis, name).ExchangeAsync(new QuotaNews { Gate = TimeSpan.FromSeconds(4) }, Ask(default));
+        Assert.True(limiter.AcquireAsync(default, default).IsCompletedSuccessfully);
+        time.Advance(TimeSpan.FromMilliseconds(50));
+        await Eventually.HoldsAsync(() => Task.FromResult(limiter.ClosedFor > TimeSpan.Zero), "the gate is known", TimeSpan.FromSeconds(30));
+        Assert.False(limiter.AcquireAsync(default, default).IsCompleted);
+    }
+
+    [Theory]
+    [ClassData(typeof(Stores))]
+    public async Task What_a_worker_has_heard_itself_and_not_told_yet_ends_the_passing_unasked(Store store)
+    {
+        var redis = await Stores.ConnectAsync(store);
+        await using var limiter = Limiter(redis, Stores.NewName("deployment"), default, new FakeTimeProvider());
+        var sent = await limiter.AcquireAsync(default, default);
+        Assert.True(limiter.AcquireAsync(default, default).IsCompletedSuccessfully);
+        limiter.Refuse(sent.Number, new RateLimitHeaders(), TimeSpan.FromSeconds(4));
+        Assert.False(limiter.AcquireAsync(default, default).IsCompleted);
+    }
+
+    private static RequestTokenLimiter Limiter(RedisConnections redis, string deployment, QuotaAmount limits, TimeProvider time) =>
+        new(new RedisLedger(() => redis, deployment), limits, TimeSpan.FromSeconds(5), time, NullLogger.Instance);
+
+    private static QuotaAsk Ask(QuotaAmount limits) => new(limits, QuotaAsk.Unknown, 0, []);
+}
