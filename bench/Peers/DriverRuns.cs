@@ -19,6 +19,20 @@ internal sealed class DriverRuns(BenchRedis redis, PeerFolder folder, int rounds
         return [.. calls.Select(call => _outcomes[call])];
     }
 
+    /// <summary>The outcome of a call whose rounds take turns with something else, which is begun first in each.</summary>
+    public async Task<DriverOutcome> InTurnsAsync(Func<Task> other, DriverCall call)
+    {
+        var outcome = new DriverOutcome();
+        for (var round = 0; round < rounds; round++)
+        {
+            await other();
+            if (outcome.Failure is null)
+                await RunAsync(call, outcome);
+        }
+
+        return outcome;
+    }
+
     private async Task RunAsync(DriverCall call, DriverOutcome outcome)
     {
         await Console.Error.WriteLineAsync($"bench: {call.Driver}, {call.Jobs} jobs, concurrency {call.Concurrency}{(call.Endpoint is null ? "" : ", over HTTP")}");

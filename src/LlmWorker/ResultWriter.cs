@@ -28,6 +28,9 @@ internal sealed partial class ResultWriter : IAsyncDisposable
             : new Coalescer<Ended>(ResultsPerCall, Calls, StoreAsync) { SizeOf = static ended => ended.Result.Response.Length, MostBytes = BytesPerCall };
     }
 
+    /// <summary>Raised for each completion that was stored where none stood, before its job is settled.</summary>
+    public event Action<JobResult>? Completed;
+
     /// <summary>Stores the result of a job and settles it.</summary>
     public void Write(HeldJob job, JobResult result, IReadOnlyList<JobCost> costs)
     {
@@ -50,6 +53,8 @@ internal sealed partial class ResultWriter : IAsyncDisposable
             for (var n = 0; n < results.Length; n++)
             {
                 WorkerTelemetry.Stored(all[n].Job.Claim.Job.Queue, stored[n].Stands, stored[n].IsPaidTwice);
+                if (results[n].Status == ResultStatus.Completed && !stored[n].IsPaidTwice)
+                    Completed?.Invoke(results[n]);
                 _settler.Settle(Settlement.With(stored[n].Stands, all[n].Job, all[n].Costs));
             }
         }

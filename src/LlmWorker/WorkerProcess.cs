@@ -60,6 +60,13 @@ public sealed partial class WorkerProcess : IAsyncDisposable
         remove => _settler.Settled -= value;
     }
 
+    /// <summary>Raised for each completion that this process has stored and that stands, before its job is settled: for a reader in the same process, which need not fetch it.</summary>
+    public event Action<JobResult>? Completed
+    {
+        add => _writer.Completed += value;
+        remove => _writer.Completed -= value;
+    }
+
     /// <summary>Jobs that run now.</summary>
     public int InFlight => _parts.Leases.Count;
 

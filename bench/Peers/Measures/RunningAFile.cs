@@ -21,9 +21,8 @@ internal sealed class RunningAFile : Measurement
             $$$"""{"custom_id":"row-{{{n}}}","method":"POST","url":"/v1/chat/completions","body":{"model":"sim","messages":[{"role":"user","content":"Summarise text number {{{n}}}"}]}}""")));
         var launcher = await PeerBench.LauncherAsync();
         var rates = new List<double>();
-        for (var round = 0; round < bench.Options.Rounds; round++)
-            rates.Add(rows / (await RunAsync(launcher, endpoint, input, round, bench.Scratch)).TotalSeconds);
-        var worker = (await bench.Runs.RunAsync(new DriverCall(Driver.Own, rows, Concurrency, endpoint.Url)))[0];
+        var worker = await bench.Runs.InTurnsAsync(
+            async () => rates.Add(rows / (await RunAsync(launcher, endpoint, input, rates.Count, bench.Scratch)).TotalSeconds), new DriverCall(Driver.Own, rows, Concurrency, endpoint.Url));
         return
         [
             new Comparison

@@ -9,12 +9,16 @@ internal sealed class RunCollector(
     // To read, write and flush costs the same for one row as for hundreds.
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
     private readonly SemaphoreSlim _one = new(1);
+    private readonly RunAnswers _answers = new(id => window.Contains(ResultLine.RowOf(output.BatchId, id)));
     private volatile bool _allFed;
 
     /// <summary>Set when there may be something to read.</summary>
     public VersionedSignal Look { get; } = new();
 
     private bool IsDone => _allFed && window.Count == 0;
+
+    /// <summary>Told of a completion that this process has stored, the collector need not fetch it.</summary>
+    public void Know(JobResult completion) => _answers.Add(completion);
 
     /// <summary>No more rows will come: the collector ends with the last that is out.</summary>
     public void AllFed()
@@ -65,7 +69,7 @@ internal sealed class RunCollector(
             var failed = new List<string>();
             foreach (var part in ids.Distinct().Select(id => (Row: ResultLine.RowOf(output.BatchId, id), Id: id)).Where(r => window.Contains(r.Row)).Chunk(ResultsPerCall))
             {
-                foreach (var result in await redis.AnsweredAsync(() => results.GetAsync([.. part.Select(r => r.Id)]), cancellationToken).ConfigureAwait(false))
+                foreach (var result in await GetAsync(Array.ConvertAll(part, r => r.Id), cancellationToken).ConfigureAwait(false))
                 {
                     // An older end of a row that runs again: it will come once more.
                     if (result is null)
@@ -93,6 +97,15 @@ internal sealed class RunCollector(
         {
             _one.Release();
         }
+    }
+
+    private async Task<IEnumerable<JobResult?>> GetAsync(string[] ids, CancellationToken cancellationToken)
+    {
+        var known = Array.ConvertAll(ids, _answers.Take);
+        var unknown = ids.Where((_, n) => known[n] is null).ToList();
+        return unknown.Count == 0
+            ? known
+            : known.Where(result => result is not null).Concat(await redis.AnsweredAsync(() => results.GetAsync(unknown), cancellationToken).ConfigureAwait(false));
     }
 
     public void Dispose() => _one.Dispose();

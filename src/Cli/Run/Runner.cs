@@ -106,6 +106,7 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
         spending.Look();
         using var collector = new RunCollector(results, follower, output, window, tally, spending, redis, _time);
         var feeder = new RunFeeder(plan, enqueuer, output, window, collector, redis.IsShared, isTight ? Math.Min(concurrency, JobGroups.MaxJobs) : JobGroups.MaxJobs, isCalled);
+        worker.Completed += collector.Know;
         worker.Settled += collector.Look.Set;
         worker.Settled += spending.Look;
 
