@@ -44,7 +44,7 @@ internal sealed class OwnBatch : IAsyncDisposable
     /// <summary>An LLM at an endpoint, asked by up to <paramref name="concurrency"/> calls at a time.</summary>
     public LlmCaller Llm(Uri url, int concurrency) => new(
         new LlmOptions { Deployments = { new DeploymentOptions { Name = "sim", Endpoint = url.ToString(), Concurrency = concurrency } } },
-        new PromptFunctionSource(Queue).FindAsync, TimeProvider.System, NullLoggerFactory.Instance);
+        new PromptFunctionSource(Queue).FindAsync, TimeProvider.System, NullLoggerFactory.Instance, fleet: () => Redis);
 
     /// <summary>Enqueues jobs by their numbers, as a stream.</summary>
     public async Task EnqueueAsync(int from, int count)
