@@ -44,7 +44,7 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
         // Redis works on one call while the next is written.
         using var calls = new SemaphoreSlim(CallsAtOnce);
         var sent = new List<Task>();
-        foreach (var group in Enumerable.Range(0, jobs.Count).GroupBy(i => (jobs[i].Queue, Partition: Names.PartitionOf(jobs[i].Id, partitions[jobs[i].Queue]), jobs[i].Batch)))
+        foreach (var (partition, group) in Together(jobs, partitions))
         {
             foreach (var part in Slices(group, Encoded, jobsInFirstCall))
             {
@@ -55,7 +55,7 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
                     break;
                 }
 
-                sent.Add(SendAsync(group.Key.Partition, part));
+                sent.Add(SendAsync(partition, part));
             }
         }
 
@@ -197,6 +197,15 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
 
     private Task<T> RepeatedAsync<T>(Func<Task<T>> call, CancellationToken cancellationToken) =>
         RedisRetry.SeveralTimesAsync(call, 3, Patience, time, cancellationToken);
+
+    /// <summary>The places of the jobs that may go in one call: those of one partition and one batch.</summary>
+    private static IEnumerable<(int Partition, IEnumerable<int> Places)> Together(IReadOnlyList<Job> jobs, Dictionary<string, int> partitions)
+    {
+        var places = Enumerable.Range(0, jobs.Count);
+        return partitions.Count == 1 && partitions.First().Value == 1 && places.All(i => jobs[i].Batch == jobs[0].Batch)
+            ? [(0, places)]
+            : places.GroupBy(i => (jobs[i].Queue, Partition: Names.PartitionOf(jobs[i].Id, partitions[jobs[i].Queue]), jobs[i].Batch)).Select(group => (group.Key.Partition, (IEnumerable<int>)group));
+    }
 
     private static IEnumerable<List<int>> Slices(IEnumerable<int> indexes, Func<int, byte[]> envelope, int jobsInFirst)
     {
