@@ -158,7 +158,7 @@ internal sealed partial class RequestTokenLimiter
 
     // Where a fleet knows no limit there is nothing to ask for: calls pass, and are told of with the next exchange. That goes for one block; what this worker
     // has heard and not told yet ends it.
-    private bool IsFree() => !_ledger.IsLocal && !_books.IsUrgent && _last.Gate == TimeSpan.Zero && InForce().IsNone;
+    private bool IsFree() => !_ledger.IsLocal && !_books.IsUrgent && _last.Wait == TimeSpan.Zero && InForce().IsNone;
 
     private RequestTokenLease PassUnasked(TokenEstimate estimate)
     {

@@ -80,6 +80,23 @@ public sealed class TakingBlocksOfQuota
 
     [Theory]
     [ClassData(typeof(Stores))]
+    public async Task The_turn_of_another_worker_that_knows_of_limits_ends_the_passing_unasked(Store store)
+    {
+        var redis = await Stores.ConnectAsync(store);
+        var time = new FakeTimeProvider();
+        var name = Stores.NewName("deployment");
+        await using var limiter = Limiter(redis, name, default, time);
+        Assert.True((await limiter.AcquireAsync(default, default)).IsAcquired);
+        var (other, limits) = (new RedisLedger(() => redis, name), new QuotaAmount(0, 600_000));
+        await other.ExchangeAsync(null, Ask(limits, (599_000, 1)));
+        Assert.Equal(0, (await other.ExchangeAsync(null, Ask(limits, (300_000, 1)))).Granted);
+        Assert.True(limiter.AcquireAsync(default, default).IsCompletedSuccessfully);
+        time.Advance(TimeSpan.FromMilliseconds(50));
+        await Eventually.HoldsAsync(() => Task.FromResult(!limiter.AcquireAsync(default, default).IsCompleted), "calls wait for that turn", TimeSpan.FromSeconds(30));
+    }
+
+    [Theory]
+    [ClassData(typeof(Stores))]
     public async Task What_a_worker_has_heard_itself_and_not_told_yet_ends_the_passing_unasked(Store store)
     {
         var redis = await Stores.ConnectAsync(store);
@@ -93,5 +110,5 @@ public sealed class TakingBlocksOfQuota
     private static RequestTokenLimiter Limiter(RedisConnections redis, string deployment, QuotaAmount limits, TimeProvider time) =>
         new(new RedisLedger(() => redis, deployment), limits, TimeSpan.FromSeconds(5), time, NullLogger.Instance);
 
-    private static QuotaAsk Ask(QuotaAmount limits) => new(limits, QuotaAsk.Unknown, 0, []);
+    private static QuotaAsk Ask(QuotaAmount limits, params (int, int)[] calls) => new(limits, QuotaAsk.Unknown, calls.Length, calls);
 }
