@@ -92,7 +92,18 @@ public sealed class TakingBlocksOfQuota
         Assert.Equal(0, (await other.ExchangeAsync(null, Ask(limits, (300_000, 1)))).Granted);
         Assert.True(limiter.AcquireAsync(default, default).IsCompletedSuccessfully);
         time.Advance(TimeSpan.FromMilliseconds(50));
-        await Eventually.HoldsAsync(() => Task.FromResult(!limiter.AcquireAsync(default, default).IsCompleted), "calls wait for that turn", TimeSpan.FromSeconds(30));
+        await Eventually.HoldsAsync(async () => (await StillWaitsAsync()).Used.Requests == 3, "the exchange is made", TimeSpan.FromSeconds(30));
+        var waiting = limiter.AcquireAsync(default, default).AsTask();
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                time.Advance(TimeSpan.FromMilliseconds(50));
+                return (await StillWaitsAsync()).WaitingElsewhere == 1;
+            },
+            "the next exchange tells of a call that waits", TimeSpan.FromSeconds(30));
+        Assert.False(waiting.IsCompleted);
+
+        ValueTask<QuotaAnswer> StillWaitsAsync() => other.ExchangeAsync(null, Ask(limits, (300_000, 1)));
     }
 
     [Theory]
