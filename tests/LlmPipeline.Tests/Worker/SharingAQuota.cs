@@ -216,7 +216,7 @@ public sealed class SharingAQuota
     private static FleetPermits Permits(RedisConnections redis, string name, int limit, Action? onRoom = null) =>
         new(() => redis, name, limit, onRoom ?? (static () => { }), TimeProvider.System, NullLogger.Instance);
 
-    private static QuotaAsk Ask(QuotaAmount limits, params (int, int)[] calls) => new(limits, QuotaAsk.Unknown, calls.Length, calls);
+    internal static QuotaAsk Ask(QuotaAmount limits, params (int, int)[] calls) => new(limits, QuotaAsk.Unknown, calls.Length, calls);
 
     private static async Task<(RedisLedger One, RedisLedger Two)> PairAsync(Store store)
     {
