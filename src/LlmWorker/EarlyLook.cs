@@ -1,7 +1,7 @@
 namespace LlmPipeline;
 
-/// <summary>Jobs of which a message told that they wait.</summary>
-internal sealed record NamedJobs(QueuePartition Partition, string[] Ids);
+/// <summary>Where jobs wait, as a message told; few of them are named.</summary>
+internal sealed record NamedJobs(QueuePartition Partition, string[]? Ids);
 
 /// <summary>
 /// A look for results that is on its way right behind the claim, for jobs that are expected of it. On one server it is made after the claim, as each look must be:

@@ -44,6 +44,9 @@ internal sealed class Slots(int count, TimeProvider time)
         }
     }
 
+    /// <summary>Takes room for jobs that are held already, whether there is any or not.</summary>
+    public void TakeMore(int jobs) => Add(held: jobs, unsettled: jobs);
+
     /// <summary>Gives room back for which no job came.</summary>
     public void GiveBack(int jobs) => Add(held: -jobs, unsettled: -jobs);
 

@@ -59,7 +59,7 @@ internal sealed class Sweeper(Worker worker, IReadOnlyList<QueuePartition> parti
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 var (claimed, next) = await StepAsync(partition, place, from).ConfigureAwait(false);
-                await worker.EndAsync(partition, claimed).ConfigureAwait(false);
+                await worker.Work.EndAsync(partition, claimed).ConfigureAwait(false);
                 ended += claimed.Jobs.Count + claimed.Unreadable.Count;
                 from = next;
             }

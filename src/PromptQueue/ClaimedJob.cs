@@ -22,8 +22,23 @@ public sealed record ClaimResult(IReadOnlyList<ClaimedJob> Jobs, TimeSpan? NextD
     /// <summary>Jobs that were claimed with the others but cannot be read: store their errors, then bury them.</summary>
     public IReadOnlyList<UnreadableJob> Unreadable { get; init; } = [];
 
+    /// <summary>Whether it brought nothing.</summary>
+    public bool IsEmpty => Jobs.Count + Unreadable.Count == 0;
+
     /// <summary>Whether the queue is paused, which is why there are none.</summary>
     public bool Paused { get; init; }
+
+    /// <summary>What time it was on Redis; of a paused queue it is not told.</summary>
+    public DateTimeOffset At { get; init; }
+
+    /// <summary>Whether no result stands of the jobs, so that none need be looked for.</summary>
+    public bool AreNew { get; init; }
+
+    /// <summary>Whether this claim stands now, since there was no job.</summary>
+    public bool Stands { get; init; }
+
+    /// <summary>Whether the claim that was to be withdrawn had still been standing. If not, it may have been answered: see <see cref="QueuePartition.WithdrawAsync"/>.</summary>
+    public bool HasWithdrawn { get; init; }
 }
 
 /// <summary>What a renewal found.</summary>

@@ -190,7 +190,7 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
         return RepeatedAsync(
             async () => QueueScripts.Checked(
                 await redis.RunAsync(
-                    QueueScripts.Enqueue, [keys.Meta, keys.Jobs, .. keys.Waiting, keys.Delayed, keys.Dead, keys.Stopped, keys.Deadlines, .. batchKeys], arguments,
+                    QueueScripts.Enqueue, [keys.Meta, keys.Jobs, .. keys.Waiting, keys.Delayed, keys.Dead, keys.Stopped, keys.Deadlines, keys.Standing, keys.Inflight, keys.Leases, keys.Workers, keys.Cancel, .. batchKeys], arguments,
                     new ReplicaWait(options.Replicas, options.ReplicaTimeout)).ConfigureAwait(false),
                 queue, partitions), cancellationToken);
     }

@@ -49,7 +49,7 @@ public sealed partial class QueuePartition
     {
         CheckName(token, nameof(token));
         CheckName(worker, nameof(worker));
-        if (repeated && await HeldAsync(token).ConfigureAwait(false) is { } held)
+        if (repeated && await HeldAsync(token).ConfigureAwait(false) is { IsEmpty: false } held)
             return (held, from);
         var isDelayed = place == Places - 1;
         var answer = await RunAsync(
@@ -57,13 +57,5 @@ public sealed partial class QueuePartition
             [_keys.Meta, _keys.Jobs, isDelayed ? _keys.Delayed : _keys.Waiting[place], _keys.Inflight, _keys.Leases, _keys.Workers, _keys.Cancel, _keys.Stopped, _keys.Deadlines, _keys.Dead],
             [token, LeaseMilliseconds, worker, isDelayed ? 1 : 0, from, JobsPerSweep, BytesPerClaim]).ConfigureAwait(false);
         return (ClaimAnswer.Read(Queue, Index, token, answer, _time.GetUtcNow()), (long)answer[2]);
-    }
-
-    /// <summary>What a claim or a sweep has taken whose answer was lost; null for nothing.</summary>
-    private async Task<ClaimResult?> HeldAsync(string token)
-    {
-        var held = ClaimAnswer.Read(Queue, Index, token, await RunAsync(
-            QueueScripts.Held, _redis.Commands, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Cancel, _keys.Stopped], [token, LeaseMilliseconds]).ConfigureAwait(false), _time.GetUtcNow());
-        return held.Jobs.Count + held.Unreadable.Count > 0 ? held : null;
     }
 }

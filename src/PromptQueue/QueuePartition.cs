@@ -43,26 +43,6 @@ public sealed partial class QueuePartition
     /// <summary>Whether a job of this queue lies here.</summary>
     internal bool Holds(string jobId) => Names.PartitionOf(jobId, _partitions) == Index;
 
-    /// <summary>Takes waiting jobs under a lease.</summary>
-    /// <param name="most">How many at most, up to 500; fewer when their envelopes pass 4 MiB.</param>
-    /// <param name="token">The fence: 128 random bits as text without <c>|</c>, new for each claim, the same when a claim is repeated.</param>
-    /// <param name="worker">This process; no <c>|</c>.</param>
-    /// <param name="lane">The lane to start from.</param>
-    /// <param name="repeated">True when the answer to a claim with this token was lost: what it took is answered again.</param>
-    /// <exception cref="QueueMismatchException">The queue has other partitions or another schema version.</exception>
-    public async Task<ClaimResult> ClaimAsync(int most, string token, string worker, Lane lane = Lane.High, bool repeated = false)
-    {
-        CheckName(token, nameof(token));
-        CheckName(worker, nameof(worker));
-        if (repeated && await HeldAsync(token).ConfigureAwait(false) is { } held)
-            return held;
-
-        return ClaimAnswer.Read(Queue, Index, token, await RunAsync(
-            QueueScripts.Claim, _redis.Commands,
-            [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Delayed, _keys.Inflight, _keys.Leases, _keys.Workers, _keys.Cancel, _keys.Stopped],
-            [Math.Clamp(most, 1, JobsPerCall), token, LeaseMilliseconds, worker, (int)lane + 1, BytesPerClaim]).ConfigureAwait(false), _time.GetUtcNow());
-    }
-
     /// <summary>Extends leases, and says that <paramref name="worker"/> lives; the latter also without jobs.</summary>
     /// <param name="worker">This process.</param>
     /// <param name="jobs">The claims to extend.</param>

@@ -6,7 +6,7 @@ namespace LlmPipeline;
 /// <summary>The verbs of the queue, and what every one of their calls shares.</summary>
 internal static class QueueScripts
 {
-    public static readonly RedisScript Enqueue = Load("enqueue");
+    public static readonly RedisScript Enqueue = Load("hand", "enqueue");
     public static readonly RedisScript Claim = Load("claim");
     public static readonly RedisScript Held = Load("held");
     public static readonly RedisScript Renew = Load("renew");
@@ -48,5 +48,5 @@ internal static class QueueScripts
         return answer;
     }
 
-    private static RedisScript Load(string name) => RedisScript.Load(Assembly.GetExecutingAssembly(), name);
+    private static RedisScript Load(params string[] names) => RedisScript.Load(Assembly.GetExecutingAssembly(), names);
 }

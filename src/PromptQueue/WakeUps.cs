@@ -2,7 +2,7 @@ using StackExchange.Redis;
 
 namespace LlmPipeline;
 
-/// <summary>Turns the wake-ups of partitions, and a connection that is back, into one signal: look at the queue.</summary>
+/// <summary>Turns the wake-ups of partitions, the answers of standing claims, and a connection that is back, into one signal: look at the queue.</summary>
 public sealed class WakeUps : IAsyncDisposable
 {
     private readonly List<ChannelMessageQueue> _subscriptions = [];
@@ -21,18 +21,29 @@ public sealed class WakeUps : IAsyncDisposable
     /// <param name="partitions">The partitions.</param>
     /// <param name="asked">Told the ids of jobs and batches that were asked to stop. As with all messages, some may be lost.</param>
     /// <param name="named">Told the ids of jobs that wait now where none did, before <see cref="Signal"/> is set; only where they are few.</param>
+    /// <param name="worker">Whose standing claims' answers are heard; null: nobody's.</param>
+    /// <param name="handed">Told these answers, before <see cref="Signal"/> is set.</param>
     public static Task<WakeUps> ListenAsync(
-        RedisConnections redis, IEnumerable<QueuePartition> partitions, Action<QueuePartition, IReadOnlyCollection<string>>? asked = null, Action<QueuePartition, string[]>? named = null)
+        RedisConnections redis, IReadOnlyList<QueuePartition> partitions, Action<QueuePartition, IReadOnlyCollection<string>>? asked = null, Action<QueuePartition, string[]>? named = null,
+        string? worker = null, Action<QueuePartition, HandedJob>? handed = null)
     {
         ArgumentNullException.ThrowIfNull(partitions);
         ArgumentNullException.ThrowIfNull(redis);
-        return ListenAsync(redis, partitions.Select(partition => (redis.Channel(partition.Wake), (Action<string>)(message =>
+        var looks = partitions.Select(partition => (redis.Channel(partition.Wake), (Action<RedisValue>)(message => HearLook(partition, (string?)message ?? ""))));
+        var answers = partitions.Select(partition => (redis.Channel(partition.Handed(worker ?? "")), (Action<RedisValue>)(message =>
+        {
+            if (HandedJob.Read(message) is { } job)
+                handed?.Invoke(partition, job);
+        })));
+        return ListenAsync(redis, worker is null ? looks : looks.Concat(answers));
+
+        void HearLook(QueuePartition partition, string message)
         {
             if (message.StartsWith('!'))
                 asked?.Invoke(partition, message[1..].Split('\n').ToHashSet(StringComparer.Ordinal));
             else if (message.StartsWith('+'))
                 named?.Invoke(partition, message[1..].Split('\n'));
-        }))));
+        }
     }
 
     /// <summary>Listens for queues that are created.</summary>
@@ -42,7 +53,7 @@ public sealed class WakeUps : IAsyncDisposable
         return ListenAsync(redis, [(RedisChannel.Literal(QueueKeys.QueuesChannel(options.KeyPrefix)), _ => { })]);
     }
 
-    private static async Task<WakeUps> ListenAsync(RedisConnections redis, IEnumerable<(RedisChannel Channel, Action<string> Heard)> channels)
+    private static async Task<WakeUps> ListenAsync(RedisConnections redis, IEnumerable<(RedisChannel Channel, Action<RedisValue> Heard)> channels)
     {
         ArgumentNullException.ThrowIfNull(redis);
         var wakeUps = new WakeUps();
@@ -54,7 +65,7 @@ public sealed class WakeUps : IAsyncDisposable
                 var subscription = await redis.Subscriber.SubscribeAsync(channel).ConfigureAwait(false);
                 subscription.OnMessage(message =>
                 {
-                    heard((string?)message.Message ?? "");
+                    heard(message.Message);
                     wakeUps.Signal.Set();
                 });
                 wakeUps._subscriptions.Add(subscription);

@@ -20,15 +20,23 @@ public sealed class RedisScript
     /// <summary>The verb: the file's name without <c>.lua</c>.</summary>
     public string Name { get; }
 
-    /// <summary>Reads the script <paramref name="name"/> from <paramref name="assembly"/>.</summary>
-    /// <exception cref="ArgumentException">The assembly embeds none of that name.</exception>
-    public static RedisScript Load(Assembly assembly, string name)
+    /// <summary>Reads a script from <paramref name="assembly"/>.</summary>
+    /// <param name="assembly">What embeds it.</param>
+    /// <param name="names">The script's name last; before it those of what it begins with: functions that it shares with others.</param>
+    /// <exception cref="ArgumentException">The assembly embeds none of such a name.</exception>
+    public static RedisScript Load(Assembly assembly, params string[] names)
     {
         ArgumentNullException.ThrowIfNull(assembly);
-        using var stream = assembly.GetManifestResourceStream(name + ".lua")
-            ?? throw new ArgumentException($"{assembly.GetName().Name} embeds no {name}.lua", nameof(name));
-        using var reader = new StreamReader(stream);
-        return new RedisScript(name, reader.ReadToEnd());
+        ArgumentNullException.ThrowIfNull(names);
+        return new RedisScript(names[^1], string.Concat(names.Select(Read)));
+
+        string Read(string name)
+        {
+            using var stream = assembly.GetManifestResourceStream(name + ".lua")
+                ?? throw new ArgumentException($"{assembly.GetName().Name} embeds no {name}.lua", nameof(names));
+            using var reader = new StreamReader(stream);
+            return reader.ReadToEnd();
+        }
     }
 
     /// <summary>Runs it.</summary>

@@ -35,6 +35,9 @@ public sealed class ResultStore
     /// <summary>Whether results lie apart, in the slots of a cluster, so that each is a call of its own.</summary>
     public bool IsSpread => _redis.IsCluster;
 
+    /// <summary>What the key of each result begins with, before the job's id.</summary>
+    public string KeyStart => _options.KeyPrefix + "result:";
+
     /// <summary>Stores the end of a job: a completion replaces anything but a completion, an error is stored only where nothing stands. Safe to repeat.</summary>
     /// <returns>The status that stands now, which may be another's.</returns>
     /// <exception cref="ReplicasBehindException">It is stored, but fewer than <see cref="ResultStoreOptions.Replicas"/> have it in time.</exception>
@@ -197,7 +200,7 @@ public sealed class ResultStore
         }
     }
 
-    private RedisChannel StreamChannel(string jobId) => _redis.Channel($"{_options.KeyPrefix}result:{jobId}:stream");
+    private RedisChannel StreamChannel(string jobId) => _redis.Channel($"{KeyStart}{jobId}:stream");
 
-    private RedisKey Key(string jobId) => $"{_options.KeyPrefix}result:{jobId}";
+    private RedisKey Key(string jobId) => KeyStart + jobId;
 }

@@ -1,0 +1,56 @@
+namespace LlmPipeline;
+
+/// <summary>Claiming, and claims that stand until there is a job.</summary>
+public sealed partial class QueuePartition
+{
+    /// <summary>Takes waiting jobs under a lease.</summary>
+    /// <param name="most">How many at most, up to 500; fewer when their envelopes pass 4 MiB.</param>
+    /// <param name="token">The fence: 128 random bits as text without <c>|</c>, new for each claim, the same when a claim is repeated.</param>
+    /// <param name="worker">This process; no <c>|</c>.</param>
+    /// <param name="lane">The lane to start from.</param>
+    /// <param name="repeated">True when the answer to a claim with this token was lost: what it took is answered again.</param>
+    /// <param name="stands">This claim, where it is to stand if it finds none; of the same token and worker.</param>
+    /// <param name="withdrawn">One that stood before, and is to stand no longer.</param>
+    /// <exception cref="QueueMismatchException">The queue has other partitions or another schema version.</exception>
+    public async Task<ClaimResult> ClaimAsync(
+        int most, string token, string worker, Lane lane = Lane.High, bool repeated = false, StandingClaim? stands = null, StandingClaim? withdrawn = null)
+    {
+        CheckName(token, nameof(token));
+        CheckName(worker, nameof(worker));
+        // One that stands since the lost answer must not be answered beside this one.
+        if (repeated && await (stands is null ? HeldAsync(token) : WithdrawAsync(stands)).ConfigureAwait(false) is { IsEmpty: false } held)
+            return held;
+
+        return ClaimAnswer.Read(Queue, Index, token, await RunAsync(
+            QueueScripts.Claim, _redis.Commands,
+            [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Delayed, _keys.Inflight, _keys.Leases, _keys.Workers, _keys.Cancel, _keys.Stopped, _keys.Standing],
+            [
+                Math.Clamp(most, 1, JobsPerCall), token, LeaseMilliseconds, worker, (int)lane + 1, BytesPerClaim,
+                withdrawn?.Member(LeaseMilliseconds) ?? "", stands?.Member(LeaseMilliseconds) ?? "",
+            ]).ConfigureAwait(false), _time.GetUtcNow());
+    }
+
+    /// <summary>The channel on which a worker hears what its standing claims here are answered.</summary>
+    /// <param name="worker">As it claims.</param>
+    public string Handed(string worker) => _keys.Handed(worker);
+
+    /// <summary>What a standing claim was answered, as its worker has heard it.</summary>
+    public ClaimResult Read(HandedJob handed)
+    {
+        ArgumentNullException.ThrowIfNull(handed);
+        return ClaimAnswer.Read(Queue, Index, handed, _time.GetUtcNow());
+    }
+
+    /// <summary>Ends a standing claim, or learns, heard or not, what it was answered. The lease of that is made new.</summary>
+    public async Task<ClaimResult> WithdrawAsync(StandingClaim claim)
+    {
+        ArgumentNullException.ThrowIfNull(claim);
+        return await _redis.Commands.SortedSetRemoveAsync(_keys.Standing, claim.Member(LeaseMilliseconds)).ConfigureAwait(false)
+            ? new ClaimResult([], null)
+            : await HeldAsync(claim.Token).ConfigureAwait(false);
+    }
+
+    /// <summary>What a claim or a sweep has taken whose answer was lost.</summary>
+    private async Task<ClaimResult> HeldAsync(string token) => ClaimAnswer.Read(Queue, Index, token, await RunAsync(
+        QueueScripts.Held, _redis.Commands, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Cancel, _keys.Stopped], [token, LeaseMilliseconds]).ConfigureAwait(false), _time.GetUtcNow());
+}
