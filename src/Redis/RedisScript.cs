@@ -9,16 +9,17 @@ namespace LlmPipeline;
 /// </summary>
 public sealed class RedisScript
 {
-    private readonly string _text;
-
     private RedisScript(string name, string text)
     {
         Name = name;
-        _text = text;
+        Text = text;
     }
 
     /// <summary>The verb: the file's name without <c>.lua</c>.</summary>
     public string Name { get; }
+
+    /// <summary>As it is sent.</summary>
+    internal string Text { get; }
 
     /// <summary>Reads a script from <paramref name="assembly"/>.</summary>
     /// <param name="assembly">What embeds it.</param>
@@ -47,6 +48,6 @@ public sealed class RedisScript
     public Task<RedisResult> RunAsync(IDatabase database, RedisKey[] keys, RedisValue[] arguments)
     {
         ArgumentNullException.ThrowIfNull(database);
-        return database.ScriptEvaluateAsync(_text, keys, arguments);
+        return database.ScriptEvaluateAsync(Text, keys, arguments);
     }
 }

@@ -82,6 +82,8 @@ internal sealed class ProxyConnection(TcpProxy proxy, Socket client)
             await proxy.ThawedAsync(cancellationToken);
             if (!_unmatched && answer.Span[0] != '>' && _calls.TryDequeue(out var verb) && proxy.OnAnswer?.Invoke(new ProxyCall(verb, answer.Length)) == false)
                 return false;
+            if (Resp.ChannelOf(answer.Span) is { } channel && proxy.OnMessage?.Invoke(channel) == false)
+                return true;
             due.Writer.TryWrite((answer.ToArray(), TimeProvider.System.GetTimestamp()));
             return true;
         });

@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -8,15 +9,11 @@ namespace LlmPipeline;
 internal static class Resp
 {
     private static readonly Dictionary<string, string> Scripts = new[] { typeof(PromptQueue), typeof(ResultStore) }
-        .SelectMany(type => type.Assembly.GetManifestResourceNames().Where(name => name.EndsWith(".lua")).Select(name => (type.Assembly, name)))
-        .ToDictionary(
-            script =>
-            {
-                using var reader = new StreamReader(script.Assembly.GetManifestResourceStream(script.name)!);
-                return Sha(Encoding.UTF8.GetBytes(reader.ReadToEnd()));
-            },
-            script => script.name[..^".lua".Length],
-            StringComparer.OrdinalIgnoreCase);
+        .SelectMany(room => room.Assembly.GetTypes())
+        .SelectMany(type => type.GetFields(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic))
+        .Where(field => field.FieldType == typeof(RedisScript))
+        .Select(field => (RedisScript)field.GetValue(null)!)
+        .ToDictionary(script => Sha(Encoding.UTF8.GetBytes(script.Text)), script => script.Name, StringComparer.OrdinalIgnoreCase);
 
     /// <summary>The length of the value at the beginning of <paramref name="bytes"/>; -1 when it isn't all there.</summary>
     public static int LengthOf(ReadOnlySpan<byte> bytes)
@@ -49,6 +46,14 @@ internal static class Resp
         var argument = at < call.Length ? Word(call, ref at) : [];
         var script = command switch { "EVALSHA" => Encoding.ASCII.GetString(argument), "EVAL" => Sha(argument), _ => "" };
         return (Scripts.GetValueOrDefault(script, command), argument.Length <= 64 ? Encoding.UTF8.GetString(argument) : "");
+    }
+
+    /// <summary>The channel of a message; null for anything else.</summary>
+    public static string? ChannelOf(ReadOnlySpan<byte> answer)
+    {
+        var kind = "3\r\n$7\r\nmessage\r\n"u8;
+        var at = 1 + kind.Length;
+        return answer[0] is (byte)'*' or (byte)'>' && answer[1..].StartsWith(kind) ? Encoding.UTF8.GetString(Word(answer, ref at)) : null;
     }
 
     private static ReadOnlySpan<byte> Word(ReadOnlySpan<byte> call, ref int at)

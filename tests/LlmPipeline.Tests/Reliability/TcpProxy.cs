@@ -35,6 +35,9 @@ internal sealed class TcpProxy : IAsyncDisposable
     /// <summary>Asked before an answer goes on to the client, when the server has done what was asked; false: it does not, and its connection breaks.</summary>
     public Func<ProxyCall, bool>? OnAnswer { get; set; }
 
+    /// <summary>Asked before a message of a channel goes on to the client; false: it is lost, and nothing breaks.</summary>
+    public Func<string, bool>? OnMessage { get; set; }
+
     /// <summary>How long an answer is on its way.</summary>
     public TimeSpan Latency { get; set; }
 

@@ -32,9 +32,9 @@ internal sealed partial class ModelPartition(int maxWaiting, int maxDead)
     public ModelBatch Batch(string batch) => _batches.TryGetValue(batch, out var known) ? known : _batches[batch] = new ModelBatch();
 
     /// <summary>One call: the jobs of one batch, or of none.</summary>
-    public List<EnqueueOutcome> Enqueue(IEnumerable<Job> jobs, string? batch, bool rerunEnded)
+    public List<EnqueueOutcome> Enqueue(IReadOnlyCollection<Job> jobs, string? batch, bool rerunEnded)
     {
-        var answers = new List<EnqueueOutcome>();
+        var (answers, idle) = (new List<EnqueueOutcome>(), _waiting.All(lane => lane.Count == 0));
         var rows = batch is null ? null : Batch(batch);
         var (full, stopped, again, added) = (Waits >= maxWaiting, rows?.Stop == true, false, 0);
         foreach (var job in jobs)
@@ -56,7 +56,7 @@ internal sealed partial class ModelPartition(int maxWaiting, int maxDead)
                 added++;
             if (job.Delay > TimeSpan.Zero && !stopped)
                 _later.Add(job.Id);
-            else
+            else if (!idle || stopped || jobs.Count > 1 || !Give(_jobs[job.Id]))
                 _waiting[(int)job.Lane].Add(job.Id);
         }
 
@@ -70,7 +70,7 @@ internal sealed partial class ModelPartition(int maxWaiting, int maxDead)
         return answers;
     }
 
-    public (List<ModelJob> Jobs, bool Paused, bool Delayed) Claim(int most, string token, string worker, Lane from)
+    public (List<ModelJob> Jobs, bool Paused, bool Delayed) Claim(int most, string token, string worker, Lane from, bool stands)
     {
         if (_paused)
             return ([], true, false);
@@ -93,6 +93,8 @@ internal sealed partial class ModelPartition(int maxWaiting, int maxDead)
         Hold(taken.Select(job => job.Id));
         if (taken.Count > 0)
             _gone.Remove(worker);
+        else if (stands)
+            _standing.Add((token, worker));
         return (taken, false, _later.Count > 0);
     }
 
@@ -180,7 +182,7 @@ internal sealed partial class ModelPartition(int maxWaiting, int maxDead)
     public string ToText() => QueueSnapshot.Write(
         _waiting, _due, _later, _expired, _held, _dead, _jobs.Keys,
         _jobs.Values.Where(job => job.Leased).Select(job => $"{job.Id}={job.Token}|{job.Attempts}|{job.Lost}|{job.Worker}"),
-        _asked, _stopped, _overdue, _paused,
+        _asked, _stopped, _overdue, _standing.Select(claim => claim.Token), _paused,
         _batches.Select(b => (b.Key, $"{b.Value.Expected} {b.Value.Count(1)} {b.Value.Count(2)} {b.Value.Count(3)} {b.Value.Stop}",
             b.Value.Ended.Select(e => $"{e.Key}={e.Value}"), (IEnumerable<string>)b.Value.Finished)));
 

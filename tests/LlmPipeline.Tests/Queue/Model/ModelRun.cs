@@ -4,8 +4,11 @@ using Xunit.Sdk;
 namespace LlmPipeline;
 
 /// <summary>Does the steps of one case to a queue and to the model, and compares the answers and everything that lies in the store after each.</summary>
-internal sealed class ModelRun
+internal sealed partial class ModelRun
 {
+    /// <summary>Of all leases.</summary>
+    public const long LeaseMilliseconds = 2 * 60 * 60 * 1000;
+
     private const int Partitions = 2;
     private const int MaxWaiting = 10;
     private const int MaxDead = 4;
@@ -45,10 +48,11 @@ internal sealed class ModelRun
             options.MaxWaiting = MaxWaiting;
             options.MaxDead = MaxDead;
             // Nothing happens by itself: time is a step.
-            options.Lease = TimeSpan.FromHours(2);
+            options.Lease = TimeSpan.FromMilliseconds(LeaseMilliseconds);
             options.WorkerTimeout = TimeSpan.FromDays(1);
         });
         var run = new ModelRun(queue);
+        await using var listening = await WakeUps.ListenAsync(queue.Redis, queue.Partitions, worker: ModelPartition.Listener, handed: run.Hear);
         foreach (var batch in run._batches)
             await queue.Queue.Batches.SaveAsync(new BatchInfo { Id = batch, Queues = [queue.Name], Created = TimeProvider.System.GetUtcNow() });
         for (var n = 0; n < steps.Length; n++)
@@ -57,7 +61,7 @@ internal sealed class ModelRun
             {
                 await run.StepAsync(steps[n]);
             }
-            catch (Exception e) when (e is XunitException or RedisException)
+            catch (Exception e) when (e is XunitException or RedisException or TimeoutException)
             {
                 return $"step {n + 1}, {steps[n]}: {e.Message}";
             }
@@ -65,6 +69,8 @@ internal sealed class ModelRun
 
         var findings = (await new QueueDoctor(queue.Redis, queue.Options, TimeProvider.System).ExamineAsync(queue.Name, repair: false)).Findings;
         await run.ClearAsync();
+        if (run._heard.Reader.TryRead(out var more))
+            return $"heard of {more.Job.JobId}, which was not given";
         return findings.Count == 0 ? null : $"the doctor finds: {string.Join(", ", findings)}";
     }
 
@@ -93,9 +99,13 @@ internal sealed class ModelRun
         {
             case QueueVerb.Enqueue:
                 var jobs = step.Picks.Select(pick => _jobs[pick % _jobs.Length] with { Lane = (Lane)((choice + pick) % 3), Delay = choice % 4 == 1 ? TimeSpan.FromHours(2) : TimeSpan.Zero }).ToList();
-                return (Enqueue(jobs, choice % 5 == 0), Text(await _queue.Queue.EnqueueAsync(jobs, choice % 5 == 0)));
+                return await HearWhatIsGivenAsync(Enqueue(jobs, choice % 5 == 0), Text(await _queue.Queue.EnqueueAsync(jobs, choice % 5 == 0)));
             case QueueVerb.Claim:
                 return await ClaimAsync(at, _queue.NewToken(), step, repeated: false);
+            case QueueVerb.Stand:
+                return await ClaimAsync(at, _queue.NewToken(), step, repeated: false, stands: true);
+            case QueueVerb.Withdraw when _stood.Count > 0:
+                return await WithdrawAsync(_stood[step.Picks[0] % _stood.Count]);
             case QueueVerb.ClaimAgain:
                 return _claims.Count == 0 ? ("", "") : await ClaimAsync(Pick(step)[0].Partition, Pick(step)[0].Token, step, repeated: true);
             case QueueVerb.Expire when Pick(step).Find(claim => _model[claim.Partition].IsInflight(claim.Job.Id)) is { } held:
@@ -183,17 +193,20 @@ internal sealed class ModelRun
         }
     }
 
-    private async Task<(string Model, string Store)> ClaimAsync(int at, string token, QueueStep step, bool repeated)
+    private async Task<(string Model, string Store)> ClaimAsync(int at, string token, QueueStep step, bool repeated, bool stands = false)
     {
         var (most, lane, worker) = (1 + (step.Picks[0] % 4), (Lane)(step.Choice / 2 % 3), $"worker-{step.Choice % 2}");
-        var claim = await _queue.Partitions[at].ClaimAsync(most, token, worker, lane, repeated);
+        var standing = stands ? new StandingClaim(token, worker, null) : null;
+        var claim = await _queue.Partitions[at].ClaimAsync(most, token, worker, lane, repeated, standing);
+        if (standing is not null)
+            _stood.Add((at, standing));
         _claims.AddRange(claim.Jobs);
         Assert.Empty(claim.Unreadable);
         List<ModelJob> held = repeated ? _model[at].HeldBy(token) : [];
-        var (jobs, paused, delayed) = held.Count > 0 ? (held, false, false) : _model[at].Claim(most, token, worker, lane);
+        var (jobs, paused, delayed) = held.Count > 0 ? (held, false, false) : _model[at].Claim(most, token, worker, lane, stands);
         return (
-            Text(jobs.Select(job => $"{job.Id} {job.Attempts} {job.Lost} {_model[at].IsAsked(job)}")) + $"; {paused} {delayed}",
-            Text(claim.Jobs.Select(job => $"{job.Job.Id} {job.Attempts} {job.Lost} {job.CancelAsked}")) + $"; {claim.Paused} {claim.NextDue is not null}");
+            Text(at, jobs) + $"; {paused} {delayed} {stands && !paused && jobs.Count == 0}",
+            Text(claim) + $"; {claim.Paused} {claim.NextDue is not null} {claim.Stands}");
     }
 
     private async Task<(string Model, string Store)> SweepAsync(int at, int place, string worker)
@@ -212,7 +225,7 @@ internal sealed class ModelRun
         var answers = new EnqueueOutcome[jobs.Count];
         foreach (var group in Enumerable.Range(0, jobs.Count).GroupBy(n => (Home(jobs[n].Id), jobs[n].Batch)))
         {
-            foreach (var (n, answer) in group.Zip(_model[group.Key.Item1].Enqueue(group.Select(n => jobs[n]), group.Key.Batch, rerunEnded)))
+            foreach (var (n, answer) in group.Zip(_model[group.Key.Item1].Enqueue([.. group.Select(n => jobs[n])], group.Key.Batch, rerunEnded)))
                 answers[n] = answer;
         }
 
@@ -272,7 +285,7 @@ internal sealed class ModelRun
         {
             await _queue.Database.KeyDeleteAsync((RedisKey[])
             [
-                keys.Meta, keys.Jobs, .. keys.Waiting, keys.Delayed, keys.Inflight, keys.Leases, keys.Workers, keys.Dead, keys.Cancel, keys.Stopped, keys.Deadlines,
+                keys.Meta, keys.Jobs, .. keys.Waiting, keys.Delayed, keys.Inflight, keys.Leases, keys.Workers, keys.Dead, keys.Cancel, keys.Stopped, keys.Deadlines, keys.Standing,
                 .. _batches.SelectMany(batch => (RedisKey[])[keys.Batch(batch), keys.Ended(batch), keys.Finished(batch)]),
             ]);
         }

@@ -11,7 +11,7 @@ internal static class QueueSnapshot
     /// <summary>The text, which the model writes by the same method.</summary>
     public static string Write(
         IReadOnlyList<IEnumerable<string>> waiting, IEnumerable<string> due, IEnumerable<string> later, IEnumerable<string> expired, IEnumerable<string> held,
-        IEnumerable<string> dead, IEnumerable<string> jobs, IEnumerable<string> leases, IEnumerable<string> asked, IEnumerable<string> stopped, IEnumerable<string> deadlines, bool paused,
+        IEnumerable<string> dead, IEnumerable<string> jobs, IEnumerable<string> leases, IEnumerable<string> asked, IEnumerable<string> stopped, IEnumerable<string> deadlines, IEnumerable<string> standing, bool paused,
         IEnumerable<(string Name, string Counts, IEnumerable<string> Ended, IEnumerable<string> Finished)> batches)
     {
         var text = new StringBuilder();
@@ -28,6 +28,7 @@ internal static class QueueSnapshot
         Line("asked", asked.Order(StringComparer.Ordinal));
         Line("stopped", stopped.Order(StringComparer.Ordinal));
         Line("deadlines", deadlines.Order(StringComparer.Ordinal));
+        Line("standing", standing);
         Line("paused", [$"{paused}"]);
         foreach (var (name, counts, ended, finished) in batches)
         {
@@ -52,6 +53,7 @@ internal static class QueueSnapshot
         var asked = redis.SetMembersAsync(keys.Cancel);
         var stopped = redis.SortedSetRangeByRankAsync(keys.Stopped);
         var deadlines = redis.SortedSetRangeByRankAsync(keys.Deadlines);
+        var standing = redis.SortedSetRangeByRankAsync(keys.Standing);
         var paused = redis.HashExistsAsync(keys.Meta, "paused");
         var rows = batches.Select(name => (Name: name, Fields: redis.HashGetAllAsync(keys.Batch(name)), Finished: redis.ListRangeAsync(keys.Finished(name)), Ended: EndedAsync(redis, keys.Ended(name)))).ToList();
         var written = new List<(string, string, IEnumerable<string>, IEnumerable<string>)>();
@@ -71,7 +73,7 @@ internal static class QueueSnapshot
             Ids((await delayed).Where(Past)), Ids((await delayed).Where(e => !Past(e))),
             Ids((await inflight).Where(Past)), Ids((await inflight).Where(e => !Past(e))),
             Ids(await dead), Texts(await jobs), (await leases).Select(lease => lease.ToString().Replace(": ", "=")),
-            Texts(await asked), Texts(await stopped), Texts(await deadlines), await paused, written);
+            Texts(await asked), Texts(await stopped), Texts(await deadlines), Texts(await standing).Select(claim => claim.Split('|')[0]), await paused, written);
     }
 
     /// <summary>Gives everything that has a time one of its own, in the model's order, so that what comes next does not fall into the same millisecond.</summary>
@@ -80,6 +82,7 @@ internal static class QueueSnapshot
         var now = TimeProvider.System.GetUtcNow();
         await Task.WhenAll(
             PutAsync(keys.Delayed, model.Due, DateTimeOffset.UnixEpoch),
+            PutAsync(keys.Standing, [.. model.Standing.Select(claim => new StandingClaim(claim.Token, claim.Worker, null).Member(ModelRun.LeaseMilliseconds))], now - TimeSpan.FromSeconds(0.1)),
             PutAsync(keys.Inflight, model.Expired, DateTimeOffset.UnixEpoch),
             PutAsync(keys.Inflight, model.Held, now + TimeSpan.FromHours(1)),
             PutAsync(keys.Dead, model.Dead, now - TimeSpan.FromDays(1)));

@@ -8,6 +8,8 @@ internal enum QueueVerb
     Enqueue,
     Claim,
     ClaimAgain,
+    Stand,
+    Withdraw,
     Renew,
     Complete,
     Bury,
@@ -39,7 +41,7 @@ internal sealed record QueueStep(QueueVerb Verb, int[] Picks, int Choice)
 {
     private static readonly (int, QueueVerb)[] Weights =
     [
-        (8, QueueVerb.Enqueue), (9, QueueVerb.Claim), (2, QueueVerb.ClaimAgain), (2, QueueVerb.Renew), (6, QueueVerb.Complete), (6, QueueVerb.Bury),
+        (8, QueueVerb.Enqueue), (9, QueueVerb.Claim), (2, QueueVerb.ClaimAgain), (4, QueueVerb.Stand), (1, QueueVerb.Withdraw), (2, QueueVerb.Renew), (6, QueueVerb.Complete), (6, QueueVerb.Bury),
         (4, QueueVerb.Retry), (3, QueueVerb.Release), (3, QueueVerb.Expire), (3, QueueVerb.LoseWorker), (3, QueueVerb.Reclaim), (3, QueueVerb.MakeDue),
         (2, QueueVerb.Redrive), (1, QueueVerb.RedriveAll), (2, QueueVerb.RedriveRows), (1, QueueVerb.Purge), (1, QueueVerb.PurgeAll), (3, QueueVerb.Cancel),
         (2, QueueVerb.CancelBatch), (1, QueueVerb.Pause), (2, QueueVerb.Resume), (1, QueueVerb.Forget),
