@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 namespace LlmPipeline;
 
 /// <summary>
-/// The claims of one worker: each that finds nothing stands on its partition until a job answers it, or until the next claim withdraws it. An answer that was
+/// The claims of one worker: one that finds nothing stands on its partition until a job answers it, or until the next claim finds some. An answer that was
 /// heard costs no call; one that was not, or too late to be trusted, is asked for.
 /// </summary>
 internal sealed class StandingClaims(WorkerParts parts, IReadOnlyList<QueuePartition> partitions, ILogger logger)
@@ -13,6 +13,9 @@ internal sealed class StandingClaims(WorkerParts parts, IReadOnlyList<QueueParti
     private static readonly TimeSpan Late = TimeSpan.FromSeconds(1);
     private readonly string? _results = parts.Results.IsSpread ? null : parts.Results.KeyStart;
     private readonly Place[] _places = [.. partitions.Select(_ => new Place())];
+
+    /// <summary>Of all of them, and of no other worker's, also one of the same name.</summary>
+    public string Ear { get; } = RandomNumberGenerator.GetHexString(16, lowercase: true);
 
     /// <summary>Whether any claim stands.</summary>
     public bool AnyStands => Array.Exists(_places, place => place.Standing is not null);
@@ -41,10 +44,10 @@ internal sealed class StandingClaims(WorkerParts parts, IReadOnlyList<QueueParti
 
         DateTimeOffset asked = default;
         var token = RandomNumberGenerator.GetHexString(32, lowercase: true);
-        var stands = mayStand ? new StandingClaim(token, parts.Options.Name, _results) : null;
+        var stands = mayStand ? new StandingClaim(token, parts.Options.Name, Ear, _results) : null;
         var claimed = await RedisRetry.UntilAnsweredAsync(ClaimOnceAsync, parts.Time, logger, cancellationToken).ConfigureAwait(false);
-        (place.Standing, place.Since, place.SinceThere) = (claimed.Stands ? stands : null, asked, claimed.At);
-        return (claimed, standing is null || claimed.HasWithdrawn ? null : await WithdrawAsync(partition, standing, cancellationToken).ConfigureAwait(false));
+        (place.Standing, place.Since, place.SinceThere) = (!claimed.Stands ? null : claimed.HasStood ? standing : stands, asked, claimed.At);
+        return (claimed, standing is null || claimed.HasStood ? null : await WithdrawAsync(partition, standing, cancellationToken).ConfigureAwait(false));
 
         Task<ClaimResult> ClaimOnceAsync(bool again)
         {
@@ -88,10 +91,10 @@ internal sealed class StandingClaims(WorkerParts parts, IReadOnlyList<QueueParti
         /// <summary>What stands.</summary>
         public StandingClaim? Standing { get; set; }
 
-        /// <summary>When that was asked for, by the clock of this process.</summary>
+        /// <summary>When the last claim was sent, by the clock of this process.</summary>
         public DateTimeOffset Since { get; set; }
 
-        /// <summary>When it was answered, by the clock of Redis.</summary>
+        /// <summary>When it was answered, by the clock of Redis: not before that.</summary>
         public DateTimeOffset SinceThere { get; set; }
     }
 }

@@ -45,7 +45,7 @@ internal sealed partial class Worker : BackgroundService, IJobOwner
         try
         {
             await using var wakeUps = await WakeUps.ListenAsync(
-                _parts.Redis, _partitions, OnAsked, (partition, ids) => Volatile.Write(ref _named, new NamedJobs(partition, ids)), _parts.Options.Name, OnHanded).ConfigureAwait(false);
+                _parts.Redis, _partitions, OnAsked, (partition, ids) => Volatile.Write(ref _named, new NamedJobs(partition, ids)), _claims.Ear, OnHanded).ConfigureAwait(false);
             try
             {
                 await WorkAsync(wakeUps, stoppingToken).ConfigureAwait(false);

@@ -33,7 +33,7 @@ internal sealed class ClaimAnswer(string queue, int partition, string token, Dat
         }
 
         var (due, flags) = ((long)answer[2], (int)answer[3]);
-        return read.Result(due < 0 ? null : TimeSpan.FromMilliseconds(due)) with { Paused = (flags & 1) != 0, HasWithdrawn = (flags & 2) != 0, Stands = (flags & 4) != 0 };
+        return read.Result(due < 0 ? null : TimeSpan.FromMilliseconds(due)) with { Paused = (flags & 1) != 0, HasStood = (flags & 2) != 0, Stands = (flags & 4) != 0 };
     }
 
     /// <summary>The same of what a standing claim was answered.</summary>

@@ -34,11 +34,11 @@ public sealed record ClaimResult(IReadOnlyList<ClaimedJob> Jobs, TimeSpan? NextD
     /// <summary>Whether no result stands of the jobs, so that none need be looked for.</summary>
     public bool AreNew { get; init; }
 
-    /// <summary>Whether this claim stands now, since there was no job.</summary>
+    /// <summary>Whether a claim stands now, since there was no job: the one that stood before, if <see cref="HasStood"/>, else this one.</summary>
     public bool Stands { get; init; }
 
-    /// <summary>Whether the claim that was to be withdrawn had still been standing. If not, it may have been answered: see <see cref="QueuePartition.WithdrawAsync"/>.</summary>
-    public bool HasWithdrawn { get; init; }
+    /// <summary>Whether the one that stood before did so until now. If not, it may have been answered: see <see cref="QueuePartition.WithdrawAsync"/>.</summary>
+    public bool HasStood { get; init; }
 }
 
 /// <summary>What a renewal found.</summary>

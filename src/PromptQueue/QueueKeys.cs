@@ -62,11 +62,11 @@ internal sealed class QueueKeys
     /// <summary>HASH: deployment → what calls for jobs of this partition have cost, in billionths of the price table's currency.</summary>
     public RedisKey Spent { get; }
 
-    /// <summary>ZSET: claim that found no job and stands until one comes, as <c>hand.lua</c> has it → when it was made, ms.</summary>
+    /// <summary>ZSET: claim that found no job and stands until one comes, as <c>hand.lua</c> has it → since when it stands, ms.</summary>
     public RedisKey Standing { get; }
 
-    /// <summary>Channel: what a standing claim of that worker was answered.</summary>
-    public string Handed(string worker) => $"{Wake}:{worker}";
+    /// <summary>Channel: what standing claims with that ear are answered.</summary>
+    public string Handed(string ear) => $"{Wake}:{ear}";
 
     /// <summary>Channel: says "look", never carries a job; <c>!</c> and ids, a line each, name jobs and batches that were asked to stop.</summary>
     public string Wake { get; }

@@ -10,10 +10,10 @@ public sealed partial class QueuePartition
     /// <param name="lane">The lane to start from.</param>
     /// <param name="repeated">True when the answer to a claim with this token was lost: what it took is answered again.</param>
     /// <param name="stands">This claim, where it is to stand if it finds none; of the same token and worker.</param>
-    /// <param name="withdrawn">One that stood before, and is to stand no longer.</param>
+    /// <param name="stood">One that stands since before: it stands on if this one finds none and may stand, and is withdrawn if not.</param>
     /// <exception cref="QueueMismatchException">The queue has other partitions or another schema version.</exception>
     public async Task<ClaimResult> ClaimAsync(
-        int most, string token, string worker, Lane lane = Lane.High, bool repeated = false, StandingClaim? stands = null, StandingClaim? withdrawn = null)
+        int most, string token, string worker, Lane lane = Lane.High, bool repeated = false, StandingClaim? stands = null, StandingClaim? stood = null)
     {
         CheckName(token, nameof(token));
         CheckName(worker, nameof(worker));
@@ -26,13 +26,12 @@ public sealed partial class QueuePartition
             [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Delayed, _keys.Inflight, _keys.Leases, _keys.Workers, _keys.Cancel, _keys.Stopped, _keys.Standing],
             [
                 Math.Clamp(most, 1, JobsPerCall), token, LeaseMilliseconds, worker, (int)lane + 1, BytesPerClaim,
-                withdrawn?.Member(LeaseMilliseconds) ?? "", stands?.Member(LeaseMilliseconds) ?? "",
+                stood?.Member(LeaseMilliseconds) ?? "", stands?.Member(LeaseMilliseconds) ?? "",
             ]).ConfigureAwait(false), _time.GetUtcNow());
     }
 
-    /// <summary>The channel on which a worker hears what its standing claims here are answered.</summary>
-    /// <param name="worker">As it claims.</param>
-    public string Handed(string worker) => _keys.Handed(worker);
+    /// <summary>The channel on which is heard what standing claims with an ear are answered here.</summary>
+    internal string Handed(string ear) => _keys.Handed(ear);
 
     /// <summary>What a standing claim was answered, as its worker has heard it.</summary>
     public ClaimResult Read(HandedJob handed)

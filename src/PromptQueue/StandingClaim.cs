@@ -9,11 +9,12 @@ namespace LlmPipeline;
 /// </summary>
 /// <param name="Token">The claim's token, and so that of the job which answers it.</param>
 /// <param name="Worker">Who claims; no <c>|</c>.</param>
+/// <param name="Ear">Hexadecimal digits that nobody else has: by whether somebody listens on the channel of this name it is known whether the claim's process lives.</param>
 /// <param name="Results">What the key of a job's result begins with, where results lie on the same server: whether one stands is then looked at as the job is given. Null: they may lie elsewhere.</param>
-public sealed record StandingClaim(string Token, string Worker, string? Results)
+public sealed record StandingClaim(string Token, string Worker, string Ear, string? Results)
 {
     /// <summary>How it lies in <see cref="QueueKeys.Standing"/>.</summary>
-    internal string Member(long leaseMilliseconds) => string.Create(CultureInfo.InvariantCulture, $"{Token}|{Worker}|{leaseMilliseconds}|{Results}");
+    internal string Member(long leaseMilliseconds) => string.Create(CultureInfo.InvariantCulture, $"{Token}|{Worker}|{leaseMilliseconds}|{Ear}|{Results}");
 }
 
 /// <summary>A job that a standing claim was answered.</summary>

@@ -21,21 +21,21 @@ public sealed class WakeUps : IAsyncDisposable
     /// <param name="partitions">The partitions.</param>
     /// <param name="asked">Told the ids of jobs and batches that were asked to stop. As with all messages, some may be lost.</param>
     /// <param name="named">Told the ids of jobs that wait now where none did, before <see cref="Signal"/> is set; only where they are few.</param>
-    /// <param name="worker">Whose standing claims' answers are heard; null: nobody's.</param>
+    /// <param name="ear">Of the standing claims whose answers are heard; null for none.</param>
     /// <param name="handed">Told these answers, before <see cref="Signal"/> is set.</param>
     public static Task<WakeUps> ListenAsync(
         RedisConnections redis, IReadOnlyList<QueuePartition> partitions, Action<QueuePartition, IReadOnlyCollection<string>>? asked = null, Action<QueuePartition, string[]>? named = null,
-        string? worker = null, Action<QueuePartition, HandedJob>? handed = null)
+        string? ear = null, Action<QueuePartition, HandedJob>? handed = null)
     {
         ArgumentNullException.ThrowIfNull(partitions);
         ArgumentNullException.ThrowIfNull(redis);
         var looks = partitions.Select(partition => (redis.Channel(partition.Wake), (Action<RedisValue>)(message => HearLook(partition, (string?)message ?? ""))));
-        var answers = partitions.Select(partition => (redis.Channel(partition.Handed(worker ?? "")), (Action<RedisValue>)(message =>
+        var answers = partitions.Select(partition => (redis.Channel(partition.Handed(ear ?? "")), (Action<RedisValue>)(message =>
         {
             if (HandedJob.Read(message) is { } job)
                 handed?.Invoke(partition, job);
         })));
-        return ListenAsync(redis, worker is null ? looks : looks.Concat(answers));
+        return ListenAsync(redis, ear is null ? looks : looks.Concat(answers));
 
         void HearLook(QueuePartition partition, string message)
         {

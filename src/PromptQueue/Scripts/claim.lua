@@ -1,9 +1,9 @@
 -- Takes waiting jobs under a lease; due delayed jobs come first. A paused queue gives none. Where there are none, the claim may stand: hand.lua answers it when one comes.
 -- KEYS 1 meta  2 jobs  3-5 waiting high, normal, low  6 delayed  7 inflight  8 leases  9 workers  10 cancel  11 stopped  12 standing
 -- ARGV 1 partitions  2 schema version  3 jobs at most (1-500)  4 token  5 lease, ms  6 worker  7 lane to start from (1-3)
---      8 bytes of envelopes at most (one job always passes)  9 claim that stood and is withdrawn, or ''  10 this one as it may stand, or ''
+--      8 bytes of envelopes at most (one job always passes)  9 claim that stood before, or ''  10 this one as it may stand, or ''
 -- Returns {'OK', now in Unix ms (0 when paused), ms until the next delayed job (0: look again, the list had many ids without an envelope) or -1,
---      the sum of 1 when paused, 2 when 9 stood until now (else it was answered), 4 when 10 stands,
+--      the sum of 1 when paused, 2 when 9 stood until now (else it may have been answered), 4 when one stands now: 9 if it stood, else 10,
 --      of the jobs that are not claimed for the first time, or asked to stop: 'which of these|attempts charged|times lost|1 when asked to stop else 0', with spaces between,
 --      count of stopped batches, these,  per job: id, envelope}
 --      or {'MISMATCH', partitions, version}
@@ -11,17 +11,11 @@
 redis.call('ZREM', KEYS[7], '')
 local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version', 'paused')
 if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH', meta[1], meta[2] or ''} end
-local time, flags = redis.call('TIME'), ARGV[9] == '' and 0 or 2 * redis.call('ZREM', KEYS[12], ARGV[9])
-if meta[3] then return {'OK', '0', -1, flags + 1, '', 0} end
+local time, flags = redis.call('TIME'), redis.call('ZSCORE', KEYS[12], ARGV[9]) and 2 or 0
+if meta[3] then redis.call('ZREM', KEYS[12], ARGV[9]) return {'OK', '0', -1, flags + 1, '', 0} end
 
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local dueIds = redis.call('ZRANGEBYSCORE', KEYS[6], '-inf', string.format('%.0f', now), 'LIMIT', 0, 100)
-for i = #dueIds, 1, -1 do
-  redis.call('ZREM', KEYS[6], dueIds[i])
-  local envelope = redis.call('HGET', KEYS[2], dueIds[i]) or ''
-  redis.call('LPUSH', KEYS[2 + tonumber(string.match(envelope, '^[123]') or 2)], dueIds[i])
-end
-
+makeDue(KEYS[6], KEYS[2], 3, now)
 local most, budget, deadline, stopped = tonumber(ARGV[3]), tonumber(ARGV[8]), string.format('%.0f', now + tonumber(ARGV[5])), redis.call('ZRANGE', KEYS[11], 0, 4999)
 local out, states, count, spent, looked, full = {'OK', string.format('%.0f', now), -1, flags, '', #stopped, unpack(stopped)}, {}, 0, 0, 0, false
 -- Each job in flight has a lease: where there are no more, none that waits was ever claimed.
@@ -58,8 +52,11 @@ for step = 0, 2 do
     looked, more, full = looked + taken, #ids == width, full or count == most or looked + taken >= 2000
   end
 end
-if count > 0 then redis.call('ZADD', KEYS[9], string.format('%.0f', now), ARGV[6])
-elseif not full and ARGV[10] ~= '' then out[4] = flags + 4 redis.call('ZADD', KEYS[12], string.format('%.0f', now), ARGV[10]) end
+if count > 0 then redis.call('ZADD', KEYS[9], string.format('%.0f', now), ARGV[6]) end
+if count == 0 and not full and ARGV[10] ~= '' then
+  out[4] = flags + 4
+  redis.call('ZADD', KEYS[12], 'NX', string.format('%.0f', now), ARGV[flags == 2 and 9 or 10])
+elseif flags == 2 then redis.call('ZREM', KEYS[12], ARGV[9]) end
 local due = redis.call('ZRANGE', KEYS[6], 0, 0, 'WITHSCORES')
 if full and count == 0 then out[3] = 0 elseif due[2] then out[3] = math.floor(math.max(0, tonumber(due[2]) - now)) end
 out[5] = table.concat(states, ' ')

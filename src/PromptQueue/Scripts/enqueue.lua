@@ -52,8 +52,8 @@ for n, id in ipairs(ids) do
   out[n] = code
 end
 if #jobs > 0 then redis.call('HSET', KEYS[2], unpack(jobs)) end
--- A single one that finds all lanes empty needs none.
-local handed = wake and #ids == 1 and #pushed[1] + #pushed[2] + #pushed[3] == 1 and not stopped and not meta[3] and hand(10, ids[1], jobs[2], now)
+-- A single new one that finds all lanes empty needs none.
+local handed = wake and #jobs == 2 and #pushed[1] + #pushed[2] + #pushed[3] == 1 and not stopped and not meta[3] and hand(10, jobs[1], jobs[2], now)
 for lane = 1, handed and 0 or 3 do if #pushed[lane] > 0 then redis.call('RPUSH', KEYS[2 + lane], unpack(pushed[lane])) end end
 -- Rows of a stopped batch are taken and end as cancelled; who runs ended rows again wants them to run.
 if stopped and again then redis.call('HDEL', KEYS[15], 'stop') redis.call('ZREM', KEYS[8], string.match(KEYS[15], '}:batch:(.*)$'))

@@ -1,24 +1,23 @@
 -- No script of its own, but what one begins with that brings a job: hand(first, id, envelope, now) gives it to a worker whose claim stands, as the late answer to that claim.
 -- KEYS 1 to 5 of those from first on: standing, inflight, leases, workers, cancel
--- ARGV 3 wake channel  4 publish verb; a worker hears its answers on the first, a colon and its name
--- A standing claim is 'token|worker|lease, ms|what a result's key begins with where it can be looked at here, else empty'. One older than 3 s is nobody's: who lives claims each second.
+-- ARGV 3 wake channel  4 publish verb
+-- A standing claim is 'token|worker|lease, ms|ear|what a result's key begins with where it can be looked at here, else empty'. It is heard on the wake channel's name, a colon and the ear.
 -- The message: token, '1' when no result stands, else '0' (to be looked for), now in Unix ms, id, envelope; a line each, the last may have several.
 -- Returns whether the job was given. Then all that is left is to store its envelope.
 -- Idempotent as the script is that calls it. Who doesn't hear of the job finds it by the token (held.lua), or its lease runs out.
 local function hand(first, id, envelope, now)
   if #envelope > 65536 or redis.call('SISMEMBER', KEYS[first + 4], id) == 1 then return false end
-  redis.call('ZREMRANGEBYSCORE', KEYS[first], '-inf', string.format('%.0f', now - 3000))
   while true do
     local stands = redis.call('ZPOPMIN', KEYS[first])[1]
     if not stands then return false end
-    local token, worker, lease, results = string.match(stands, '^([^|]*)|([^|]*)|(%d+)|(.*)$')
-    local channel, time = ARGV[3] .. ':' .. worker, string.format('%.0f', now)
-    -- Not by how many PUBLISH has reached: what was sent must be true already.
+    local token, worker, lease, ear, results = string.match(stands, '^([^|]*)|([^|]*)|(%d+)|(%x+)|(.*)$')
+    local channel, time = ARGV[3] .. ':' .. ear, string.format('%.0f', now)
+    -- Not by how many PUBLISH has reached: what was sent must be true already. Of who is gone nobody listens.
     local listeners = redis.pcall('PUBSUB', ARGV[4] == 'SPUBLISH' and 'SHARDNUMSUB' or 'NUMSUB', channel)
     if listeners[2] and listeners[2] > 0 then
       redis.call('ZADD', KEYS[first + 1], string.format('%.0f', now + lease), id)
       redis.call('HSET', KEYS[first + 2], id, token .. '|0|0|' .. worker)
-      redis.call('ZADD', KEYS[first + 3], 'NX', time, worker)
+      redis.call('ZADD', KEYS[first + 3], time, worker)
       local isNew = results ~= '' and redis.pcall('EXISTS', results .. id) == 0
       redis.call(ARGV[4], channel, table.concat({token, isNew and '1' or '0', time, id, envelope}, '\n'))
       return true

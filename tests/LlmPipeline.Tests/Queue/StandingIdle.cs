@@ -50,8 +50,10 @@ public sealed class StandingIdle
         await using var idle = await Idle.ListenAsync(queue);
         var claims = new[] { await idle.StandAsync(queue), await idle.StandAsync(queue) };
         await idle.AgeAsync(queue, claims[1], TimeSpan.FromSeconds(1));
-        for (var row = 1; row <= 3; row++)
-            await queue.EnqueueRowsAsync(row, row);
+        await queue.EnqueueRowsAsync(1, 1);
+        // One of these is there already.
+        await queue.EnqueueRowsAsync(1, 2);
+        await queue.EnqueueRowsAsync(3, 3);
 
         Assert.Equal((claims[1].Token, queue.Row(1).Id), await idle.HearWhomAsync());
         Assert.Equal((claims[0].Token, queue.Row(2).Id), await idle.HearWhomAsync());
@@ -64,13 +66,13 @@ public sealed class StandingIdle
     {
         var queue = await TestQueue.CreateAsync(store);
         await using var sleeper = await WakeUps.ListenAsync(queue.Redis, queue.Partitions);
-        await Idle.StandAsync(queue, "gone");
+        await Idle.StandAsync(queue, "dead");
         await queue.EnqueueRowsAsync(1, 1);
         Assert.True(await sleeper.Signal.WaitAsync(0, Patience, TimeProvider.System, CancellationToken.None));
         Assert.Equal(queue.Row(1).Id, (await queue.ClaimOneAsync()).Job.Id);
 
         await using var idle = await Idle.ListenAsync(queue);
-        await Idle.StandAsync(queue, "gone");
+        await Idle.StandAsync(queue, "dead");
         var claim = await idle.StandAsync(queue);
         await queue.EnqueueRowsAsync(2, 2);
         Assert.Equal((claim.Token, queue.Row(2).Id), await idle.HearWhomAsync());
@@ -83,7 +85,6 @@ public sealed class StandingIdle
         await using var idle = await Idle.ListenAsync(queue);
         await queue.SaveBatchAsync();
         var claim = await idle.StandAsync(queue);
-
         await queue.EnqueueAsync(queue.Single("later") with { Delay = TimeSpan.FromHours(1) });
         await queue.EnqueueAsync(queue.Single("two"), queue.Single("at once"));
         await queue.EnqueueAsync(queue.Single("behind them"));
@@ -100,38 +101,58 @@ public sealed class StandingIdle
         await queue.Queue.Batches.CancelAsync(queue.Batch);
         await queue.EnqueueRowsAsync(1, 1);
         await queue.ClaimOneAsync();
+        // This is there already.
         await queue.EnqueueAsync(queue.Single("two"));
-        Assert.True(await queue.Database.SortedSetScoreAsync(queue.Keys.Standing, claim.Member(30_000)) is not null);
-
-        await idle.AgeAsync(queue, claim, TimeSpan.FromSeconds(3.1));
-        await queue.EnqueueAsync(queue.Single("too late"));
-        await queue.ClaimOneAsync();
-        await idle.StandAsync(queue);
         await queue.EnqueueAsync(queue.Single("at last"));
-        Assert.Equal("at last", (await idle.HearWhomAsync()).Job);
+        Assert.Equal((claim.Token, "at last"), await idle.HearWhomAsync());
         Assert.Empty(idle.Heard);
     }
 
     [Theory, ClassData(typeof(Stores))]
-    public async Task A_claim_that_is_withdrawn_is_not_answered_any_more(Store store)
+    public async Task A_claim_stands_until_the_next_one_finds_jobs_or_may_not_stand(Store store)
     {
         var queue = await TestQueue.CreateAsync(store);
         await using var idle = await Idle.ListenAsync(queue);
-        Assert.True((await queue.Partition.WithdrawAsync(await idle.StandAsync(queue))).IsEmpty);
-        await queue.EnqueueAsync(queue.Single("one"));
+        var claim = await idle.StandAsync(queue);
+        Assert.Equal((true, true), await NextAsync(true));
+        await queue.EnqueueAsync(queue.Single("handed"));
+        Assert.Equal((claim.Token, "handed"), await idle.HearWhomAsync());
+        // The next one stands in its place.
+        Assert.Equal((false, true), await NextAsync(true));
+        Assert.Equal(1, await queue.Database.SortedSetLengthAsync(queue.Keys.Standing));
+        await WithdrawsAsync(() => NextAsync(false));
+        await WithdrawsAsync(async () =>
+        {
+            await queue.EnqueueAsync(queue.Single("one"), queue.Single("two"));
+            return await NextAsync(true);
+        });
+        await WithdrawsAsync(async () =>
+        {
+            await queue.Queue.PauseAsync(queue.Name);
+            return await NextAsync(true);
+        });
+        await queue.Queue.ResumeAsync(queue.Name);
+        await queue.ClaimAsync();
+        claim = await idle.StandAsync(queue);
+        Assert.True((await queue.Partition.WithdrawAsync(claim)).IsEmpty);
+        await queue.EnqueueAsync(queue.Single("last"));
         await queue.ClaimOneAsync();
-
-        var before = await idle.StandAsync(queue);
-        var claim = new StandingClaim(queue.NewToken(), Idle.Name, null);
-        var next = await queue.Partition.ClaimAsync(1, claim.Token, Idle.Name, stands: claim, withdrawn: before);
-        Assert.Equal((true, true), (next.HasWithdrawn, next.Stands));
-        await queue.EnqueueAsync(queue.Single("two"));
-        Assert.Equal((claim.Token, "two"), await idle.HearWhomAsync());
-
-        await queue.EnqueueAsync(queue.Single("three"));
-        var last = await queue.Partition.ClaimAsync(1, queue.NewToken(), Idle.Name, stands: new StandingClaim("any", Idle.Name, null), withdrawn: claim);
-        Assert.Equal((false, false, "three"), (last.HasWithdrawn, last.Stands, Assert.Single(last.Jobs).Job.Id));
         Assert.Empty(idle.Heard);
+
+        async Task<(bool HasStood, bool Stands)> NextAsync(bool stands)
+        {
+            var token = queue.NewToken();
+            var next = await queue.Partition.ClaimAsync(9, token, Idle.Name, stands: stands ? claim with { Token = token } : null, stood: claim);
+            return (next.HasStood, next.Stands);
+        }
+
+        async Task WithdrawsAsync(Func<Task<(bool, bool)>> next)
+        {
+            await queue.Database.KeyDeleteAsync(queue.Keys.Standing);
+            claim = await idle.StandAsync(queue);
+            Assert.Equal((true, false), await next());
+            Assert.False(await queue.Database.KeyExistsAsync(queue.Keys.Standing));
+        }
     }
 
     [Theory, ClassData(typeof(Stores))]
@@ -177,6 +198,9 @@ public sealed class StandingIdle
         await idle.StandAsync(queue);
         await queue.EnqueueRowsAsync(1, 1);
         await idle.HearAsync();
+        // It was idle, and not heard of since: it has as long to renew as after a claim.
+        Assert.Equal(0, await queue.ReclaimAsync());
+        await queue.LoseWorkerAsync(Idle.Name);
         Assert.Equal(1, await queue.ReclaimAsync());
         Assert.Equal((queue.Row(1).Id, 1), ((await queue.ClaimAllAsync()).Jobs is [var job] ? (job.Job.Id, job.Lost) : default));
     }
@@ -185,6 +209,7 @@ public sealed class StandingIdle
     private sealed class Idle : IAsyncDisposable
     {
         public const string Name = "idle worker";
+        private const string Ear = "e0";
         private WakeUps? _wakeUps;
 
         public ConcurrentQueue<HandedJob> Heard { get; } = new();
@@ -192,19 +217,19 @@ public sealed class StandingIdle
         public static async Task<Idle> ListenAsync(TestQueue queue)
         {
             var idle = new Idle();
-            idle._wakeUps = await WakeUps.ListenAsync(queue.Redis, queue.Partitions, worker: Name, handed: (_, job) => idle.Heard.Enqueue(job));
+            idle._wakeUps = await WakeUps.ListenAsync(queue.Redis, queue.Partitions, ear: Ear, handed: (_, job) => idle.Heard.Enqueue(job));
             return idle;
         }
 
-        public static async Task<StandingClaim> StandAsync(TestQueue queue, string worker, string? results = null)
+        public static async Task<StandingClaim> StandAsync(TestQueue queue, string ear, string? results = null)
         {
-            var claim = new StandingClaim(queue.NewToken(), worker, results);
-            Assert.True((await queue.Partition.ClaimAsync(1, claim.Token, worker, stands: claim)).Stands);
+            var claim = new StandingClaim(queue.NewToken(), Name, ear, results);
+            Assert.True((await queue.Partition.ClaimAsync(1, claim.Token, Name, stands: claim)).Stands);
             return claim;
         }
 
         public Task<StandingClaim> StandAsync(TestQueue queue, string? results = null) =>
-            StandAsync(queue, Name, results ?? (queue.Redis.IsCluster ? null : "result:"));
+            StandAsync(queue, Ear, results ?? (queue.Redis.IsCluster ? null : "result:"));
 
         public Task AgeAsync(TestQueue queue, StandingClaim claim, TimeSpan by) =>
             queue.Database.SortedSetAddAsync(queue.Keys.Standing, claim.Member((long)queue.Options.Lease.TotalMilliseconds), (TimeProvider.System.GetUtcNow() - by).ToUnixTimeMilliseconds());

@@ -57,26 +57,24 @@ public sealed class BeingHandedJobs
     public async Task Who_has_no_room_gives_what_it_is_handed_to_others()
     {
         var queue = await TestQueue.CreateAsync(Store.RedisServer);
-        var long_ = await TestQueue.CreateAsync(Store.RedisServer);
+        var another = await TestQueue.CreateAsync(Store.RedisServer);
         var (called, end) = (new TaskCompletionSource(), new TaskCompletionSource());
         await using var busy = Worker(queue, _ =>
         {
             called.TrySetResult();
             return end.Task;
         });
-        await busy.StartAsync([queue.Name, long_.Name]);
-        await StandAsync(long_, 1);
+        await busy.StartAsync([queue.Name, another.Name]);
+        await StandAsync(another, 1);
         await StandAsync(queue, 1);
         // Its only slot is used for one queue; in the other its claim still stands.
-        await long_.EnqueueRowsAsync(1, 1);
+        await another.EnqueueRowsAsync(1, 1);
         await called.Task;
         await queue.EnqueueRowsAsync(1, 1);
-        await using var free = Worker(queue, _ => Task.CompletedTask);
-        await free.StartAsync([queue.Name]);
-        await EndedAsync(queue, 1);
-        Assert.False(end.Task.IsCompleted);
+        await Eventually.HoldsAsync(async () => (await queue.StatsAsync()).Waiting == 1, "the job waits again");
+        Assert.Equal(0, (await queue.ClaimOneAsync()).Lost);
         end.SetResult();
-        await EndedAsync(long_, 1);
+        await EndedAsync(another, 1);
     }
 
     [Fact]

@@ -32,9 +32,9 @@ internal sealed partial class ModelPartition(int maxWaiting, int maxDead)
     public ModelBatch Batch(string batch) => _batches.TryGetValue(batch, out var known) ? known : _batches[batch] = new ModelBatch();
 
     /// <summary>One call: the jobs of one batch, or of none.</summary>
-    public List<EnqueueOutcome> Enqueue(IReadOnlyCollection<Job> jobs, string? batch, bool rerunEnded)
+    public List<EnqueueOutcome> Enqueue(IEnumerable<Job> jobs, string? batch, bool rerunEnded)
     {
-        var (answers, idle) = (new List<EnqueueOutcome>(), _waiting.All(lane => lane.Count == 0));
+        var (answers, pushed, idle) = (new List<EnqueueOutcome>(), new List<ModelJob>(), _waiting.All(lane => lane.Count == 0));
         var rows = batch is null ? null : Batch(batch);
         var (full, stopped, again, added) = (Waits >= maxWaiting, rows?.Stop == true, false, 0);
         foreach (var job in jobs)
@@ -56,9 +56,12 @@ internal sealed partial class ModelPartition(int maxWaiting, int maxDead)
                 added++;
             if (job.Delay > TimeSpan.Zero && !stopped)
                 _later.Add(job.Id);
-            else if (!idle || stopped || jobs.Count > 1 || !Give(_jobs[job.Id]))
-                _waiting[(int)job.Lane].Add(job.Id);
+            else
+                pushed.Add(_jobs[job.Id]);
         }
+
+        if (!idle || stopped || answers.Count(answer => answer == EnqueueOutcome.Added) > 1 || !pushed.TrueForAll(Give))
+            pushed.ForEach(job => _waiting[(int)job.Lane].Add(job.Id));
 
         if (rows is null)
             return answers;

@@ -52,7 +52,7 @@ internal sealed partial class ModelRun
             options.WorkerTimeout = TimeSpan.FromDays(1);
         });
         var run = new ModelRun(queue);
-        await using var listening = await WakeUps.ListenAsync(queue.Redis, queue.Partitions, worker: ModelPartition.Listener, handed: run.Hear);
+        await using var listening = await WakeUps.ListenAsync(queue.Redis, queue.Partitions, ear: ModelPartition.Ear, handed: run.Hear);
         foreach (var batch in run._batches)
             await queue.Queue.Batches.SaveAsync(new BatchInfo { Id = batch, Queues = [queue.Name], Created = TimeProvider.System.GetUtcNow() });
         for (var n = 0; n < steps.Length; n++)
@@ -196,7 +196,7 @@ internal sealed partial class ModelRun
     private async Task<(string Model, string Store)> ClaimAsync(int at, string token, QueueStep step, bool repeated, bool stands = false)
     {
         var (most, lane, worker) = (1 + (step.Picks[0] % 4), (Lane)(step.Choice / 2 % 3), $"worker-{step.Choice % 2}");
-        var standing = stands ? new StandingClaim(token, worker, null) : null;
+        var standing = stands ? ModelPartition.Claim(token, worker) : null;
         var claim = await _queue.Partitions[at].ClaimAsync(most, token, worker, lane, repeated, standing);
         if (standing is not null)
             _stood.Add((at, standing));
@@ -225,7 +225,7 @@ internal sealed partial class ModelRun
         var answers = new EnqueueOutcome[jobs.Count];
         foreach (var group in Enumerable.Range(0, jobs.Count).GroupBy(n => (Home(jobs[n].Id), jobs[n].Batch)))
         {
-            foreach (var (n, answer) in group.Zip(_model[group.Key.Item1].Enqueue([.. group.Select(n => jobs[n])], group.Key.Batch, rerunEnded)))
+            foreach (var (n, answer) in group.Zip(_model[group.Key.Item1].Enqueue(group.Select(n => jobs[n]), group.Key.Batch, rerunEnded)))
                 answers[n] = answer;
         }
 

@@ -82,7 +82,7 @@ internal static class QueueSnapshot
         var now = TimeProvider.System.GetUtcNow();
         await Task.WhenAll(
             PutAsync(keys.Delayed, model.Due, DateTimeOffset.UnixEpoch),
-            PutAsync(keys.Standing, [.. model.Standing.Select(claim => new StandingClaim(claim.Token, claim.Worker, null).Member(ModelRun.LeaseMilliseconds))], now - TimeSpan.FromSeconds(0.1)),
+            PutAsync(keys.Standing, [.. model.Standing.Select(claim => ModelPartition.Claim(claim.Token, claim.Worker).Member(ModelRun.LeaseMilliseconds))], now - TimeSpan.FromSeconds(0.1)),
             PutAsync(keys.Inflight, model.Expired, DateTimeOffset.UnixEpoch),
             PutAsync(keys.Inflight, model.Held, now + TimeSpan.FromHours(1)),
             PutAsync(keys.Dead, model.Dead, now - TimeSpan.FromDays(1)));
