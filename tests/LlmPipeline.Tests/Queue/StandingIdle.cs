@@ -89,6 +89,8 @@ public sealed class StandingIdle
         await queue.EnqueueAsync(queue.Single("two"), queue.Single("at once"));
         await queue.EnqueueAsync(queue.Single("behind them"));
         Assert.Equal(3, (await queue.ClaimAsync()).Count);
+        await queue.EnqueueAsync(queue.Single("later too") with { Delay = TimeSpan.FromHours(1) }, queue.Single("beside it"));
+        await queue.ClaimOneAsync();
         await queue.Queue.PauseAsync(queue.Name);
         await queue.EnqueueAsync(queue.Single("paused"));
         await queue.Queue.ResumeAsync(queue.Name);

@@ -51,20 +51,6 @@ public sealed class HandingJobsOver
     }
 
     [Fact]
-    public async Task A_worker_that_was_idle_for_long_keeps_what_it_is_handed()
-    {
-        await using var fleet = await TestFleet.StartAsync(latency: 4000);
-        var worker = fleet.StartWorker();
-        await IdleAsync(fleet, 1);
-        // As if it had been idle for longer than it may be silent while it has jobs.
-        await fleet.Redis.Commands.SortedSetAddAsync(new QueueKeys("", fleet.Name, 0).Workers, (await fleet.Redis.Commands.SortedSetRangeByRankAsync(new QueueKeys("", fleet.Name, 0).Workers))[0], 1);
-        await fleet.EnqueueAsync(2, 2);
-
-        await History.CheckAsync(fleet, 2, paidTwice: 0);
-        Assert.DoesNotContain("wait again", worker.Said);
-    }
-
-    [Fact]
     public async Task Nothing_is_handed_to_a_worker_that_was_killed()
     {
         await using var fleet = await TestFleet.StartAsync(latency: 0);

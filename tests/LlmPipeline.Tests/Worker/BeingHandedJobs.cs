@@ -11,8 +11,8 @@ public sealed class BeingHandedJobs
         const int Jobs = 20;
         var queue = await TestQueue.CreateAsync(store);
         var ran = new ConcurrentQueue<string>();
-        await using var first = Worker(queue, job => Ran(ran, job));
-        await using var second = Worker(queue, job => Ran(ran, job));
+        await using var first = Worker(queue, (job, _) => Ran(ran, job));
+        await using var second = Worker(queue, (job, _) => Ran(ran, job));
         await first.StartAsync([queue.Name]);
         await second.StartAsync([queue.Name]);
         await using var others = await WakeUps.ListenAsync(queue.Redis, queue.Partitions);
@@ -38,7 +38,7 @@ public sealed class BeingHandedJobs
         var queue = await TestQueue.CreateAsync(store);
         var results = new ResultStore(queue.Redis, new ResultStoreOptions(), TimeProvider.System);
         var ran = new ConcurrentQueue<string>();
-        await using var worker = Worker(queue, job => Ran(ran, job));
+        await using var worker = Worker(queue, (job, _) => Ran(ran, job));
         await worker.StartAsync([queue.Name]);
         for (var row = 1; row <= 4; row++)
         {
@@ -59,10 +59,10 @@ public sealed class BeingHandedJobs
         var queue = await TestQueue.CreateAsync(Store.RedisServer);
         var another = await TestQueue.CreateAsync(Store.RedisServer);
         var (called, end) = (new TaskCompletionSource(), new TaskCompletionSource());
-        await using var busy = Worker(queue, _ =>
+        await using var busy = Worker(queue, (_, stop) =>
         {
             called.TrySetResult();
-            return end.Task;
+            return end.Task.WaitAsync(stop);
         });
         await busy.StartAsync([queue.Name, another.Name]);
         await StandAsync(another, 1);
@@ -78,13 +78,27 @@ public sealed class BeingHandedJobs
     }
 
     [Fact]
+    public async Task A_claim_of_an_earlier_process_of_the_same_name_is_not_answered()
+    {
+        const string Name = "worker";
+        // Nothing is taken back while this test runs.
+        var queue = await TestQueue.CreateAsync(Store.RedisServer, options => (options.Lease, options.WorkerTimeout) = (TimeSpan.FromHours(2), TimeSpan.FromDays(1)));
+        await queue.Partition.ClaimAsync(1, "earlier", Name, stands: new StandingClaim("earlier", Name, "0f", null));
+        await using var worker = Worker(queue, (_, _) => Task.CompletedTask, Name);
+        await worker.StartAsync([queue.Name]);
+        await StandAsync(queue, 2);
+        await queue.EnqueueRowsAsync(1, 1);
+        await EndedAsync(queue, 1);
+    }
+
+    [Fact]
     public async Task A_worker_stops_also_while_Redis_is_away()
     {
         await using var server = await RedisServer.StartAsync();
         await using var redis = await Stores.ConnectAsync(server.Address);
         var queue = await TestQueue.CreateAsync(redis);
         await queue.EnqueueRowsAsync(1, 1);
-        await using var worker = Worker(queue, _ => Task.CompletedTask);
+        await using var worker = Worker(queue, (_, _) => Task.CompletedTask);
         await worker.StartAsync([queue.Name]);
         await EndedAsync(queue, 1);
         await StandAsync(queue, 1);
@@ -92,9 +106,9 @@ public sealed class BeingHandedJobs
         await worker.StopAsync().WaitAsync(TimeSpan.FromSeconds(60));
     }
 
-    private static WorkerProcess Worker(TestQueue queue, Func<Job, Task> call) => new(
-        queue.Redis, queue.Queue, new ResultStore(queue.Redis, new ResultStoreOptions(), TimeProvider.System), new ScriptedCaller((job, _) => call(job)),
-        new WorkerOptions { Concurrency = 1, Name = Stores.NewName("worker") }, TimeProvider.System, NullLoggerFactory.Instance);
+    private static WorkerProcess Worker(TestQueue queue, Func<Job, CancellationToken, Task> call, string? name = null) => new(
+        queue.Redis, queue.Queue, new ResultStore(queue.Redis, new ResultStoreOptions(), TimeProvider.System), new ScriptedCaller(call),
+        new WorkerOptions { Concurrency = 1, Name = name ?? Stores.NewName("worker") }, TimeProvider.System, NullLoggerFactory.Instance);
 
     private static Task Ran(ConcurrentQueue<string> ran, Job job)
     {
