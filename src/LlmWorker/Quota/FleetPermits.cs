@@ -11,7 +11,7 @@ namespace LlmPipeline;
 /// way or waiting, as far as there are, under a lease: when it dies, they are free again after ten seconds. Calls are served in order. While Redis is
 /// away no new permits come; those that are held are used on.
 /// </summary>
-internal sealed partial class FleetPermits : RateLimiter
+internal sealed partial class FleetPermits : PermitLimiter
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
@@ -22,8 +22,6 @@ internal sealed partial class FleetPermits : RateLimiter
 
     private static readonly RedisScript Share = RedisScript.Load(Assembly.GetExecutingAssembly(), "permits");
 
-    private readonly Lock _lock = new();
-    private readonly Queue<Waiter> _waiters = new();
     private readonly VersionedSignal _changed = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly Func<RedisConnections> _redis;
@@ -36,8 +34,6 @@ internal sealed partial class FleetPermits : RateLimiter
     private Task? _asking;
     private int _held;
     private int _more;
-    private int _inFlight;
-    private int _waiting;
 
     /// <param name="redis">The fleet's Redis; asked for with each call.</param>
     /// <param name="deployment">Its name.</param>
@@ -59,7 +55,7 @@ internal sealed partial class FleetPermits : RateLimiter
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <inheritdoc/>
-    public override TimeSpan? IdleDuration => null;
+    protected override int Permits => _held;
 
     /// <summary>
     /// What is free here, or may be had: its part of what the last exchange has found free, as far as that doubles what it holds, because meanwhile
@@ -67,43 +63,22 @@ internal sealed partial class FleetPermits : RateLimiter
     /// </summary>
     public override RateLimiterStatistics? GetStatistics()
     {
-        lock (_lock)
+        lock (Gate)
         {
             var more = Math.Min(_more, Math.Max(LeastMore, _held));
             return new RateLimiterStatistics
             {
-                CurrentAvailablePermits = Math.Max(_held - _inFlight + more, _waiting == 0 ? Math.Min(Scouts, _limit) : 0),
-                CurrentQueuedCount = _waiting,
+                CurrentAvailablePermits = Math.Max(_held - InFlight + more, Waiting == 0 ? Math.Min(Scouts, _limit) : 0),
+                CurrentQueuedCount = Waiting,
             };
         }
     }
 
     /// <inheritdoc/>
-    protected override RateLimitLease AttemptAcquireCore(int permitCount)
-    {
-        lock (_lock)
-            return _waiting == 0 && _inFlight < _held ? Grant() : new Permit(null);
-    }
+    protected override void OnAsked() => _asking ??= Task.Run(AskAsync, CancellationToken.None);
 
     /// <inheritdoc/>
-    protected override async ValueTask<RateLimitLease> AcquireAsyncCore(int permitCount, CancellationToken cancellationToken)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        Waiter waiter;
-        lock (_lock)
-        {
-            ObjectDisposedException.ThrowIf(_stop.IsCancellationRequested, this);
-            _asking ??= Task.Run(AskAsync, CancellationToken.None);
-            if (_waiting == 0 && _inFlight < _held)
-                return Grant();
-            waiter = new Waiter();
-            _waiters.Enqueue(waiter);
-            _waiting++;
-        }
-        _changed.Set();
-        await using (cancellationToken.UnsafeRegister(static (state, token) => (((FleetPermits, Waiter))state!).Item1.Leave((((FleetPermits, Waiter))state!).Item2, token), (this, waiter)))
-            return await waiter.Task.ConfigureAwait(false);
-    }
+    protected override void OnChanged() => _changed.Set();
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
@@ -115,15 +90,9 @@ internal sealed partial class FleetPermits : RateLimiter
     /// <inheritdoc/>
     protected override async ValueTask DisposeAsyncCore()
     {
-        lock (_lock)
-        {
-            if (_stop.IsCancellationRequested)
-                return;
-            _stop.Cancel();
-            foreach (var waiter in _waiters)
-                waiter.TrySetException(new ObjectDisposedException(nameof(FleetPermits)));
-            _waiters.Clear();
-        }
+        if (!Close())
+            return;
+        await _stop.CancelAsync().ConfigureAwait(false);
         if (_asking is not null)
             await _asking.ConfigureAwait(false);
         _stop.Dispose();
@@ -182,82 +151,24 @@ internal sealed partial class FleetPermits : RateLimiter
 
     private (int Running, int Wanted) Needs()
     {
-        lock (_lock)
+        lock (Gate)
         {
             // What is about to be asked with is not to be given away meanwhile.
-            _held = Math.Min(_held, _inFlight + _waiting);
-            return (_inFlight, _inFlight + _waiting);
+            _held = Math.Min(_held, InFlight + Waiting);
+            return (InFlight, InFlight + Waiting);
         }
     }
 
     // Whether nobody waits any more.
     private bool Take(int held, int more)
     {
-        lock (_lock)
+        lock (Gate)
         {
             _held = held;
             _more = more;
             Serve();
-            return _waiting == 0;
+            return Waiting == 0;
         }
-    }
-
-    private void Serve()
-    {
-        while (_inFlight < _held && _waiters.TryDequeue(out var waiter))
-        {
-            // Who was cancelled has been counted off already.
-            if (waiter.Task.IsCompleted)
-                continue;
-            _waiting--;
-            var permit = Grant();
-            if (!waiter.TrySetResult(permit))
-                _inFlight--;
-        }
-    }
-
-    private void Leave(Waiter waiter, CancellationToken cancellationToken)
-    {
-        lock (_lock)
-        {
-            if (waiter.TrySetCanceled(cancellationToken))
-                _waiting--;
-        }
-    }
-
-    private Permit Grant()
-    {
-        _inFlight++;
-        return new Permit(this);
-    }
-
-    private void Return()
-    {
-        lock (_lock)
-        {
-            _inFlight--;
-            Serve();
-        }
-        _changed.Set();
-    }
-
-    private sealed class Waiter() : TaskCompletionSource<RateLimitLease>(TaskCreationOptions.RunContinuationsAsynchronously);
-
-    private sealed class Permit(FleetPermits? permits) : RateLimitLease
-    {
-        private FleetPermits? _permits = permits;
-
-        public override bool IsAcquired { get; } = permits is not null;
-
-        public override IEnumerable<string> MetadataNames => [];
-
-        public override bool TryGetMetadata(string metadataName, out object? metadata)
-        {
-            metadata = null;
-            return false;
-        }
-
-        protected override void Dispose(bool disposing) => Interlocked.Exchange(ref _permits, null)?.Return();
     }
 
     [LoggerMessage(LogLevel.Warning, "The fleet's calls at once cannot be asked for ({Reason}); new calls wait until they can")]

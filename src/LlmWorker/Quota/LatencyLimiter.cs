@@ -7,7 +7,7 @@ namespace LlmPipeline;
 /// took little longer than the best ones adds a call, or a tenth; one that took twice as long, or was refused, takes a fifth away. What the best time is
 /// is measured anew now and then, with half as many calls; and where fewer calls make nothing faster, they are no longer taken for slow.
 /// </summary>
-internal sealed class LatencyLimiter : RateLimiter
+internal sealed class LatencyLimiter : PermitLimiter
 {
     private const double Unhurried = 1.3;
     private const double Crowded = 2;
@@ -22,15 +22,12 @@ internal sealed class LatencyLimiter : RateLimiter
     // Of what is not slower by more than this, no server can be called crowded.
     private const double Unnoticed = 0.1;
 
-    private readonly Lock _lock = new();
-    private readonly Queue<Waiter> _waiters = new();
     private readonly TimeProvider _time;
     private readonly int _most;
     private double _limit;
     private double _best = double.PositiveInfinity;
     private double _sum;
     private int _calls;
-    private int _inFlight;
     private int _fullest;
     private int _windows;
     private int _looking;
@@ -40,7 +37,6 @@ internal sealed class LatencyLimiter : RateLimiter
     private double _beforeCuts;
     private bool _isStarting = true;
     private long _lastCut;
-    private bool _disposed;
 
     /// <param name="first">Calls at once to begin with.</param>
     /// <param name="most">Never more than this.</param>
@@ -58,32 +54,32 @@ internal sealed class LatencyLimiter : RateLimiter
     {
         get
         {
-            lock (_lock)
+            lock (Gate)
                 return (int)_limit;
         }
     }
 
     /// <inheritdoc/>
-    public override TimeSpan? IdleDuration => null;
+    protected override int Permits => (int)_limit;
 
     /// <summary>A call took so long, to its whole answer.</summary>
     public void Took(TimeSpan duration)
     {
-        lock (_lock)
+        lock (Gate)
         {
             _sum += duration.TotalSeconds;
             if (++_calls < Math.Max(FewestCalls, _limit))
                 return;
             Judge(_sum / _calls);
-            (_sum, _calls, _fullest) = (0, 0, _inFlight);
+            (_sum, _calls, _fullest) = (0, 0, InFlight);
+            Serve();
         }
-        Serve();
     }
 
     /// <summary>A call was refused, or timed out.</summary>
     public void Failed()
     {
-        lock (_lock)
+        lock (Gate)
         {
             // One cut a burst.
             if (_time.GetElapsedTime(_lastCut) < TimeSpan.FromSeconds(1))
@@ -95,49 +91,18 @@ internal sealed class LatencyLimiter : RateLimiter
     /// <inheritdoc/>
     public override RateLimiterStatistics? GetStatistics()
     {
-        lock (_lock)
-            return new RateLimiterStatistics { CurrentAvailablePermits = Math.Max(0, (int)_limit - _inFlight), CurrentQueuedCount = _waiters.Count };
+        lock (Gate)
+            return new RateLimiterStatistics { CurrentAvailablePermits = Math.Max(0, (int)_limit - InFlight), CurrentQueuedCount = Waiting };
     }
 
     /// <inheritdoc/>
-    protected override RateLimitLease AttemptAcquireCore(int permitCount)
-    {
-        lock (_lock)
-        {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            return _waiters.Count == 0 && _inFlight < (int)_limit ? Grant() : new Permit(null);
-        }
-    }
-
-    /// <inheritdoc/>
-    protected override async ValueTask<RateLimitLease> AcquireAsyncCore(int permitCount, CancellationToken cancellationToken)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        Waiter waiter;
-        lock (_lock)
-        {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            if (_waiters.Count == 0 && _inFlight < (int)_limit)
-                return Grant();
-            waiter = new Waiter();
-            _waiters.Enqueue(waiter);
-        }
-        await using (cancellationToken.UnsafeRegister(static (state, token) => ((Waiter)state!).TrySetCanceled(token), waiter))
-            return await waiter.Task;
-    }
+    protected override void OnGranted() => _fullest = Math.Max(_fullest, InFlight);
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        if (!disposing)
-            return;
-        lock (_lock)
-        {
-            _disposed = true;
-            foreach (var waiter in _waiters)
-                waiter.TrySetException(new ObjectDisposedException(nameof(LatencyLimiter)));
-            _waiters.Clear();
-        }
+        if (disposing)
+            Close();
     }
 
     private void Judge(double average)
@@ -175,50 +140,5 @@ internal sealed class LatencyLimiter : RateLimiter
         _isStarting = false;
         _lastCut = _time.GetTimestamp();
         _limit = Math.Max(1, _limit * Cut);
-    }
-
-    private Permit Grant()
-    {
-        _fullest = Math.Max(_fullest, ++_inFlight);
-        return new Permit(this);
-    }
-
-    private void Return()
-    {
-        lock (_lock)
-            _inFlight--;
-        Serve();
-    }
-
-    private void Serve()
-    {
-        lock (_lock)
-        {
-            while (_inFlight < (int)_limit && _waiters.TryDequeue(out var waiter))
-            {
-                var permit = Grant();
-                if (!waiter.TrySetResult(permit))
-                    _inFlight--;
-            }
-        }
-    }
-
-    private sealed class Waiter() : TaskCompletionSource<RateLimitLease>(TaskCreationOptions.RunContinuationsAsynchronously);
-
-    private sealed class Permit(LatencyLimiter? limiter) : RateLimitLease
-    {
-        private LatencyLimiter? _limiter = limiter;
-
-        public override bool IsAcquired { get; } = limiter is not null;
-
-        public override IEnumerable<string> MetadataNames => [];
-
-        public override bool TryGetMetadata(string metadataName, out object? metadata)
-        {
-            metadata = null;
-            return false;
-        }
-
-        protected override void Dispose(bool disposing) => Interlocked.Exchange(ref _limiter, null)?.Return();
     }
 }

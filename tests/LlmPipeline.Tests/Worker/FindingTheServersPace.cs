@@ -65,6 +65,7 @@ public sealed class FindingTheServersPace
         var third = limiter.AcquireAsync(1).AsTask();
         await cancel.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
+        Assert.Equal(2, limiter.GetStatistics()!.CurrentQueuedCount);
         running.Dispose();
         (await second).Dispose();
         Assert.True((await third).IsAcquired);
