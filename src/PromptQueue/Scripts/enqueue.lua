@@ -6,15 +6,16 @@
 --      then per job (<= 500): id, envelope (its first byte is the lane: 1, 2, 3), and of 4: delay ms, deadline in Unix ms (0: none)
 -- Returns {'OK', a digit per job: 1 added | 0 already there | 2 has ended | 3 the queue is full} or {'MISMATCH', partitions, version}
 -- Idempotent because an id that is in jobs, or whose row has ended, is left alone.
-for n, name in ipairs({'partitions', 'version'}) do redis.call('HSETNX', KEYS[1], name, ARGV[n]) end
 local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version', 'paused')
+for n, name in ipairs({'partitions', 'version'}) do
+  if not meta[n] then meta[n] = ARGV[n] redis.call('HSET', KEYS[1], name, ARGV[n]) end
+end
 if meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2] then return {'MISMATCH', meta[1], meta[2]} end
--- Changes nothing, but a write each time is what a WAIT for replicas confirms.
-redis.call('HSET', KEYS[1], 'version', ARGV[2])
-if not ARGV[12] then return {'OK'} end
+if not ARGV[12] then redis.call('HSET', KEYS[1], 'version', ARGV[2]) return {'OK'} end
 
-local waiting = redis.call('LLEN', KEYS[3]) + redis.call('LLEN', KEYS[4]) + redis.call('LLEN', KEYS[5])
-local idle, most, time, ended = waiting == 0, tonumber(ARGV[9]), redis.call('TIME'), false
+local most, time, ended = tonumber(ARGV[9]), redis.call('TIME'), false
+-- Where any number may wait, it is only asked whether any do.
+local waiting = most < 0 and redis.call('EXISTS', KEYS[3], KEYS[4], KEYS[5]) or redis.call('LLEN', KEYS[3]) + redis.call('LLEN', KEYS[4]) + redis.call('LLEN', KEYS[5])
 local full, now = most >= 0 and waiting + redis.call('ZCARD', KEYS[6]) >= most, time[1] * 1000 + math.floor(time[2] / 1000)
 if KEYS[15] then
   -- Four rows a byte, grown by doubling: a store that copies what grows would else copy it for each row.
@@ -47,11 +48,12 @@ for n, id in ipairs(ids) do
     if delay > 0 and not stopped then
       redis.call('ZADD', KEYS[6], string.format('%.0f', now + delay), id)
       wake = wake or redis.call('ZRANGE', KEYS[6], 0, 0)[1] == id
-    else wake = wake or idle table.insert(pushed[string.byte(ARGV[i + 1]) - 48], id) end
+    else wake = wake or waiting == 0 table.insert(pushed[string.byte(ARGV[i + 1]) - 48], id) end
   end
   out[n] = code
 end
-if #jobs > 0 then redis.call('HSET', KEYS[2], unpack(jobs)) end
+-- Where there is nothing to write, the same is written again: a write each time is what a WAIT for replicas confirms.
+if #jobs > 0 then redis.call('HSET', KEYS[2], unpack(jobs)) else redis.call('HSET', KEYS[1], 'version', ARGV[2]) end
 -- A single new one that finds all lanes empty needs none.
 local handed = wake and #jobs == 2 and #pushed[1] + #pushed[2] + #pushed[3] == 1 and not stopped and not meta[3] and hand(10, jobs[1], jobs[2], now)
 for lane = 1, handed and 0 or 3 do if #pushed[lane] > 0 then redis.call('RPUSH', KEYS[2 + lane], unpack(pushed[lane])) end end
