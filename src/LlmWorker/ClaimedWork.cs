@@ -37,8 +37,7 @@ internal sealed partial class ClaimedWork(string queue, WorkerParts parts, ILogg
         var held = Hold(partition, claimed.Jobs, owner);
         if (held.Length > 0)
             parts.Running.Track(StartAsync(held, claimed.AreNew, look));
-        if (claimed.Unreadable.Count > 0)
-            parts.Running.Track(EndAsync(partition, claimed.Unreadable));
+        End(partition, claimed.Unreadable);
         return held;
     }
 
@@ -47,8 +46,14 @@ internal sealed partial class ClaimedWork(string queue, WorkerParts parts, ILogg
     {
         if (claimed.Jobs.Count > 0)
             await RedisRetry.UntilAnsweredAsync(() => partition.ReleaseAsync(claimed.Jobs), parts.Time, logger, cancellationToken).ConfigureAwait(false);
-        if (claimed.Unreadable.Count > 0)
-            await EndAsync(partition, claimed.Unreadable).ConfigureAwait(false);
+        End(partition, claimed.Unreadable);
+    }
+
+    // Nobody waits for it but the end of the process.
+    private void End(QueuePartition partition, IReadOnlyList<UnreadableJob> jobs)
+    {
+        if (jobs.Count > 0)
+            parts.Running.Track(EndAsync(partition, jobs));
     }
 
     private HeldJob[] Hold(QueuePartition partition, IReadOnlyList<ClaimedJob> jobs, IJobOwner owner)
