@@ -10,17 +10,7 @@ internal sealed partial class ClaimedWork(string queue, WorkerParts parts, ILogg
     {
         var others = new OutOfTurn(parts, claimed.Jobs.Count);
         var held = Hold(partition, claimed.Jobs, others);
-        if (await StandsAsync(held).ConfigureAwait(false) is { } stands)
-        {
-            for (var n = 0; n < held.Length; n++)
-                _ = RunAsync(held[n], stands[n]);
-        }
-        else
-        {
-            foreach (var job in held)
-                job.End();
-        }
-
+        Run(held, await StandsAsync(held).ConfigureAwait(false));
         await others.AllEnded.ConfigureAwait(false);
         if (claimed.Unreadable.Count > 0)
             await EndAsync(partition, claimed.Unreadable).ConfigureAwait(false);
@@ -71,8 +61,12 @@ internal sealed partial class ClaimedWork(string queue, WorkerParts parts, ILogg
 
     private async Task StartAsync(HeldJob[] held, bool areNew, EarlyLook? look)
     {
-        var stands = areNew ? new ResultStatus?[held.Length]
-            : (look is null ? null : await look.OfAsync(held).ConfigureAwait(false)) ?? await StandsAsync(held).ConfigureAwait(false);
+        Run(held, areNew ? new ResultStatus?[held.Length]
+            : (look is null ? null : await look.OfAsync(held).ConfigureAwait(false)) ?? await StandsAsync(held).ConfigureAwait(false));
+    }
+
+    private void Run(HeldJob[] held, IReadOnlyList<ResultStatus?>? stands)
+    {
         for (var n = 0; n < held.Length; n++)
         {
             if (stands is null)

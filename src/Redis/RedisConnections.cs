@@ -49,7 +49,7 @@ public sealed partial class RedisConnections : IAsyncDisposable
     /// <summary>For the renewal of leases.</summary>
     public IDatabase Leases => _leases.GetDatabase();
 
-    /// <summary>For wake-ups. Messages may be lost: they say "look", never more.</summary>
+    /// <summary>For messages. Some may be lost: whatever one tells is also to be found without it.</summary>
     public ISubscriber Subscriber => _commands.GetSubscriber();
 
     /// <summary>Whether the keys are spread over the slots of a Redis Cluster.</summary>

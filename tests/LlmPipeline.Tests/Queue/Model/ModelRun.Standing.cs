@@ -41,10 +41,10 @@ internal sealed partial class ModelRun
         var (at, claim) = stood;
         var withdrawn = await _queue.Partitions[at].WithdrawAsync(claim);
         _claims.AddRange(withdrawn.Jobs);
-        return (Text(at, _model[at].Withdraw(claim.Token)), Text(withdrawn));
+        return (Text(at, _model[at].Withdraw(claim.Token)), Text(withdrawn.Jobs));
     }
 
     private string Text(int at, IEnumerable<ModelJob> jobs) => Text(jobs.Select(job => $"{job.Id} {job.Attempts} {job.Lost} {_model[at].IsAsked(job)}"));
 
-    private static string Text(ClaimResult claim) => Text(claim.Jobs.Select(job => $"{job.Job.Id} {job.Attempts} {job.Lost} {job.CancelAsked}"));
+    private static string Text(IEnumerable<ClaimedJob> jobs) => Text(jobs.Select(job => $"{job.Job.Id} {job.Attempts} {job.Lost} {job.CancelAsked}"));
 }

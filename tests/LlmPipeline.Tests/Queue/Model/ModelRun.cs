@@ -206,7 +206,7 @@ internal sealed partial class ModelRun
         var (jobs, paused, delayed) = held.Count > 0 ? (held, false, false) : _model[at].Claim(most, token, worker, lane, stands);
         return (
             Text(at, jobs) + $"; {paused} {delayed} {stands && !paused && jobs.Count == 0}",
-            Text(claim) + $"; {claim.Paused} {claim.NextDue is not null} {claim.Stands}");
+            Text(claim.Jobs) + $"; {claim.Paused} {claim.NextDue is not null} {claim.Stands}");
     }
 
     private async Task<(string Model, string Store)> SweepAsync(int at, int place, string worker)
@@ -215,8 +215,8 @@ internal sealed partial class ModelRun
         var (swept, next) = await _queue.Partitions[at].SweepAsync(token, worker, place, 0, repeated: false);
         _claims.AddRange(swept.Jobs);
         return (
-            Text(_model[at].Sweep(place, token, worker).OrderBy(job => job.Id, StringComparer.Ordinal).Select(job => $"{job.Id} {job.Attempts} {job.Lost} {_model[at].IsAsked(job)}")) + "; -1",
-            Text(swept.Jobs.OrderBy(job => job.Job.Id, StringComparer.Ordinal).Select(job => $"{job.Job.Id} {job.Attempts} {job.Lost} {job.CancelAsked}")) + $"; {next}");
+            Text(at, _model[at].Sweep(place, token, worker).OrderBy(job => job.Id, StringComparer.Ordinal)) + "; -1",
+            Text(swept.Jobs.OrderBy(job => job.Job.Id, StringComparer.Ordinal)) + $"; {next}");
     }
 
     private string Enqueue(List<Job> jobs, bool rerunEnded)
