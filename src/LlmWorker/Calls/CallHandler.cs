@@ -1,6 +1,4 @@
 using System.Net;
-using System.Net.Http.Headers;
-using System.Text;
 using System.Threading.RateLimiting;
 using Polly.CircuitBreaker;
 
@@ -14,32 +12,12 @@ internal sealed class CallHandler : DelegatingHandler
 {
     public const string JobIdHeader = "x-llmpipeline-job-id";
 
-    private static readonly string[] RequestIdHeaders = ["x-request-id", "apim-request-id", "x-ms-request-id", "request-id"];
-
     private readonly Deployment _deployment;
     private readonly TokenEstimator _estimator;
     private readonly TimeProvider _time;
 
     public CallHandler(Deployment deployment, TokenEstimator estimator, TimeProvider timeProvider)
-        : base(new SocketsHttpHandler
-        {
-            AllowAutoRedirect = false,
-            UseCookies = false,
-            // Whoever sets HTTPS_PROXY means it, but not for an endpoint on this machine.
-            UseProxy = !deployment.Endpoint.IsLoopback,
-            AutomaticDecompression = DecompressionMethods.None,
-            MaxConnectionsPerServer = int.MaxValue,
-            PooledConnectionLifetime = TimeSpan.FromMinutes(5),
-            // With HTTP/2 a server says how many calls share a connection, mostly 100; a connection that is gone shall not keep them until their time-out.
-            EnableMultipleHttp2Connections = true,
-            KeepAlivePingDelay = TimeSpan.FromSeconds(60),
-            KeepAlivePingTimeout = TimeSpan.FromSeconds(30),
-            KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
-            ConnectTimeout = TimeSpan.FromSeconds(30),
-            ActivityHeadersPropagator = null,
-            // Job ids are printable, but not always ASCII.
-            RequestHeaderEncodingSelector = static (name, _) => name == JobIdHeader ? Encoding.UTF8 : null,
-        })
+        : base(EndpointConnections.CreateHandler(deployment.Endpoint))
     {
         _deployment = deployment;
         _estimator = estimator;
@@ -81,7 +59,7 @@ internal sealed class CallHandler : DelegatingHandler
         {
             var response = await _deployment.Circuit.ExecuteAsync(
                 static (call, token) => call.Handler.SendWholeAsync(call.Request, token), (Handler: this, Request: request), cancellationToken);
-            var answer = await CaptureAsync(response, lease.Number, started);
+            var answer = await AnswerReader.CaptureAsync(response, _deployment.Provider, lease.Number, started, _time.GetUtcNow());
             context.Answers.Add(answer);
             var usage = answer.Parsed.Usage;
             Settle(lease, context, answer, usage);
@@ -128,7 +106,6 @@ internal sealed class CallHandler : DelegatingHandler
             _estimator.Learn(context.Model, usage.Output);
     }
 
-    // The body is read here and not by the SDKs, so that it is under the attempt's timeout and in the eyes of the circuit breaker.
     private async ValueTask<HttpResponseMessage> SendWholeAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         _deployment.CallStarts();
@@ -136,10 +113,7 @@ internal sealed class CallHandler : DelegatingHandler
         try
         {
             response = await base.SendAsync(request, cancellationToken);
-            if (response.IsSuccessStatusCode && response.Content.Headers.ContentType?.MediaType == StreamedAnswer.MediaType)
-                await GatherAsync(response, cancellationToken);
-            else
-                await response.Content.LoadIntoBufferAsync(cancellationToken);
+            await AnswerReader.LoadAsync(response, cancellationToken);
             return response;
         }
         catch
@@ -153,43 +127,12 @@ internal sealed class CallHandler : DelegatingHandler
         }
     }
 
-    // Whoever reads the response from here on finds the body of a call without stream.
-    private static async Task GatherAsync(HttpResponseMessage response, CancellationToken cancellationToken)
-    {
-        using var streamed = response.Content;
-        var body = await StreamedAnswer.ReadAsync(await streamed.ReadAsStreamAsync(cancellationToken), CallContext.Current.Delta, cancellationToken);
-        response.Content = new ByteArrayContent(body);
-        response.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
-    }
-
-    private async ValueTask<HttpAnswer> CaptureAsync(HttpResponseMessage response, long number, DateTimeOffset started)
-    {
-        var body = await response.Content.ReadAsByteArrayAsync(CancellationToken.None);
-        return new HttpAnswer
-        {
-            Status = (int)response.StatusCode,
-            Body = body,
-            Parsed = AnswerBody.Read(body),
-            MediaType = response.Content.Headers.ContentType?.MediaType,
-            RequestId = RequestIdHeaders.Select(name => response.Headers.TryGetValues(name, out var values) ? values.FirstOrDefault() : null).FirstOrDefault(id => id is not null),
-            Location = response.Headers.Location is { } location && response.RequestMessage?.RequestUri is { } from ? new Uri(from, location) : null,
-            Number = number,
-            Limits = RateLimitHeaders.Read(response.Headers, _time.GetUtcNow()),
-            Started = started,
-        };
-    }
-
     private void Prepare(HttpRequestMessage request, CallContext context)
     {
         request.Headers.TryAddWithoutValidation(JobIdHeader, context.JobId);
         // Where the endpoint has https and knows it, else HTTP/1.1. Thousands of calls then need no connection, handshake and buffers each.
         request.Version = HttpVersion.Version20;
-        // The SDK wants a key; an endpoint without one must not get the stand-in.
-        if (_deployment.Options.ApiKey is null && _deployment.Options.Kind == DeploymentKind.OpenAI)
-            request.Headers.Authorization = null;
-        // Semantic Kernel's Azure client knows only the api-versions of its time.
-        if (_deployment.Options.Kind == DeploymentKind.AzureOpenAI && request.RequestUri is { } uri)
-            request.RequestUri = new UriBuilder(uri) { Query = $"api-version={Uri.EscapeDataString(_deployment.Options.ApiVersion)}" }.Uri;
+        _deployment.Provider.Prepare(request);
     }
 
     private async ValueTask<TokenEstimate> EstimateAsync(HttpRequestMessage request, CallContext context, CancellationToken cancellationToken) =>

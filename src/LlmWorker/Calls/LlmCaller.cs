@@ -20,7 +20,7 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
 
     private readonly LlmOptions _options;
     private readonly DeploymentSet _deployments;
-    private readonly PromptLane _prompts;
+    private readonly PromptSender _prompts;
     private readonly ResiliencePipeline<Turn> _retry;
     private readonly Pulse _room = new();
     private readonly QuotaGauge _gauge;
@@ -48,7 +48,7 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
         _options = options;
         _time = timeProvider;
         _logger = loggerFactory.CreateLogger<LlmCaller>();
-        _prompts = new PromptLane(functions, kernel ?? new Kernel());
+        _prompts = new PromptSender(functions, kernel ?? new Kernel());
         var estimator = new TokenEstimator();
         _deployments = new DeploymentSet(
             [.. options.Deployments.Select(one => new Deployment(one, fleet, options.Patience, estimator, _room.Set, timeProvider, _logger))],
@@ -168,7 +168,7 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
             return call.Answer is null
                 ? call.End(CallVerdict.Failed, "attempts_exhausted", $"all {call.MaxAttempts} attempts are used up")
                 : call.End(CallVerdict.Failed);
-        if (call.Job.Work is RequestWork { Path: var path } && !RequestLane.IsPath(path))
+        if (call.Job.Work is RequestWork { Path: var path } && !RequestSender.IsPath(path))
             return call.End(CallVerdict.Failed, "invalid_url", "the job's path is not one of the API, such as /v1/chat/completions");
         try
         {
@@ -212,7 +212,7 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
         try
         {
             if (call.Job.Work is RequestWork request)
-                await RequestLane.SendAsync(deployment, call.Job.Queue, call.Model, request, call.Stream, cancellationToken);
+                await RequestSender.SendAsync(deployment, call.Job.Queue, call.Model, request, call.Stream, cancellationToken);
             else if (call.Rendered is { } prompt)
                 // A tool loop adds its messages, and another try begins from the start.
                 await _prompts.SendAsync(deployment, call.Model, call.Heard = new ChatHistory(prompt.Messages), prompt.Settings, cancellationToken);

@@ -1,21 +1,13 @@
-using System.ClientModel;
-using System.ClientModel.Primitives;
 using System.Collections.Concurrent;
 using System.Threading.RateLimiting;
-using Azure.AI.OpenAI;
-using Azure.Identity;
 using Microsoft.Extensions.Logging;
 using Microsoft.SemanticKernel.ChatCompletion;
-using Microsoft.SemanticKernel.Connectors.AzureOpenAI;
-using Microsoft.SemanticKernel.Connectors.OpenAI;
-using OpenAI;
 
 namespace LlmPipeline;
 
 /// <summary>One endpoint at work: its client, quota, circuit, and whether it is closed by its own fault.</summary>
 internal sealed partial class Deployment : IAsyncDisposable
 {
-    private const string NoKey = "none";
     private static readonly TimeSpan RoomHorizon = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan FirstThrottle = TimeSpan.FromSeconds(0.25);
 
@@ -66,7 +58,7 @@ internal sealed partial class Deployment : IAsyncDisposable
         Circuit = new Circuit(options.Name, timeProvider, logger);
         Counters = new DeploymentCounters(timeProvider);
         _http = new HttpClient(new CallHandler(this, estimator, timeProvider)) { Timeout = Timeout.InfiniteTimeSpan };
-        Client = CreateClient();
+        Provider = Provider.Create(options, _http);
     }
 
     public DeploymentOptions Options { get; }
@@ -87,8 +79,8 @@ internal sealed partial class Deployment : IAsyncDisposable
 
     public DeploymentCounters Counters { get; }
 
-    /// <summary>The SDK's client; Azure's is one too.</summary>
-    public OpenAIClient Client { get; }
+    /// <summary>The protocol that it speaks.</summary>
+    public Provider Provider { get; }
 
     /// <summary>How long the gate or the circuit keeps calls away; zero when neither does.</summary>
     public TimeSpan ShutFor => Quota.ClosedFor is var gate && Circuit.OpenFor is var circuit && gate > circuit ? gate : circuit;
@@ -97,9 +89,7 @@ internal sealed partial class Deployment : IAsyncDisposable
     public string ProviderModel(string model) => string.IsNullOrEmpty(Options.As) ? model : Options.As;
 
     /// <summary>Semantic Kernel's chat service for this model.</summary>
-    public IChatCompletionService Chat(string model) => _chats.GetOrAdd(
-        ProviderModel(model),
-        name => Client is AzureOpenAIClient azure ? new AzureOpenAIChatCompletionService(name, azure) : new OpenAIChatCompletionService(name, Client));
+    public IChatCompletionService Chat(string model) => _chats.GetOrAdd(ProviderModel(model), Provider.CreateChat);
 
     /// <summary>About how many more calls it will take within the next second.</summary>
     public int Room(string model)
@@ -219,28 +209,6 @@ internal sealed partial class Deployment : IAsyncDisposable
         await _adaptive.DisposeAsync();
         if (_permits is not null)
             await _permits.DisposeAsync();
-    }
-
-    private OpenAIClient CreateClient()
-    {
-        var key = Options.ApiKey is { Length: > 0 } given ? given : null;
-        if (Options.Kind == DeploymentKind.OpenAI)
-            return new OpenAIClient(new ApiKeyCredential(key ?? NoKey), Quietly(new OpenAIClientOptions { Endpoint = Endpoint }));
-        var azure = Quietly(new AzureOpenAIClientOptions());
-        return key is null
-            ? new AzureOpenAIClient(Endpoint, new DefaultAzureCredential(), azure)
-            : new AzureOpenAIClient(Endpoint, new ApiKeyCredential(key), azure);
-    }
-
-    // One layer retries, times out and logs, and it is not the SDK.
-    private T Quietly<T>(T options)
-        where T : ClientPipelineOptions
-    {
-        options.Transport = new HttpClientPipelineTransport(_http);
-        options.RetryPolicy = new ClientRetryPolicy(0);
-        options.NetworkTimeout = Timeout.InfiniteTimeSpan;
-        options.ClientLoggingOptions = new ClientLoggingOptions { EnableLogging = false };
-        return options;
     }
 
     private string WithoutKey(string reason) =>
