@@ -33,6 +33,8 @@ public sealed partial class LlmCaller
             case OutcomeKind.Transient when found.IsDown && IsAnotherUp(call, deployment):
                 LogPassedOn(call.Job.Id, deployment.Name, found.Code!);
                 return Turn.AtOnce;
+            case OutcomeKind.Transient when answer.Status == 503 && deployment.Of(model).IsStarting(context.Sent):
+                return Postpone(call, Backoff(++call.Uncharged, found.NotBefore));
             case OutcomeKind.Transient when found.Code == TimeoutCode:
                 return TimedOut(call, deployment, context, found);
             case OutcomeKind.Transient:

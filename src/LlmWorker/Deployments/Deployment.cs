@@ -190,8 +190,11 @@ internal sealed class Deployment : IAsyncDisposable
         Availability.Reopen(model);
         foreach (var (name, one) in Models.All)
         {
-            if (model is null || name == ProviderModel(model))
-                one.Circuit.Close();
+            if (model is not null && name != model && name != ProviderModel(model))
+                continue;
+            one.Circuit.Close();
+            // It waits for nobody and reports its own failure.
+            _ = one.Quota.OpenGateAsync();
         }
 
         _onRoom();

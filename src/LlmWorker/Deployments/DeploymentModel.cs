@@ -6,6 +6,7 @@ namespace LlmPipeline;
 internal sealed partial class DeploymentModel : IAsyncDisposable
 {
     private static readonly TimeSpan FirstThrottle = TimeSpan.FromSeconds(0.25);
+    private static readonly TimeSpan LongestStart = TimeSpan.FromMinutes(10);
 
     private readonly string _name;
     private readonly TimeProvider _time;
@@ -13,6 +14,7 @@ internal sealed partial class DeploymentModel : IAsyncDisposable
     private string? _gateReason;
     private int _throttlesInARow;
     private long _succeeded;
+    private long _unready;
 
     /// <param name="name">The deployment's name, and the model's where it has several.</param>
     /// <param name="quota">Its limits.</param>
@@ -49,6 +51,19 @@ internal sealed partial class DeploymentModel : IAsyncDisposable
     /// <summary>Whether a call has succeeded since a time.</summary>
     /// <param name="timestamp">The time.</param>
     public bool HasSucceededSince(long timestamp) => Volatile.Read(ref _succeeded) is var at && at != 0 && at >= timestamp;
+
+    /// <summary>
+    /// Whether the model is not ready yet: it says so by 503 since at most ten minutes and nothing has succeeded meanwhile. A server that loads its model answers
+    /// that way, and no row is to spend its attempts on it.
+    /// </summary>
+    /// <param name="sent">Timestamp of when the call was sent.</param>
+    public bool IsStarting(long sent)
+    {
+        var succeeded = Volatile.Read(ref _succeeded);
+        if (Interlocked.CompareExchange(ref _unready, sent, 0) is var since && (since == 0 || since < succeeded))
+            Volatile.Write(ref _unready, since = sent);
+        return _time.GetElapsedTime(since) < LongestStart && (succeeded == 0 || succeeded < sent);
+    }
 
     /// <summary>The provider asked to wait. Without a time from it, the wait grows with each refusal that follows a wait.</summary>
     /// <returns>Whether calls are kept away.</returns>
