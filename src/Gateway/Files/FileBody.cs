@@ -26,7 +26,6 @@ internal sealed record FileBody
     /// <summary><c>uploaded</c> while it is being written, then <c>processed</c>.</summary>
     public string Status { get; init; } = "processed";
 
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? StatusDetails => null;
 
     /// <summary>Reads the hash of a file; null when there is none.</summary>

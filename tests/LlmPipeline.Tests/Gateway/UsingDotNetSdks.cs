@@ -84,7 +84,7 @@ public sealed class UsingDotNetSdks(GatewayHouse house) : IClassFixture<GatewayH
     }
 
     [Fact]
-    public async Task Azure_s_client_uploads_lists_reads_and_deletes_files_and_runs_batches()
+    public async Task Azure_s_client_uploads_reads_and_deletes_files_and_runs_batches()
     {
         await house.Fleet.WorkAsync();
         using var desk = new GatewayDesk(house.Gateway);
@@ -96,7 +96,6 @@ public sealed class UsingDotNetSdks(GatewayHouse house) : IClassFixture<GatewayH
         var batch = await batches.CreateBatchAsync(System.ClientModel.BinaryContent.CreateJson(wanted), waitUntilCompleted: true);
 
         Assert.Equal(("in.jsonl", null), ((await files.GetFileAsync(file.Id)).Value.Filename, file.ExpiresAt));
-        Assert.Contains(file.Id, (await files.GetFilesAsync()).Value.Select(each => each.Id));
         Assert.True(batch.HasCompleted);
         Assert.True((await files.DeleteFileAsync(file.Id)).Value.Deleted);
     }
