@@ -16,17 +16,20 @@ internal sealed record CallBody(ReadOnlyMemory<byte> Bytes, string Model, bool I
 
     /// <summary>Receives a body.</summary>
     /// <param name="request">The call.</param>
+    /// <param name="model">The model where the path names it; null where the body does.</param>
     /// <param name="mostJobBytes">The largest job that the queue takes.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="ApiException">It is no JSON object, too large, or names no model.</exception>
-    public static async Task<CallBody> ReceiveAsync(HttpRequest request, int mostJobBytes, CancellationToken cancellationToken)
+    public static async Task<CallBody> ReceiveAsync(
+        HttpRequest request, string? model, int mostJobBytes, CancellationToken cancellationToken)
     {
         JsonFields.CheckType(request);
         using var body = new MemoryStream((int)Math.Clamp(request.ContentLength ?? 0, 0, mostJobBytes));
         await request.Body.CopyToAsync(body, cancellationToken);
         if (body.Length > mostJobBytes - Around)
             throw ApiError.TooLarge($"The body has {body.Length} bytes, the most is {mostJobBytes - Around}.").Thrown();
-        return Read(body.GetBuffer().AsMemory(0, (int)body.Length));
+        var bytes = body.GetBuffer().AsMemory(0, (int)body.Length);
+        return Read(model is null ? bytes : ModelField.Set(bytes, model));
     }
 
     /// <exception cref="ApiException">It is no JSON object, or names no model.</exception>
