@@ -80,7 +80,7 @@ public sealed partial class LlmCaller
     {
         if (call.Job.Deadline is { } due && due - _time.GetUtcNow() <= wait)
             return Expired(call);
-        return wait <= _options.Patience
+        return wait <= _options.MaxInlineWait
             ? new Turn(null, wait)
             : call.End(CallVerdict.Retry, call.Last.Code ?? "not_sent", call.Last.Message ?? "the endpoint takes no calls at the moment", wait);
     }

@@ -31,12 +31,12 @@ internal sealed partial class Deployment : IAsyncDisposable
 
     /// <param name="options">Checked ones.</param>
     /// <param name="fleet">The Redis where a fleet shares its quota; null for a quota of this process alone.</param>
-    /// <param name="patience">How long a call waits at a closed gate.</param>
+    /// <param name="llm">How calls are made; its deployments are not looked at.</param>
     /// <param name="estimator">Estimates what a request costs.</param>
     /// <param name="onRoom">Called when there may be room again.</param>
     /// <param name="timeProvider">The clock.</param>
     /// <param name="logger">Where it says what it does.</param>
-    public Deployment(DeploymentOptions options, Func<RedisConnections>? fleet, TimeSpan patience, TokenEstimator estimator, Action onRoom, TimeProvider timeProvider, ILogger logger)
+    public Deployment(DeploymentOptions options, Func<RedisConnections>? fleet, LlmOptions llm, TokenEstimator estimator, Action onRoom, TimeProvider timeProvider, ILogger logger)
     {
         Options = options;
         Endpoint = new Uri(options.Endpoint.TrimEnd('/'));
@@ -46,7 +46,7 @@ internal sealed partial class Deployment : IAsyncDisposable
         _logger = logger;
         Quota = new RequestTokenLimiter(
             fleet is null ? new MemoryLedger(timeProvider) : new RedisLedger(fleet, options.Name),
-            new QuotaAmount(options.RequestsPerMinute ?? 0, options.TokensPerMinute ?? 0), patience, timeProvider, logger);
+            new QuotaAmount(options.RequestsPerMinute ?? 0, options.TokensPerMinute ?? 0), llm.MaxInlineWait, timeProvider, logger) { MaxRetryAfter = llm.MaxRetryAfter };
         Quota.Changed += onRoom;
         _permits = options.Concurrency switch
         {

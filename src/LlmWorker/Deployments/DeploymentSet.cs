@@ -6,8 +6,8 @@ internal readonly record struct Route(Deployment Deployment, string Model);
 /// <summary>Which deployment takes a call.</summary>
 /// <param name="all">The deployments.</param>
 /// <param name="fallbacks">Model → the models to fall back to, in order; <c>*</c> for those that are not named.</param>
-/// <param name="patience">A gate that opens within this is waited for rather than falling back to another model.</param>
-internal sealed class DeploymentSet(IReadOnlyList<Deployment> all, IReadOnlyDictionary<string, IList<string>> fallbacks, TimeSpan patience)
+/// <param name="maxInlineWait">A gate that opens within this is waited for rather than falling back to another model.</param>
+internal sealed class DeploymentSet(IReadOnlyList<Deployment> all, IReadOnlyDictionary<string, IList<string>> fallbacks, TimeSpan maxInlineWait)
 {
     private readonly HashSet<string> _named = [.. all.Where(one => !one.Options.ServesAll).Select(one => one.Options.Model!)];
 
@@ -83,5 +83,5 @@ internal sealed class DeploymentSet(IReadOnlyList<Deployment> all, IReadOnlyDict
     }
 
     private bool IsAway(Route route) =>
-        route.Deployment.ClosedReason(route.Model) is not null || route.Deployment.Circuit.OpenFor > TimeSpan.Zero || route.Deployment.Quota.ClosedFor > patience;
+        route.Deployment.ClosedReason(route.Model) is not null || route.Deployment.Circuit.OpenFor > TimeSpan.Zero || route.Deployment.Quota.ClosedFor > maxInlineWait;
 }

@@ -13,7 +13,12 @@ namespace LlmPipeline;
 /// <param name="Message">For people, one line, without prompt text; null with a completion.</param>
 /// <param name="NotBefore">The provider's own word on when to come again; null for none.</param>
 /// <param name="IsDown">Whether nobody was there to take the call: it has cost nothing.</param>
-internal readonly record struct Classified(OutcomeKind Kind, string? Code = null, string? Message = null, TimeSpan? NotBefore = null, bool IsDown = false);
+/// <param name="Limit">Which limit of the provider refused the call, for people: <c>tokens per day</c>; null when that is not known.</param>
+internal readonly record struct Classified(OutcomeKind Kind, string? Code = null, string? Message = null, TimeSpan? NotBefore = null, bool IsDown = false, string? Limit = null)
+{
+    /// <summary>With a wait of at most <paramref name="longest"/>, <see cref="LlmOptions.MaxRetryAfter"/>.</summary>
+    public Classified Bounded(TimeSpan longest) => NotBefore > longest ? this with { NotBefore = longest } : this;
+}
 
 /// <summary>The outcome table.</summary>
 internal static class Outcomes
@@ -48,17 +53,20 @@ internal static class Outcomes
         var code = error.Code ?? error.Type ?? $"http_{status}";
         var name = Enum.IsDefined((HttpStatusCode)status) ? $"HTTP {status} {(HttpStatusCode)status}" : $"HTTP {status}";
         var wait = answer.Limits.RetryAfter;
+        var notice = status is 402 or 429 or 503 ? ThrottleNotice.Of(answer) : ThrottleNotice.None;
         if (status is < 500 and not 401 && error.IsContentFilter)
             return new Classified(OutcomeKind.Permanent, code, $"{name}: refused by the provider's content filter");
-        if (status < 500 && error.IsAccount)
+        if (status == 429 && OversizedRequest.IsReported(error.Code, error.Type, error.Message))
+            return new Classified(OutcomeKind.Transient, code, error.Message is null ? name : $"{name}: {OneLine(error.Message)}", wait);
+        if (status < 500 && (error.IsAccount || SpentAccount.IsReported(status, error.Code, error.Type, error.Message, notice)))
             return Fault(OutcomeKind.DeploymentFault);
         if (status is >= 400 and < 500 and not 401 and not 408 and not 429 && error.IsUnknownModel(status))
             return Fault(OutcomeKind.ModelFault);
         return status switch
         {
             401 or 402 or 403 or 407 => Fault(OutcomeKind.DeploymentFault),
-            429 => new Classified(OutcomeKind.Later, code, name, wait ?? Reset(answer.Limits)),
-            503 when wait is not null => new Classified(OutcomeKind.Later, code, name, wait),
+            429 => new Classified(OutcomeKind.Later, code, notice.Limit is null ? name : $"{name}: {notice.Limit}", notice.Wait, Limit: notice.Limit),
+            503 when notice.Wait is not null => new Classified(OutcomeKind.Later, code, name, notice.Wait, Limit: notice.Limit),
             408 or 409 or 425 or >= 500 => new Classified(OutcomeKind.Transient, code, name, wait, IsDown: status is 502 or 503),
             // Not followed: it would turn a POST into a GET, or carry the key to another host.
             >= 300 and < 400 => new Classified(
@@ -86,14 +94,6 @@ internal static class Outcomes
         OperationCanceledException => new Classified(OutcomeKind.Transient, "connection_error", "the endpoint could not be connected to in time", IsDown: true),
         HttpRequestException or IOException => new Classified(OutcomeKind.Transient, "connection_error", "the connection broke before the answer was whole"),
         _ => new Classified(OutcomeKind.Transient, "invalid_response", "the answer could not be read"),
-    };
-
-    // Providers that send no Retry-After may still say when the exhausted one of the two is there again.
-    private static TimeSpan? Reset(RateLimitHeaders limits) => limits switch
-    {
-        { RequestsLeft: 0, RequestReset: { } requests } => requests,
-        { TokensLeft: 0, TokenReset: { } tokens } => tokens,
-        _ => null,
     };
 
     private static T? Find<T>(Exception? exception)
