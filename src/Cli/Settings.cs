@@ -25,6 +25,9 @@ internal sealed class Settings
     /// <summary>How long one call may take.</summary>
     public TimeSpan? AttemptTimeout { get; set; }
 
+    /// <summary>The longest wait asked for by a provider that is trusted without a probe.</summary>
+    public TimeSpan? MaxRetryAfter { get; set; }
+
     /// <summary>How long a claim is valid without a renewal.</summary>
     public TimeSpan? Lease { get; set; }
 
@@ -97,7 +100,7 @@ internal sealed class Settings
         var settings = new Settings();
         var configuration = builder.Build();
         // A time span of "600" would be 600 days; everywhere else a plain number of time is seconds.
-        foreach (var (key, value) in configuration.AsEnumerable().Where(s => s.Key.EndsWith("Timeout", StringComparison.OrdinalIgnoreCase) || s.Key.Equals(nameof(Lease), StringComparison.OrdinalIgnoreCase)).ToList())
+        foreach (var (key, value) in configuration.AsEnumerable().Where(s => s.Key.EndsWith("Timeout", StringComparison.OrdinalIgnoreCase) || s.Key.Equals(nameof(Lease), StringComparison.OrdinalIgnoreCase) || s.Key.Equals(nameof(MaxRetryAfter), StringComparison.OrdinalIgnoreCase)).ToList())
         {
             if (double.TryParse(value, CultureInfo.InvariantCulture, out var seconds) && Math.Abs(seconds) < 1e9)
                 configuration[key] = TimeSpan.FromSeconds(seconds).ToString("c", CultureInfo.InvariantCulture);
@@ -128,6 +131,8 @@ internal sealed class Settings
             throw CliException.Usage($"{where}: Replicas: {Replicas} is not from 0 to 100");
         if (ReplicaTimeout is { } wait && (wait < TimeSpan.FromSeconds(0.01) || wait > TimeSpan.FromSeconds(5)))
             throw CliException.Usage($"{where}: ReplicaTimeout: {wait} is not from 0.01 to 5 seconds");
+        if (MaxRetryAfter is { } longest && (longest <= TimeSpan.Zero || longest > TimeSpan.FromDays(7)))
+            throw CliException.Usage($"{where}: MaxRetryAfter: {longest} is not above 0 and up to 7 days");
         foreach (var (name, value) in new[] { (nameof(Lease), Lease), (nameof(WorkerTimeout), WorkerTimeout), (nameof(DrainTimeout), DrainTimeout) })
         {
             if (value is { } span && (span > TimeSpan.FromDays(1) || span < (name == nameof(DrainTimeout) ? TimeSpan.Zero : TimeSpan.FromSeconds(0.5))))

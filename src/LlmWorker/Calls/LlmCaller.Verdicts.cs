@@ -45,7 +45,7 @@ public sealed partial class LlmCaller
             case OutcomeKind.AccountFault or OutcomeKind.Refused or OutcomeKind.ModelFault or OutcomeKind.Unexplained:
                 return await RefuseAsync(call, deployment, context, answer, found, probed, cancellationToken);
             case OutcomeKind.Later:
-                deployment.Throttle(model, answer, found.NotBefore, found.Message);
+                deployment.Throttle(model, answer, found.NotBefore, found.Limit ?? found.Message);
                 // The first time another deployment may take it at once; after that even an endpoint that says "now" gets its pause.
                 return ++call.Uncharged == 1 && _deployments.Choose(call.Request).Route is { } other && other.Deployment != deployment
                     ? Turn.AtOnce
@@ -65,7 +65,7 @@ public sealed partial class LlmCaller
         call.Attempts++;
         call.Uncharged = 0;
         LogRetry(call.Job.Id, deployment.Name, found.Code!, call.Attempts);
-        return call.Attempts >= call.MaxAttempts ? call.End(CallVerdict.Failed) : Postpone(call, Backoff(call.Attempts, found.NotBefore));
+        return call.Attempts >= Math.Min(call.MaxAttempts, found.MaxAttempts ?? int.MaxValue) ? call.End(CallVerdict.Failed) : Postpone(call, Backoff(call.Attempts, found.NotBefore));
     }
 
     private Turn TimedOut(JobCall call, Deployment deployment, CallContext context, Classified found)
@@ -200,7 +200,7 @@ public sealed partial class LlmCaller
     {
         if (call.Job.Deadline is { } due && due - _time.GetUtcNow() <= wait)
             return Expired(call);
-        return wait <= _options.Patience
+        return wait <= _options.MaxInlineWait
             ? new Turn(null, wait)
             : call.End(CallVerdict.Retry, call.Last.Code ?? "not_sent", call.Last.Message ?? "the endpoint takes no calls at the moment", wait);
     }

@@ -52,8 +52,8 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
         _prompts = new PromptSender(functions, kernel ?? new Kernel());
         var estimator = new TokenEstimator();
         _deployments = new DeploymentSet(
-            [.. options.Deployments.Select(one => new Deployment(one, fleet, options.Patience, estimator, _room.Set, () => AvailabilityChanged?.Invoke(), timeProvider, _logger))],
-            options.Fallbacks.ToDictionary(one => one.Model ?? "*", one => one.To, StringComparer.Ordinal), options.Patience);
+            [.. options.Deployments.Select(one => new Deployment(one, fleet, options, estimator, _room.Set, () => AvailabilityChanged?.Invoke(), timeProvider, _logger))],
+            options.Fallbacks.ToDictionary(one => one.Model ?? "*", one => one.To, StringComparer.Ordinal), options.MaxInlineWait);
         _gauge = new QuotaGauge(_deployments.All);
         _retry = new ResiliencePipelineBuilder<Turn> { TimeProvider = timeProvider }
             .AddRetry(new RetryStrategyOptions<Turn>
@@ -71,7 +71,7 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
     /// <summary>Whether any deployment serves this model.</summary>
     public bool Serves(string model) => _deployments.For(model).Any();
 
-    /// <summary>Does the LLM work of a job until it ends, or until only a wait longer than <see cref="LlmOptions.Patience"/> could help.</summary>
+    /// <summary>Does the LLM work of a job until it ends, or until only a wait longer than <see cref="LlmOptions.MaxInlineWait"/> could help.</summary>
     /// <param name="job">The claimed job.</param>
     /// <param name="attempt">How many attempts earlier claims have charged.</param>
     /// <param name="cancellationToken">Breaks the work off. A completion that has arrived is still returned: it is paid.</param>
@@ -211,7 +211,7 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
 
         if (call.Job.Batch is not { } batch)
             return await SendToBestAsync(call, cancellationToken);
-        if (!await _trials.EnterAsync(batch, model, call.Job.Row, _options.Patience, _time, cancellationToken))
+        if (!await _trials.EnterAsync(batch, model, call.Job.Row, _options.MaxInlineWait, _time, cancellationToken))
             return PutBack(call, TimeSpan.FromSeconds(1), "batch_trial", "the first calls of the batch have no answer yet");
         var isSuccess = false;
         try
@@ -274,7 +274,7 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
             if (found.Kind == OutcomeKind.Completion)
                 found = new Classified(OutcomeKind.Transient, "invalid_response", "the answer is JSON but not a chat completion");
         }
-
+        found = found.Bounded(_options.MaxRetryAfter);
         call.Usage += context.Usage;
         call.Pay(deployment.Name, context.Nanos);
         return await ConcludeAsync(call, deployment, context, answer, found, probed, cancellationToken);

@@ -27,21 +27,21 @@ internal sealed class Deployment : IAsyncDisposable
 
     /// <param name="options">Checked ones.</param>
     /// <param name="fleet">The Redis where a fleet shares its quota; null for a quota of this process alone.</param>
-    /// <param name="wait">How long a call waits at a closed gate.</param>
+    /// <param name="llm">How calls are made; its deployments are not looked at.</param>
     /// <param name="estimator">Estimates what a request costs.</param>
     /// <param name="onRoom">Called when there may be room again.</param>
     /// <param name="onAvailability">Called when a part becomes unavailable or available again.</param>
     /// <param name="timeProvider">The clock.</param>
     /// <param name="logger">Where it says what it does.</param>
     public Deployment(
-        DeploymentOptions options, Func<RedisConnections>? fleet, TimeSpan wait, TokenEstimator estimator, Action onRoom, Action onAvailability, TimeProvider timeProvider, ILogger logger)
+        DeploymentOptions options, Func<RedisConnections>? fleet, LlmOptions llm, TokenEstimator estimator, Action onRoom, Action onAvailability, TimeProvider timeProvider, ILogger logger)
     {
         Options = options;
         Endpoint = new Uri(options.Endpoint.TrimEnd('/'));
         EndpointName = Endpoint.GetLeftPart(UriPartial.Authority);
         _onRoom = onRoom;
         _time = timeProvider;
-        Models = new DeploymentModels(options, fleet, wait, onRoom, timeProvider, logger);
+        Models = new DeploymentModels(options, fleet, llm, onRoom, timeProvider, logger);
         Availability = new Availability(options.Name, timeProvider, logger, () =>
         {
             onRoom();

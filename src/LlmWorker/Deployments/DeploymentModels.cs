@@ -15,7 +15,7 @@ internal sealed class DeploymentModels : IAsyncDisposable
     private readonly Dictionary<string, DeploymentModel> _models = new(StringComparer.Ordinal);
     private readonly DeploymentOptions _options;
     private readonly Func<string, IQuotaLedger> _ledger;
-    private readonly TimeSpan _wait;
+    private readonly LlmOptions _llm;
     private readonly Action _onRoom;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -24,16 +24,16 @@ internal sealed class DeploymentModels : IAsyncDisposable
 
     /// <param name="options">The deployment's.</param>
     /// <param name="fleet">The Redis where a fleet shares its quota; null for a quota of this process alone.</param>
-    /// <param name="wait">How long a call waits at a closed gate.</param>
+    /// <param name="llm">How calls are made; its deployments are not looked at.</param>
     /// <param name="onRoom">Called when there may be room again.</param>
     /// <param name="time">The clock.</param>
     /// <param name="logger">Told of gates and circuits.</param>
-    public DeploymentModels(DeploymentOptions options, Func<RedisConnections>? fleet, TimeSpan wait, Action onRoom, TimeProvider time, ILogger logger)
+    public DeploymentModels(DeploymentOptions options, Func<RedisConnections>? fleet, LlmOptions llm, Action onRoom, TimeProvider time, ILogger logger)
     {
         _options = options;
         _isFleet = fleet is not null;
         _ledger = name => fleet is null ? new MemoryLedger(time) : new RedisLedger(fleet, name);
-        (_wait, _onRoom, _time, _logger) = (wait, onRoom, time, logger);
+        (_llm, _onRoom, _time, _logger) = (llm, onRoom, time, logger);
         if (options.ServesAll && options.LimitScope == LimitScope.Deployment && !Configured.IsNone)
             _shared = Limiter(options.Name);
     }
@@ -150,7 +150,7 @@ internal sealed class DeploymentModels : IAsyncDisposable
 
     private RequestTokenLimiter Limiter(string name)
     {
-        var limiter = new RequestTokenLimiter(_ledger(name), Configured, _wait, _time, _logger);
+        var limiter = new RequestTokenLimiter(_ledger(name), Configured, _llm.MaxInlineWait, _time, _logger) { MaxRetryAfter = _llm.MaxRetryAfter };
         limiter.Changed += _onRoom;
         return limiter;
     }

@@ -28,8 +28,8 @@ internal sealed record Choice(Route? Route, Outage? Outage, TimeSpan? Wait);
 /// <summary>Which deployment takes a call.</summary>
 /// <param name="all">The deployments.</param>
 /// <param name="fallbacks">Model → the models to fall back to, in order; <c>*</c> for those that are not named.</param>
-/// <param name="patience">A gate that opens within this is waited for rather than falling back to another model.</param>
-internal sealed class DeploymentSet(IReadOnlyList<Deployment> all, IReadOnlyDictionary<string, IList<string>> fallbacks, TimeSpan patience)
+/// <param name="maxInlineWait">A gate that opens within this is waited for rather than falling back to another model.</param>
+internal sealed class DeploymentSet(IReadOnlyList<Deployment> all, IReadOnlyDictionary<string, IList<string>> fallbacks, TimeSpan maxInlineWait)
 {
     private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(250);
     private readonly HashSet<string> _named = [.. all.Where(one => !one.Options.ServesAll).Select(one => one.Options.Model!)];
@@ -113,6 +113,6 @@ internal sealed class DeploymentSet(IReadOnlyList<Deployment> all, IReadOnlyDict
     private bool IsAway(Route route)
     {
         var model = route.Deployment.Of(route.Model);
-        return route.Deployment.Availability.Find(route.Model) is not null || model.Circuit.OpenFor > TimeSpan.Zero || model.Quota.ClosedFor > patience;
+        return route.Deployment.Availability.Find(route.Model) is not null || model.Circuit.OpenFor > TimeSpan.Zero || model.Quota.ClosedFor > maxInlineWait;
     }
 }

@@ -21,11 +21,17 @@ public sealed class LlmOptions
     /// <summary>The wait after the first failure, doubled with each further one and spread by half up and down; half a second by default, up to a minute.</summary>
     public TimeSpan RetryBase { get; set; } = TimeSpan.FromSeconds(0.5);
 
-    /// <summary>The longest wait that the doubling comes to; a minute by default, up to an hour. The provider may ask for more.</summary>
+    /// <summary>The longest wait that the doubling comes to; a minute by default, up to an hour. The provider may ask for more, up to <see cref="MaxRetryAfter"/>.</summary>
     public TimeSpan LongestRetry { get; set; } = TimeSpan.FromMinutes(1);
 
     /// <summary>A wait up to this is spent holding the job; a longer one goes through the queue and holds nothing. Five seconds by default, up to a minute.</summary>
-    public TimeSpan Patience { get; set; } = TimeSpan.FromSeconds(5);
+    public TimeSpan MaxInlineWait { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// The longest wait asked for by a provider that is trusted without a probe: a deployment that asks for more is rate-limited for this long, then one call
+    /// tries. One hour by default, up to a week.
+    /// </summary>
+    public TimeSpan MaxRetryAfter { get; set; } = TimeSpan.FromHours(1);
 
     /// <summary>How often a row may time out while other rows succeed; 2 by default, 1 to 1,000.</summary>
     public int MaxTimeouts { get; set; } = 2;
@@ -46,7 +52,8 @@ public sealed class LlmOptions
         Check(nameof(AttemptTimeout), AttemptTimeout, TimeSpan.FromDays(1));
         Check(nameof(RetryBase), RetryBase, TimeSpan.FromMinutes(1));
         Check(nameof(LongestRetry), LongestRetry, TimeSpan.FromHours(1));
-        Check(nameof(Patience), Patience, TimeSpan.FromMinutes(1));
+        Check(nameof(MaxInlineWait), MaxInlineWait, TimeSpan.FromMinutes(1));
+        Check(nameof(MaxRetryAfter), MaxRetryAfter, TimeSpan.FromDays(7));
         foreach (var (model, price) in Prices)
             faults.AddRange(price.Faults($"Prices[{model}]"));
         var names = new HashSet<string>(StringComparer.Ordinal);

@@ -11,9 +11,6 @@ internal static partial class ErrorWords
     /// <summary>The key is wrong, or the account has no credit or is shut.</summary>
     public static bool SayAccount(string text) => Account().IsMatch(text);
 
-    /// <summary>Money or plan is mentioned: enough where the status says the rest.</summary>
-    public static bool MentionMoney(string text) => Money().IsMatch(text);
-
     /// <summary>The model does not exist.</summary>
     public static bool SayUnknownModel(string text) => UnknownModel().IsMatch(text);
 
@@ -31,9 +28,6 @@ internal static partial class ErrorWords
         + @"|\b(account|organi[sz]ation|project|workspace)\b.{0,40}\b(suspended|deactivated|disabled|blocked|terminated|overdue|arrears?)\b|\bout of credits?\b|\barrearage\b"
         + @"|\b(payment|recharge|top[ -]?up) (is )?required\b", Options)]
     private static partial Regex Account();
-
-    [GeneratedRegex(@"quota|billing|credit|balance|payment|subscription|suspended|\bplan\b|\bfunds?\b|arrear|recharge|overdue", Options)]
-    private static partial Regex Money();
 
     [GeneratedRegex(
         @"\bmodel[s]?\b[ :]*[`'""]?[\w./:@-]*[`'""]?,? (is )?(was )?(not found|does not exist|doesn't exist|not exist|not available|not supported|unknown|unavailable)\b"

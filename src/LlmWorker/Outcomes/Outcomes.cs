@@ -12,16 +12,26 @@ namespace LlmPipeline;
 /// <param name="Message">For people, one line, without prompt text; null with a completion.</param>
 /// <param name="NotBefore">The provider's own word on when to come again; null for none.</param>
 /// <param name="IsDown">Whether nobody was there to take the call: it has cost nothing.</param>
-internal readonly record struct Classified(OutcomeKind Kind, string? Code = null, string? Message = null, TimeSpan? NotBefore = null, bool IsDown = false)
+/// <param name="Limit">Which limit of the provider refused the call, for people: <c>tokens per day</c>; null when that is not known.</param>
+internal readonly record struct Classified(OutcomeKind Kind, string? Code = null, string? Message = null, TimeSpan? NotBefore = null, bool IsDown = false, string? Limit = null)
 {
+    /// <summary>With a wait of at most <paramref name="longest"/>, <see cref="LlmOptions.MaxRetryAfter"/>.</summary>
+    public Classified Bounded(TimeSpan longest) => NotBefore > longest ? this with { NotBefore = longest } : this;
+
     /// <summary>The provider's own sentence, which may quote a prompt and belongs in no log; null where <see cref="Message"/> holds it or there is none.</summary>
     public string? Sentence { get; init; }
+
+    /// <summary>Attempts that it is worth at most; null for as many as any.</summary>
+    public int? MaxAttempts { get; init; }
 }
 
 /// <summary>The outcome table.</summary>
 internal static class Outcomes
 {
     private const int LongestMessage = 300;
+
+    // Too large for a limit is too large the next time, unless the limit is raised.
+    private const int OversizedAttempts = 3;
 
     public static Classified Classify(HttpAnswer answer) => answer.Status is { } status ? OfStatus(answer, status) : OfFailure(answer.Failure);
 
@@ -51,6 +61,9 @@ internal static class Outcomes
         var code = error.Code ?? error.Type ?? $"http_{status}";
         var name = Enum.IsDefined((HttpStatusCode)status) ? $"HTTP {status} {(HttpStatusCode)status}" : $"HTTP {status}";
         var wait = answer.Limits.RetryAfter;
+        var notice = status is 402 or 429 or 503 ? ThrottleNotice.Of(answer) : ThrottleNotice.None;
+        if (status == 429 && OversizedRequest.IsReported(error.Code, error.Type, error.Message))
+            return Fault(OutcomeKind.Transient) with { NotBefore = wait, MaxAttempts = OversizedAttempts };
         if (status is >= 400 and < 500 and not 401 and not 408 and not 429)
         {
             if (error.HasRowCode)
@@ -59,15 +72,15 @@ internal static class Outcomes
                 return Fault(OutcomeKind.ModelFault);
         }
 
-        if (status is >= 400 and < 500 and not 408 && error.IsAccount(status))
+        if (status is >= 400 and < 500 and not 408 && (error.IsAccount(status) || SpentAccount.IsReported(status, error.Code, error.Type, error.Message, notice)))
             return Fault(OutcomeKind.AccountFault);
         return status switch
         {
             401 or 402 or 407 => Fault(OutcomeKind.AccountFault),
             403 when error.IsRowFault => new Classified(OutcomeKind.Permanent, code, name),
             403 => Fault(OutcomeKind.Refused),
-            429 => new Classified(OutcomeKind.Later, code, error.Message is null ? name : $"{name}: {OneLine(error.Message)}", wait ?? Reset(answer.Limits)),
-            503 when wait is not null => new Classified(OutcomeKind.Later, code, name, wait),
+            429 => new Classified(OutcomeKind.Later, code, error.Message is null ? name : $"{name}: {notice.Limit ?? OneLine(error.Message)}", notice.Wait, Limit: notice.Limit),
+            503 when notice.Wait is not null => new Classified(OutcomeKind.Later, code, name, notice.Wait, Limit: notice.Limit),
             // 424, 498 and 499: TGI's failed generation, Groq's flex capacity, a call that a proxy cancelled. A 400 without a word is none of the row's.
             408 or 409 or 424 or 425 or 498 or 499 or >= 500 => new Classified(OutcomeKind.Transient, code, name, wait, IsDown: status is 502 or 503),
             400 when answer.Body.IsEmpty => new Classified(OutcomeKind.Transient, code, name, wait),
@@ -99,14 +112,6 @@ internal static class Outcomes
         OperationCanceledException => new Classified(OutcomeKind.Transient, "connection_error", "the endpoint could not be connected to in time", IsDown: true),
         HttpRequestException or IOException => new Classified(OutcomeKind.Transient, "connection_error", "the connection broke before the answer was whole"),
         _ => new Classified(OutcomeKind.Transient, "invalid_response", "the answer could not be read"),
-    };
-
-    // Providers that send no Retry-After may still say when the exhausted one of the two is there again.
-    private static TimeSpan? Reset(RateLimitHeaders limits) => limits switch
-    {
-        { RequestsLeft: 0, RequestReset: { } requests } => requests,
-        { TokensLeft: 0, TokenReset: { } tokens } => tokens,
-        _ => null,
     };
 
     private static T? Find<T>(Exception? exception)

@@ -69,16 +69,12 @@ internal sealed record ProviderError(string? Code, string? Type, string? Param, 
     /// <summary>Whether the key is wrong, or the account is out of money or shut, which no waiting resolves.</summary>
     public bool IsAccount(int status) =>
         (Code is not null && AccountCodes.Contains(Code)) || (Type is not null && AccountCodes.Contains(Type))
-        || (Message is not null && (ErrorWords.SayAccount(Message) || (status == 429 && IsWithoutRateLimit && ErrorWords.MentionMoney(Message))));
+        || (status != 429 && Message is not null && ErrorWords.SayAccount(Message));
 
     /// <summary>Whether the endpoint does not have the model.</summary>
     public bool IsUnknownModel(int status) =>
         (Code is not null && ModelCodes.Contains(Code)) || (Type is not null && ModelCodes.Contains(Type))
         || (status is 400 or 404 or 422 && Message is not null && Param is null or "model" && ErrorWords.SayUnknownModel(Message));
-
-    // "Rate limit reached on your current plan" asks to wait.
-    private bool IsWithoutRateLimit =>
-        !$"{Code} {Type} {Message}".Replace('_', ' ').Contains("rate limit", StringComparison.OrdinalIgnoreCase) && !$"{Code} {Type}".Contains("rate", StringComparison.OrdinalIgnoreCase);
 
     private static ProviderError Fields(JsonElement element) =>
         new(Text(element, "code"), Text(element, "type"), Text(element, "param"), Text(element, "message"));

@@ -1,8 +1,8 @@
 namespace LlmPipeline;
 
 /// <summary>
-/// The quota of a deployment: who has used how much of which minute, and who may go next. Alone it is in memory, in a fleet it is one hash in Redis;
-/// both keep the same account by the same rules, which docs/quota.md tells.
+/// The quota of a deployment: who has used how much of which minute, and who may go next. Alone it is in memory, in a fleet it is one hash
+/// in Redis; both keep the same account by the same rules, which docs/quota.md tells.
 /// </summary>
 internal interface IQuotaLedger
 {
@@ -10,8 +10,9 @@ internal interface IQuotaLedger
     bool IsLocal { get; }
 
     /// <summary>Books what calls came to, and lets waiting ones pass in their order.</summary>
-    /// <exception cref="Exception">The ledger is away, <see cref="RedisRetry.MayPass"/>: what was told may have been booked, and what was asked for may have been granted.</exception>
-    ValueTask<QuotaAnswer> ExchangeAsync(QuotaNews? news, QuotaAsk ask);
+    /// <exception cref="Exception">The ledger is away, <see cref="RedisRetry.MayPass"/>: what was told may have been booked, and what was
+    /// asked for may have been granted.</exception>
+    ValueTask<QuotaAnswer> ExchangeAsync(LedgerUpdate? update, QuotaAsk ask);
 
     /// <summary>Opens the gate.</summary>
     ValueTask OpenGateAsync();
@@ -28,10 +29,10 @@ internal readonly record struct QuotaAmount(double Requests, double Tokens)
 /// <summary>To be added to what a slot of 100 ms took; and to what the pace counts.</summary>
 internal readonly record struct QuotaSettlement(long Slot, long Requests, long Tokens, long Pace);
 
-/// <summary>What a worker has to tell.</summary>
-internal sealed record QuotaNews
+/// <summary>What a worker reports.</summary>
+internal sealed record LedgerUpdate
 {
-    /// <summary>A limit that the provider has told, a minute; null for no news.</summary>
+    /// <summary>A limit that the provider has told, a minute; null for no change.</summary>
     public double? LearnedRequests { get; init; }
 
     /// <summary>The same for tokens.</summary>
@@ -40,11 +41,20 @@ internal sealed record QuotaNews
     /// <summary>Whether <see cref="LearnedRequests"/> was guessed from where calls were refused.</summary>
     public bool Guessed { get; init; }
 
-    /// <summary>Close the gate for so long; zero for no news.</summary>
+    /// <summary>Close the gate for so long; zero for no change.</summary>
     public TimeSpan Gate { get; init; }
 
-    /// <summary>The share of the limits at which a call was refused although they left room; null for no news.</summary>
+    /// <summary>The share of the limits at which a call was refused although they left room; null for no change.</summary>
     public double? Failed { get; init; }
+
+    /// <summary>
+    /// Whether that gate is closed for less time than the provider asks for: behind it one call passes alone, and the others when it was
+    /// answered well.
+    /// </summary>
+    public bool Probes { get; init; }
+
+    /// <summary>Whether the gate opens: the probe was answered well, or an operator says so.</summary>
+    public bool Opens { get; init; }
 
     public IReadOnlyList<QuotaSettlement> Settlements { get; init; } = [];
 }
@@ -73,6 +83,9 @@ internal sealed record QuotaAnswer
 
     /// <summary>How long the gate stays closed.</summary>
     public TimeSpan Gate { get; init; }
+
+    /// <summary>Whether a probe is due or under way; then what is granted is the probe.</summary>
+    public bool IsProbing { get; init; }
 
     /// <summary>Of the last minute, by everybody.</summary>
     public QuotaAmount Used { get; init; }

@@ -18,6 +18,7 @@ internal sealed class MemoryLedger(TimeProvider timeProvider) : IQuotaLedger
     private readonly double[] _learned = new double[Kinds];
     private bool _guessed;
     private double _gate;
+    private bool _probes;
     private double _cutAt = double.NegativeInfinity;
     private double _failed = 1;
     private long _first;
@@ -25,12 +26,12 @@ internal sealed class MemoryLedger(TimeProvider timeProvider) : IQuotaLedger
 
     public bool IsLocal => true;
 
-    public ValueTask<QuotaAnswer> ExchangeAsync(QuotaNews? news, QuotaAsk ask)
+    public ValueTask<QuotaAnswer> ExchangeAsync(LedgerUpdate? update, QuotaAsk ask)
     {
         var now = timeProvider.GetElapsedTime(_start).TotalMilliseconds;
         var slot = (long)(now / QuotaRules.SlotLength);
-        if (news is not null)
-            Book(news, now);
+        if (update is not null)
+            Book(update, now);
         Trim(slot);
         var rate = new double[Kinds];
         var use = new double[Kinds];
@@ -64,6 +65,11 @@ internal sealed class MemoryLedger(TimeProvider timeProvider) : IQuotaLedger
                 _level[kind] -= kind == 0 ? 1 : pace;
             }
             granted++;
+            if (!_probes)
+                continue;
+            // Alone, until its answer opens the gate or closes it again; or none comes.
+            _gate = now + QuotaRules.ProbeLength;
+            wait = QuotaRules.ProbeLength;
         }
         return ValueTask.FromResult(new QuotaAnswer
         {
@@ -71,6 +77,7 @@ internal sealed class MemoryLedger(TimeProvider timeProvider) : IQuotaLedger
             Wait = TimeSpan.FromMilliseconds(wait),
             Slot = slot,
             Gate = TimeSpan.FromMilliseconds(Math.Max(0, _gate - now)),
+            IsProbing = _probes,
             Used = new QuotaAmount(use[0], use[1]),
             Level = new QuotaAmount(_level[0], _level[1]),
             Learned = new QuotaAmount(_learned[0], _learned[1]),
@@ -81,16 +88,19 @@ internal sealed class MemoryLedger(TimeProvider timeProvider) : IQuotaLedger
         });
     }
 
-    private void Book(QuotaNews news, double now)
+    private void Book(LedgerUpdate update, double now)
     {
-        if (news.LearnedRequests is { } requests)
-            (_learned[0], _guessed) = (requests, news.Guessed);
-        _learned[1] = news.LearnedTokens ?? _learned[1];
+        if (update.LearnedRequests is { } requests)
+            (_learned[0], _guessed) = (requests, update.Guessed);
+        _learned[1] = update.LearnedTokens ?? _learned[1];
         // Refusals of calls that were under way when the gate closed, or just after, tell nothing new: one cut a burst.
-        if (news.Failed is { } failed && now >= _gate && now >= _cutAt + QuotaRules.BurstOfErrors)
+        if (update.Failed is { } failed && now >= _gate && now >= _cutAt + QuotaRules.BurstOfErrors)
             (_cutAt, _failed) = (now, failed);
-        _gate = Math.Max(_gate, now + news.Gate.TotalMilliseconds);
-        foreach (var settled in news.Settlements)
+        if (update.Opens)
+            (_gate, _probes) = (now, false);
+        if (now + update.Gate.TotalMilliseconds > _gate)
+            (_gate, _probes) = (now + update.Gate.TotalMilliseconds, update.Gate > TimeSpan.Zero ? update.Probes : _probes);
+        foreach (var settled in update.Settlements)
         {
             if (settled.Slot >= _first)
             {

@@ -1,16 +1,19 @@
 using System.Globalization;
 using System.Net.Http.Headers;
-using System.Text.RegularExpressions;
 
 namespace LlmPipeline;
 
-/// <summary>What an answer's headers say of the provider's limits. Anything that cannot be read counts as not said.</summary>
-internal sealed partial record RateLimitHeaders
+/// <summary>
+/// The provider's limits according to an answer's headers. What cannot be read, is negative or absurdly large counts as absent. Limits are
+/// read only where the name says that they are per minute or leaves the time open, as OpenAI's names do; of limits per day, per second and
+/// of kinds that are not counted here only the reset matters, and only when nothing is left of them.
+/// </summary>
+internal sealed record RateLimitHeaders
 {
-    // A wait beyond this is a mistake or a daily quota; either way the next look is due within a day.
-    private static readonly TimeSpan Longest = TimeSpan.FromDays(1);
+    // What is larger limits nobody: some gateways send long.MaxValue for "none".
+    private const long LargestLimit = 1_000_000_000_000;
 
-    /// <summary>How long to stay away: <c>retry-after-ms</c>, else <c>Retry-After</c> in seconds or as a date.</summary>
+    /// <summary>How long to wait: <c>retry-after-ms</c>, else <c>Retry-After</c>, as seconds, a duration, a date or Unix time.</summary>
     public TimeSpan? RetryAfter { get; init; }
 
     /// <summary><c>x-ratelimit-limit-requests</c>.</summary>
@@ -31,67 +34,120 @@ internal sealed partial record RateLimitHeaders
     /// <summary><c>x-ratelimit-reset-tokens</c>: until the tokens are all there again.</summary>
     public TimeSpan? TokenReset { get; init; }
 
-    /// <param name="headers">The answer's.</param>
-    /// <param name="now">The time here, for an answer that does not say its own. A date is meant by the server's clock, and its <c>Date</c> tells that.</param>
-    public static RateLimitHeaders Read(HttpResponseHeaders headers, DateTimeOffset now) => new()
-    {
-        RetryAfter = Wait(First(headers, "retry-after-ms"), First(headers, "retry-after"), headers.Date ?? now),
-        RequestLimit = Number(First(headers, "x-ratelimit-limit-requests")),
-        TokenLimit = Number(First(headers, "x-ratelimit-limit-tokens")),
-        RequestsLeft = Number(First(headers, "x-ratelimit-remaining-requests")),
-        TokensLeft = Number(First(headers, "x-ratelimit-remaining-tokens")),
-        RequestReset = Duration(First(headers, "x-ratelimit-reset-requests")),
-        TokenReset = Duration(First(headers, "x-ratelimit-reset-tokens")),
-    };
+    /// <summary>A limit of another kind (per day, of input tokens …) of which nothing is left: the one that resets last.</summary>
+    public ThrottleNotice? OtherExhausted { get; init; }
 
-    internal static TimeSpan? Wait(string? milliseconds, string? retryAfter, DateTimeOffset now)
-    {
-        if (Seconds(milliseconds) is { } thousandfold)
-            return Bounded(thousandfold / 1000);
-        if (Seconds(retryAfter) is { } seconds)
-            return Bounded(seconds);
-        return DateTimeOffset.TryParse(retryAfter, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var date)
-            ? Bounded((date - now).TotalSeconds)
-            : null;
-    }
+    /// <summary>The time of the answer by the server's clock, where it sends one; null when the headers were not read.</summary>
+    public DateTimeOffset? At { get; init; }
 
-    /// <summary>A duration as Go writes it: <c>1m30.5s</c>, <c>250ms</c>, <c>6h0m0s</c>; a bare number is seconds.</summary>
-    internal static TimeSpan? Duration(string? text)
+    /// <summary>What ran out, and how long until it is there again; null when the headers name nothing that ran out and resets.</summary>
+    public ThrottleNotice? Exhausted
     {
-        if (Seconds(text) is { } bare)
-            return Bounded(bare);
-        if (string.IsNullOrEmpty(text) || !Durations().IsMatch(text))
-            return null;
-        var seconds = 0.0;
-        foreach (Match part in Parts().Matches(text))
+        get
         {
-            seconds += double.Parse(part.Groups[1].ValueSpan, CultureInfo.InvariantCulture) * part.Groups[2].ValueSpan switch
-            {
-                "h" => 3600,
-                "m" => 60,
-                "s" => 1,
-                "ms" => 1e-3,
-                "ns" => 1e-9,
-                _ => 1e-6,
-            };
+            var requests = Of(RequestsLeft, RequestReset, RateLimitName.Requests);
+            return Later(Later(requests, Of(TokensLeft, TokenReset, RateLimitName.Tokens)), OtherExhausted);
+
+            static ThrottleNotice? Of(long? left, TimeSpan? reset, string limit) =>
+                left == 0 && reset > TimeSpan.Zero ? new ThrottleNotice(reset, limit) : null;
         }
-        return Bounded(seconds);
     }
 
-    private static string? First(HttpResponseHeaders headers, string name) =>
-        headers.TryGetValues(name, out var values) ? values.FirstOrDefault()?.Trim() : null;
+    /// <param name="headers">The answer's.</param>
+    /// <param name="now">The time here, for an answer without <c>Date</c>. A date in the others is meant by the server's clock.</param>
+    public static RateLimitHeaders Read(HttpResponseHeaders headers, DateTimeOffset now)
+    {
+        var at = headers.Date ?? now;
+        Dictionary<RateLimitName, Values>? found = null;
+        foreach (var (name, values) in headers.NonValidated)
+        {
+            if (!RateLimitName.MayBe(name))
+                continue;
+            found ??= [];
+            if (RateLimitName.IsCombined(name))
+                ReadCombined(values.ToString(), at, found);
+            else if (RateLimitName.Parse(name) is var (limit, field))
+                Set(found, limit, field, values.ToString(), at);
+        }
+        var wait = Wait(All(headers, "retry-after-ms") ?? All(headers, "x-ms-retry-after-ms"), All(headers, "retry-after"), at);
+        if (found is null)
+            return new RateLimitHeaders { RetryAfter = wait, At = at };
+        var requests = PerMinute(found, RateLimitName.Requests);
+        var tokens = PerMinute(found, RateLimitName.Tokens);
+        return new RateLimitHeaders
+        {
+            RetryAfter = wait,
+            RequestLimit = requests.Limit,
+            TokenLimit = tokens.Limit,
+            RequestsLeft = requests.Left,
+            TokensLeft = tokens.Left,
+            RequestReset = requests.Reset,
+            TokenReset = tokens.Reset,
+            OtherExhausted = found.Where(static one => one.Value is { Left: 0 } && one.Value.Reset > TimeSpan.Zero)
+                .Select(static one => new ThrottleNotice(one.Value.Reset, one.Key.Text)).Aggregate((ThrottleNotice?)null, Later),
+            At = at,
+        };
+    }
 
-    private static long? Number(string? text) =>
-        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
+    /// <summary>What <c>retry-after-ms</c>, else <c>Retry-After</c> asks for; null for nothing that can be read.</summary>
+    internal static TimeSpan? Wait(string? milliseconds, string? retryAfter, DateTimeOffset now) =>
+        Longest(milliseconds, text => ProviderWait.ReadMilliseconds(text, now))
+        ?? Longest(retryAfter, text => ProviderWait.Read(text, now));
 
-    private static double? Seconds(string? text) =>
-        double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) ? number : null;
+    // Sent twice, or by a proxy on top of the provider's own: the longer wait satisfies both. A date has a comma of its own.
+    private static TimeSpan? Longest(string? text, Func<string, TimeSpan?> read) =>
+        text is null ? null : read(text) ?? text.Split(',').Select(part => read(part)).Max();
 
-    private static TimeSpan Bounded(double seconds) => TimeSpan.FromSeconds(Math.Clamp(seconds, 0, Longest.TotalSeconds));
+    private static string? All(HttpResponseHeaders headers, string name) =>
+        headers.NonValidated.TryGetValues(name, out var values) ? values.ToString() : null;
 
-    [GeneratedRegex(@"^(\d+(\.\d+)?(h|ms|m|s|us|µs|μs|ns))+$")]
-    private static partial Regex Durations();
+    // The name that leaves the time open comes first: it is the one that OpenAI, Azure and most others send.
+    private static Values PerMinute(Dictionary<RateLimitName, Values> found, string counts) =>
+        found.GetValueOrDefault(new RateLimitName(counts)) is { Limit: not null } open ? open
+        : found.GetValueOrDefault(new RateLimitName(counts, "minute")) is { Limit: not null } minute ? minute
+        : found.GetValueOrDefault(new RateLimitName(counts));
 
-    [GeneratedRegex(@"(\d+(?:\.\d+)?)(h|ms|m|s|us|µs|μs|ns)")]
-    private static partial Regex Parts();
+    // The drafts of the IETF: "limit=100, remaining=0, reset=30", and "default";r=0;t=30.
+    private static void ReadCombined(string text, DateTimeOffset at, Dictionary<RateLimitName, Values> found)
+    {
+        foreach (var part in text.Split(',', ';'))
+        {
+            if (part.IndexOf('=', StringComparison.Ordinal) is not (> 0 and var equals))
+                continue;
+            var field = part[..equals].Trim().ToLowerInvariant() switch
+            {
+                "limit" => "limit",
+                "remaining" or "r" => "remaining",
+                "reset" or "t" => "reset",
+                _ => null,
+            };
+            if (field is not null)
+                Set(found, new RateLimitName(""), field, part[(equals + 1)..], at);
+        }
+    }
+
+    private static void Set(Dictionary<RateLimitName, Values> found, RateLimitName limit, string field, string text, DateTimeOffset at)
+    {
+        var values = found.GetValueOrDefault(limit);
+        // Several policies in one header: "100, 100;w=60". Nothing is learned of them.
+        found[limit] = field switch
+        {
+            "limit" => values with { Limit = Number(text) },
+            "remaining" => values with { Left = Left(values.Left, Number(text)) },
+            _ => values with { Reset = ProviderWait.Read(text, at) is { } reset && !(values.Reset > reset) ? reset : values.Reset },
+        };
+    }
+
+    private static long? Left(long? before, long? now) => before is null || now < before ? now : before;
+
+    private static ThrottleNotice? Later(ThrottleNotice? one, ThrottleNotice? other) => one is null || other?.Wait > one.Wait ? other : one;
+
+    // "100.0" is sent too, and so is a blank around it.
+    private static long? Number(string text) =>
+        decimal.TryParse(text.AsSpan().Trim(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)
+        && number <= LargestLimit
+            ? (long)number
+            : null;
+
+    private readonly record struct Values(long? Limit, long? Left, TimeSpan? Reset);
 }

@@ -27,11 +27,11 @@ internal sealed class RedisLedger : IQuotaLedger
 
     public bool IsLocal => false;
 
-    public async ValueTask<QuotaAnswer> ExchangeAsync(QuotaNews? news, QuotaAsk ask)
+    public async ValueTask<QuotaAnswer> ExchangeAsync(LedgerUpdate? update, QuotaAsk ask)
     {
         var database = _redis().Commands;
         // Sent one behind the other on one connection, so they run in this order.
-        var settled = news is null ? Task.CompletedTask : Settle.RunAsync(database, _keys, Arguments(news));
+        var settled = update is null ? Task.CompletedTask : Settle.RunAsync(database, _keys, Arguments(update));
         var reserved = Reserve.RunAsync(database, _keys, Arguments(ask));
         try
         {
@@ -49,14 +49,15 @@ internal sealed class RedisLedger : IQuotaLedger
     /// <summary>Its hash; braces would be another slot's.</summary>
     internal static string KeyOf(string deployment) => $"{{quota:{deployment.Replace('{', '(').Replace('}', ')')}}}";
 
-    private static RedisValue[] Arguments(QuotaNews news)
+    private static RedisValue[] Arguments(LedgerUpdate update)
     {
         List<RedisValue> arguments =
         [
-            news.LearnedRequests is { } requests ? Text(requests) : "", news.LearnedTokens is { } tokens ? Text(tokens) : "", news.Guessed ? 1 : 0,
-            Text(Math.Ceiling(news.Gate.TotalMilliseconds)), news.Failed is { } failed ? Text(failed) : "",
+            update.LearnedRequests is { } requests ? Text(requests) : "", update.LearnedTokens is { } tokens ? Text(tokens) : "", update.Guessed ? 1 : 0,
+            Text(Math.Ceiling(update.Gate.TotalMilliseconds)), update.Failed is { } failed ? Text(failed) : "",
+            update.Opens ? "open" : update.Probes ? "probe" : "",
         ];
-        foreach (var settled in news.Settlements)
+        foreach (var settled in update.Settlements)
             arguments.AddRange([settled.Slot, settled.Requests, settled.Tokens, settled.Pace]);
         return [.. arguments];
     }
@@ -89,6 +90,7 @@ internal sealed class RedisLedger : IQuotaLedger
             OtherWorkers = (int)numbers[13],
             WaitingElsewhere = (int)numbers[14],
             Age = TimeSpan.FromMilliseconds(numbers[15]),
+            IsProbing = numbers[16] > 0,
         };
     }
 

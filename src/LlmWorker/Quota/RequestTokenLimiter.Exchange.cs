@@ -37,7 +37,7 @@ internal sealed partial class RequestTokenLimiter
         while (true)
         {
             QuotaAsk ask;
-            QuotaNews? news;
+            LedgerUpdate? update;
             List<LinkedListNode<Waiter>> asking;
             lock (_lock)
             {
@@ -49,17 +49,17 @@ internal sealed partial class RequestTokenLimiter
                     return;
                 }
                 _looks = false;
-                news = _books.Take();
+                update = _pending.Take();
                 asking = Asking();
                 ask = Ask(asking);
             }
             try
             {
-                Heard(asking, await _ledger.ExchangeAsync(news, ask));
+                Heard(asking, await _ledger.ExchangeAsync(update, ask));
             }
             catch (Exception e) when (RedisRetry.MayPass(e))
             {
-                Missed(news, e);
+                Missed(update, e);
             }
             catch (Exception e)
             {
@@ -72,20 +72,20 @@ internal sealed partial class RequestTokenLimiter
     // How long until an exchange makes sense; MaxValue for not before something happens.
     private TimeSpan Due()
     {
-        if (!_books.IsUrgent && _books.IsEmpty && _waiters.Count == 0 && !_looks)
+        if (!_pending.IsUrgent && _pending.IsEmpty && _waiters.Count == 0 && !_looks)
             return TimeSpan.MaxValue;
         var now = _time.GetTimestamp();
         var untilTry = _nextTry > now ? _time.GetElapsedTime(now, _nextTry) : TimeSpan.Zero;
         // Nothing is asked of a ledger that is away before its pause is over.
         if (_failures > 0)
             return untilTry;
-        if (_books.IsUrgent || (_ledger.IsLocal && !_books.IsEmpty))
+        if (_pending.IsUrgent || (_ledger.IsLocal && !_pending.IsEmpty))
             return TimeSpan.Zero;
         // All that one exchange may ask for has passed: who waits behind these need not wait for the next block.
         if (_ledger.IsLocal || (_last.Granted == MostCalls && _waiters.Count > 0))
             return untilTry;
         var block = Block - _time.GetElapsedTime(_lastAt, now) is var rest && rest > TimeSpan.Zero ? rest : TimeSpan.Zero;
-        return _books.IsEmpty && !_looks && untilTry > block ? untilTry : block;
+        return _pending.IsEmpty && !_looks && untilTry > block ? untilTry : block;
     }
 
     // Rounded up to a whole millisecond: a timer that fires early would only be set again.
@@ -124,12 +124,13 @@ internal sealed partial class RequestTokenLimiter
             if (_failures > 0)
                 LogBack(_logger, _failures);
             _failures = 0;
+            _probes |= answer is { IsProbing: true, Granted: > 0 };
             foreach (var node in asking.Take(answer.Granted))
             {
                 if (node.List is null)
                 {
                     // It went away meanwhile; what it got goes back.
-                    _books.Add(new QuotaSettlement(answer.Slot, -1, -node.Value.Estimate.Reserve, -node.Value.Estimate.Pace));
+                    _pending.Add(new QuotaSettlement(answer.Slot, -1, -node.Value.Estimate.Reserve, -node.Value.Estimate.Pace));
                     continue;
                 }
                 _waiters.Remove(node);
@@ -143,7 +144,7 @@ internal sealed partial class RequestTokenLimiter
             }
             if (answer.Granted == asking.Count && _waiters.Count > 0)
                 _nextTry = _lastAt;
-            while (answer.Gate > _patience && _waiters.First is { } first)
+            while (answer.Gate > _maxInlineWait && _waiters.First is { } first)
             {
                 _waiters.RemoveFirst();
                 _refused++;
@@ -158,11 +159,11 @@ internal sealed partial class RequestTokenLimiter
 
     // Where a fleet knows no limit there is nothing to ask for: calls pass, and are told of with the next exchange. That goes for one block; what this worker
     // has heard and not told yet ends it.
-    private bool IsFree() => !_ledger.IsLocal && !_books.IsUrgent && _last.Wait == TimeSpan.Zero && InForce().IsNone;
+    private bool IsFree() => !_ledger.IsLocal && !_pending.IsUrgent && _last.Wait == TimeSpan.Zero && InForce().IsNone;
 
     private RequestTokenLease PassUnasked(TokenEstimate estimate)
     {
-        _books.Add(new QuotaSettlement(_last.Slot, 1, estimate.Reserve, estimate.Pace));
+        _pending.Add(new QuotaSettlement(_last.Slot, 1, estimate.Reserve, estimate.Pace));
         return Grant(_last.Slot, estimate);
     }
 
@@ -173,12 +174,12 @@ internal sealed partial class RequestTokenLimiter
         return new RequestTokenLease(this, slot, _sporadic.Send(), estimate);
     }
 
-    private void Missed(QuotaNews? news, Exception e)
+    private void Missed(LedgerUpdate? update, Exception e)
     {
         lock (_lock)
         {
-            if (news is not null)
-                _books.Restore(news);
+            if (update is not null)
+                _pending.Restore(update);
             if (_failures++ == 0)
                 LogAway(_logger, e.Message);
             var pause = TimeSpan.FromMilliseconds(Math.Min(LongestPause.TotalMilliseconds, 50 * Math.Pow(2, Math.Min(_failures - 1, 8))));

@@ -7,6 +7,14 @@ internal sealed partial class RequestTokenLimiter
 {
     private const double MostAboveUsed = 2;
 
+    // One refusal among the few calls of a quiet minute is no evidence of a limit: it may be an overloaded node, or somebody else's burst,
+    // and a guess from them would be two calls a minute. A guess needs this many calls in the minute, or another refusal within a minute.
+    private const double FewestCallsOfAGuess = 20;
+
+    // What a guess has grown to while nobody needed it is without bound; the share that a refusal leaves of it is not.
+    private const double MostOfAGuess = 1e6;
+    private static readonly TimeSpan Repeated = TimeSpan.FromMinutes(1);
+
     /// <summary>What the answer to a call says of the limits.</summary>
     public void Hear(RateLimitHeaders headers)
     {
@@ -15,8 +23,22 @@ internal sealed partial class RequestTokenLimiter
             if (_disposed)
                 return;
             Learn(headers);
-            if (!_books.IsUrgent)
+            if (_probes)
+                _pending.Open();
+            _probes = false;
+            if (!_pending.IsUrgent)
                 return;
+            _freeUntil = 0;
+        }
+        Turn();
+    }
+
+    /// <summary>Opens the gate for everybody, whatever the provider has asked for.</summary>
+    public void Open()
+    {
+        lock (_lock)
+        {
+            _pending.Open();
             _freeUntil = 0;
         }
         Turn();
@@ -34,9 +56,10 @@ internal sealed partial class RequestTokenLimiter
         {
             if (_disposed)
                 return false;
+            _probes = false;
             var before = InForce();
             concerns = Refused(number, before, Learn(headers), wait);
-            if (!_books.IsUrgent)
+            if (!_pending.IsUrgent)
                 return concerns;
             _freeUntil = 0;
         }
@@ -49,11 +72,14 @@ internal sealed partial class RequestTokenLimiter
     {
         var learned = _learner.Learn(headers);
         var news = new QuotaAmount(
-            learned.Requests == _last.Learned.Requests && !_last.Guessed ? double.NaN : learned.Requests, learned.Tokens == _last.Learned.Tokens ? double.NaN : learned.Tokens);
+            learned.Requests == _last.Learned.Requests && !_last.Guessed ? double.NaN : learned.Requests,
+            learned.Tokens == _last.Learned.Tokens ? double.NaN : learned.Tokens);
         if (!double.IsNaN(news.Requests) || !double.IsNaN(news.Tokens))
-            _books.Learn(double.IsNaN(news.Requests) ? null : news.Requests, double.IsNaN(news.Tokens) ? null : news.Tokens, guessed: false);
+            _pending.Learn(News(news.Requests), News(news.Tokens), guessed: false);
         _judged = QuotaLearner.Judged(headers);
         return news;
+
+        static double? News(double limit) => double.IsNaN(limit) ? null : limit;
     }
 
     // A refusal that a new limit explains is none of the level's fault.
@@ -62,28 +88,32 @@ internal sealed partial class RequestTokenLimiter
         var share = Share();
         var isExplained = news.Requests < before.Requests || news.Tokens < before.Tokens;
         var isUnknown = before.IsNone && double.IsNaN(news.Requests) && double.IsNaN(news.Tokens);
-        var isBurst = GateWait() > TimeSpan.Zero || _last.SinceCut + _time.GetElapsedTime(_lastAt) < TimeSpan.FromMilliseconds(QuotaRules.BurstOfErrors);
+        var sinceCut = _last.SinceCut + _time.GetElapsedTime(_lastAt);
+        var isBurst = GateWait() > TimeSpan.Zero || sinceCut < TimeSpan.FromMilliseconds(QuotaRules.BurstOfErrors);
         var isGuess = isUnknown || _last.Guessed;
-        // A guess that has grown while nobody needed it says nothing; what was used does.
-        var level = isUnknown ? UsedAMinute() : isGuess ? Math.Min(before.Requests, MostAboveUsed * UsedAMinute()) : share;
+        // A guess that has grown while nobody needed it says nothing; what was used does, if that was more than a few calls.
+        var used = Math.Max(FewestCallsOfAGuess, UsedAMinute());
+        var level = isUnknown ? used : isGuess ? Math.Min(before.Requests, MostAboveUsed * used) : share;
+        var isEvidence = _last.Used.Requests >= FewestCallsOfAGuess || sinceCut < Repeated;
         var refusal = isExplained ? Refusal.Limit : _sporadic.Refused(number, level, isGuess, isBurst);
         if (refusal == Refusal.Sporadic)
             return false;
         if (refusal is Refusal.InVain or Refusal.LimitAfterAll)
             level = share = _sporadic.Level;
-        if (!isBurst && isGuess)
+        if (!isBurst && isGuess && (isEvidence || refusal != Refusal.Limit))
         {
             // Nobody tells the limit, so where it failed is the best guess of it.
-            _books.Learn(Math.Max(1, level), null, guessed: true);
+            _pending.Learn(Math.Max(1, level), null, guessed: true);
             share = 1;
         }
         if (refusal == Refusal.InVain)
         {
             LogInVain(_logger, _sporadic.Tolerated);
-            _books.Close(TimeSpan.Zero, share / QuotaShare.Cut);
+            _pending.Close(TimeSpan.Zero, share / QuotaShare.Cut, probes: false);
             return false;
         }
-        _books.Close(wait, isExplained || isBurst ? null : share);
+        var probes = wait >= MaxRetryAfter;
+        _pending.Close(probes ? MaxRetryAfter : wait, isExplained || isBurst ? null : Math.Min(share, MostOfAGuess), probes);
         return true;
     }
 

@@ -7,7 +7,7 @@ namespace LlmPipeline;
 /// Requests/min and tokens/min of one deployment, together, and a gate that the provider can close. A call reserves one request and its
 /// estimated tokens, and settles with what the provider charges: too much comes back, too little is owed by the next ones. Calls are served in order.
 /// The account itself is the ledger's: this process's own, or the fleet's.
-/// <para>A lease is refused, with <see cref="MetadataName.RetryAfter"/>, only when the gate stays closed longer than the patience given:
+/// <para>A lease is refused, with <see cref="MetadataName.RetryAfter"/>, only when the gate stays closed longer than the inline wait given:
 /// the caller has better things to do than to hold a slot.</para>
 /// <para>While the ledger is away nobody passes: an unlimited worker would burst, and a refused call would lose its place. Calls wait until it
 /// is back, or until their caller cancels them.</para>
@@ -23,11 +23,11 @@ internal sealed partial class RequestTokenLimiter : RateLimiter
 
     private readonly Lock _lock = new();
     private readonly LinkedList<Waiter> _waiters = new();
-    private readonly QuotaBooks _books = new();
+    private readonly PendingUsage _pending = new();
     private readonly IQuotaLedger _ledger;
     private readonly QuotaLearner _learner;
-    private readonly SporadicRefusals _sporadic;
-    private readonly TimeSpan _patience;
+    private readonly SporadicThrottling _sporadic;
+    private readonly TimeSpan _maxInlineWait;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly ITimer _timer;
@@ -42,19 +42,20 @@ internal sealed partial class RequestTokenLimiter : RateLimiter
     private int _failures;
     private bool _exchanging;
     private bool _looks;
+    private bool _probes;
     private bool _disposed;
 
     /// <param name="ledger">Where the account is kept.</param>
     /// <param name="configured">The limits that the settings say.</param>
-    /// <param name="patience">How long a caller waits at a closed gate.</param>
+    /// <param name="maxInlineWait">How long a caller waits at a closed gate.</param>
     /// <param name="timeProvider">The clock.</param>
     /// <param name="logger">Told when the ledger is away, and when it is back.</param>
-    public RequestTokenLimiter(IQuotaLedger ledger, QuotaAmount configured, TimeSpan patience, TimeProvider timeProvider, ILogger logger)
+    public RequestTokenLimiter(IQuotaLedger ledger, QuotaAmount configured, TimeSpan maxInlineWait, TimeProvider timeProvider, ILogger logger)
     {
         _ledger = ledger;
         _learner = new QuotaLearner(configured);
-        _sporadic = new SporadicRefusals(timeProvider);
-        _patience = patience;
+        _sporadic = new SporadicThrottling(timeProvider);
+        _maxInlineWait = maxInlineWait;
         _time = timeProvider;
         _logger = logger;
         _lastUsed = _lastAt = _nextTry = timeProvider.GetTimestamp();
@@ -62,6 +63,9 @@ internal sealed partial class RequestTokenLimiter : RateLimiter
         _lastAt -= _time.TimestampFrequency;
         _timer = timeProvider.CreateTimer(static limiter => ((RequestTokenLimiter)limiter!).Turn(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
+
+    /// <summary>The longest wait that closes the gate; where a provider asks for more, one call tries after this, and the others only when it was answered.</summary>
+    public TimeSpan MaxRetryAfter { get; init; } = TimeSpan.MaxValue;
 
     /// <summary>Raised when there may be more room than before.</summary>
     public event Action? Changed;
@@ -109,7 +113,7 @@ internal sealed partial class RequestTokenLimiter : RateLimiter
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            if (GateWait() is var gate && gate > _patience)
+            if (GateWait() is var gate && gate > _maxInlineWait)
             {
                 _refused++;
                 return ValueTask.FromResult(new RequestTokenLease(gate));
@@ -223,7 +227,7 @@ internal sealed partial class RequestTokenLimiter : RateLimiter
         {
             if (tokens > 0)
                 AverageTokens += (tokens - AverageTokens) / 16;
-            _books.Add(settled);
+            _pending.Add(settled);
         }
         Turn();
     }

@@ -37,6 +37,7 @@ public sealed class ClassifyingAnswers
     [InlineData(429, """{"error":{"code":"429","message":"Requests to the ChatCompletions_Create Operation have exceeded rate limit"}}""", "Later")]
     [InlineData(429, "", "Later")]
     [InlineData(429, """{"error":{"code":"429","message":"Requests to the Chat_Completion Operation under Azure OpenAI API have exceeded the utilization of the provisioned-managed deployment."}}""", "Later")]
+    [InlineData(429, """[{"error":{"code":429,"message":"You exceeded your current quota, please check your plan and billing details. Please retry in 36.1s.","status":"RESOURCE_EXHAUSTED"}}]""", "Later")]
     // The row's own fault.
     [InlineData(400, """{"error":{"message":"too long","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}""", "Permanent")]
     [InlineData(400, """{"error":{"code":"content_filter","message":"filtered","status":400,"innererror":{"code":"ResponsibleAIPolicyViolation"}}}""", "Permanent")]
@@ -67,6 +68,7 @@ public sealed class ClassifyingAnswers
     [InlineData(400, """{"error":{"message":"Billing hard limit has been reached","type":"invalid_request_error","code":"billing_hard_limit_reached"}}""", "AccountFault")]
     [InlineData(301, "", "Refused")]
     [InlineData(307, "", "Refused")]
+    [InlineData(429, """{"error":{"message":"Your account is suspended, please check your plan and billing details","type":"exceeded_current_quota_error"}}""", "AccountFault")]
     // The deployment does not have the model.
     [InlineData(404, """{"error":{"message":"The model `x` does not exist or you do not have access to it.","type":"invalid_request_error","param":null,"code":"model_not_found"}}""", "ModelFault")]
     [InlineData(403, """{"error":{"message":"Project does not have access to model x","type":"invalid_request_error","code":"model_not_found"}}""", "ModelFault")]
@@ -92,6 +94,24 @@ public sealed class ClassifyingAnswers
     {
         var answer = Answer(429, "") with { Limits = new RateLimitHeaders { TokensLeft = 0, TokenReset = TimeSpan.FromSeconds(6), RequestsLeft = 3, RequestReset = TimeSpan.FromSeconds(1) } };
         Assert.Equal(TimeSpan.FromSeconds(6), Outcomes.Classify(answer).NotBefore);
+    }
+
+    [Fact]
+    public void A_wait_that_is_only_in_the_text_counts_and_the_limit_is_named()
+    {
+        var found = Outcomes.Classify(Answer(429, """{"error":{"message":"Rate limit reached on tokens per day (TPD): Limit 100000, Used 97050, Requested 3619. Please try again in 9m38.016s.","type":"tokens","code":"rate_limit_exceeded"}}"""));
+        Assert.Equal((OutcomeKind.Later, TimeSpan.FromSeconds(578.016), "tokens per day", "HTTP 429 TooManyRequests: tokens per day"), (found.Kind, found.NotBefore!.Value, found.Limit, found.Message));
+        found = Outcomes.Classify(Answer(503, """{"error":{"message":"overloaded","details":[{"retryDelay":"36s"}]}}"""));
+        Assert.Equal((OutcomeKind.Later, TimeSpan.FromSeconds(36)), (found.Kind, found.NotBefore!.Value));
+        Assert.Equal(TimeSpan.FromSeconds(20), found.Bounded(TimeSpan.FromSeconds(20)).NotBefore);
+    }
+
+    [Fact]
+    public void A_request_larger_than_the_limit_closes_no_gate()
+    {
+        var found = Outcomes.Classify(Answer(429, """{"error":{"message":"Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested 45411.","type":"tokens","code":"rate_limit_exceeded"}}""", TimeSpan.FromSeconds(1)));
+        Assert.Equal((OutcomeKind.Transient, "rate_limit_exceeded"), KindAndCode(found));
+        Assert.Contains("Requested 45411", found.Message, StringComparison.Ordinal);
     }
 
     [Fact]

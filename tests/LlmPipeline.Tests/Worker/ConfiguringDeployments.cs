@@ -41,6 +41,7 @@ public sealed class ConfiguringDeployments
         {
             ["MaxAttempts"] = "0",
             ["AttemptTimeout"] = "00:00:00",
+            ["MaxRetryAfter"] = "8.00:00:00",
             ["Deployments:0:Name"] = "a",
             ["Deployments:0:Kind"] = "AzureOpenAI",
             ["Deployments:0:Endpoint"] = "nowhere",
@@ -53,7 +54,8 @@ public sealed class ConfiguringDeployments
         }).Build().Get<LlmOptions>()!;
         string[] expected =
         [
-            "MaxAttempts: 0 is not from 1 to 1000", "AttemptTimeout: 00:00:00 is not above 0 and up to 1.00:00:00", "Deployments[a].Endpoint: ", "Deployments[a].ApiKey: ",
+            "MaxAttempts: 0 is not from 1 to 1000", "AttemptTimeout: 00:00:00 is not above 0 and up to 1.00:00:00",
+            "MaxRetryAfter: 8.00:00:00 is not above 0 and up to 7.00:00:00", "Deployments[a].Endpoint: ", "Deployments[a].ApiKey: ",
             "Deployments[a].RequestsPerMinute: 0 is not 1 or more", "Deployments[a].Name: is there twice", "Deployments[a].AttemptTimeout: 2.00:00:00", "Deployments[2].Name: is missing",
         ];
         var faults = options.Faults();

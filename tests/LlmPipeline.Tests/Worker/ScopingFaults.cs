@@ -172,7 +172,7 @@ public sealed class ScopingFaults
         await using var caller = Caller(endpoint, options =>
         {
             options.AttemptTimeout = TimeSpan.FromSeconds(0.3);
-            options.Patience = TimeSpan.FromSeconds(0.1);
+            options.MaxInlineWait = TimeSpan.FromSeconds(0.1);
             options.RetryBase = TimeSpan.FromSeconds(2);
         });
         var outcomes = await Task.WhenAll(Enumerable.Range(1, 4).Select(row => caller.CallAsync(Row(row), 0, default)));

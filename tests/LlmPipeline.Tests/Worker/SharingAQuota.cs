@@ -51,7 +51,7 @@ public sealed class SharingAQuota
         var granted = await one.ExchangeAsync(null, Ask(limits, (500_000, 10)));
         Assert.Equal(1, granted.Granted);
         Assert.Equal(0, (await two.ExchangeAsync(null, Ask(limits, (300_000, 10)))).Granted);
-        await one.ExchangeAsync(new QuotaNews { Settlements = [new(granted.Slot, 0, -499_990, 0)] }, Ask(limits));
+        await one.ExchangeAsync(new LedgerUpdate { Settlements = [new(granted.Slot, 0, -499_990, 0)] }, Ask(limits));
         await Eventually.HoldsAsync(async () => (await two.ExchangeAsync(null, Ask(limits, (300_000, 10)))).Granted == 1, "the other worker's call passes", TimeSpan.FromSeconds(30));
     }
 
@@ -61,10 +61,10 @@ public sealed class SharingAQuota
     {
         var (one, two) = await PairAsync(store);
         Assert.Equal(2, (await two.ExchangeAsync(null, Ask(default, (5, 5), (5, 5)))).Granted);
-        await one.ExchangeAsync(new QuotaNews { LearnedRequests = 500, LearnedTokens = 40_000, Guessed = true }, Ask(default));
+        await one.ExchangeAsync(new LedgerUpdate { LearnedRequests = 500, LearnedTokens = 40_000, Guessed = true }, Ask(default));
         var heard = await two.ExchangeAsync(null, Ask(default));
         Assert.Equal((new QuotaAmount(500, 40_000), true), (heard.Learned, heard.Guessed));
-        await one.ExchangeAsync(new QuotaNews { LearnedTokens = 50_000 }, Ask(default));
+        await one.ExchangeAsync(new LedgerUpdate { LearnedTokens = 50_000 }, Ask(default));
         heard = await two.ExchangeAsync(null, Ask(default));
         Assert.Equal((new QuotaAmount(500, 50_000), true), (heard.Learned, heard.Guessed));
     }
@@ -74,8 +74,8 @@ public sealed class SharingAQuota
     public async Task A_closed_gate_is_closed_for_all_and_a_burst_of_refusals_cuts_once(Store store)
     {
         var (one, two) = await PairAsync(store);
-        await one.ExchangeAsync(new QuotaNews { Gate = TimeSpan.FromSeconds(60), Failed = 0.7 }, Ask(Limits));
-        await two.ExchangeAsync(new QuotaNews { Gate = TimeSpan.FromSeconds(30), Failed = 0.5 }, Ask(Limits));
+        await one.ExchangeAsync(new LedgerUpdate { Gate = TimeSpan.FromSeconds(60), Failed = 0.7 }, Ask(Limits));
+        await two.ExchangeAsync(new LedgerUpdate { Gate = TimeSpan.FromSeconds(30), Failed = 0.5 }, Ask(Limits));
         var heard = await two.ExchangeAsync(null, Ask(Limits, (1, 1)));
         Assert.Equal((0, 0.7), (heard.Granted, heard.Failed));
         Assert.InRange(heard.Gate.TotalSeconds, 31, 60);

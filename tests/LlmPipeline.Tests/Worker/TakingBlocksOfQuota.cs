@@ -47,7 +47,7 @@ public sealed class TakingBlocksOfQuota
         await using var ended = limiter;
         Assert.True((await limiter.AcquireAsync(default, default)).IsAcquired);
         // By another worker: known within a block.
-        await other.ExchangeAsync(new QuotaNews { LearnedRequests = 60 }, SharingAQuota.Ask(new QuotaAmount(60, 0)));
+        await other.ExchangeAsync(new LedgerUpdate { LearnedRequests = 60 }, SharingAQuota.Ask(new QuotaAmount(60, 0)));
         Assert.True(limiter.AcquireAsync(default, default).IsCompletedSuccessfully);
         time.Advance(TimeSpan.FromMilliseconds(50));
         await Eventually.HoldsAsync(() => Task.FromResult(limiter.Limits.Requests == 60), "the limit is known", TimeSpan.FromSeconds(30));
@@ -61,7 +61,7 @@ public sealed class TakingBlocksOfQuota
         var (limiter, other, time) = await StartAsync(store);
         await using var ended = limiter;
         Assert.True((await limiter.AcquireAsync(default, default)).IsAcquired);
-        await other.ExchangeAsync(new QuotaNews { Gate = TimeSpan.FromSeconds(4) }, SharingAQuota.Ask(default));
+        await other.ExchangeAsync(new LedgerUpdate { Gate = TimeSpan.FromSeconds(4) }, SharingAQuota.Ask(default));
         Assert.True(limiter.AcquireAsync(default, default).IsCompletedSuccessfully);
         time.Advance(TimeSpan.FromMilliseconds(50));
         await Eventually.HoldsAsync(() => Task.FromResult(limiter.ClosedFor > TimeSpan.Zero), "the gate is known", TimeSpan.FromSeconds(30));

@@ -73,6 +73,42 @@ public sealed class WaitingBetweenTries
         Assert.Equal(CallVerdict.Completed, (await caller.CallAsync(CallerHouse.Request(), 0, default)).Verdict);
     }
 
+    [Theory]
+    [InlineData("Retry-After: 86400")]
+    [InlineData("Retry-After: 4102444800")]
+    public async Task A_longer_wait_than_is_trusted_holds_back_row_and_deployment_for_that_and_then_one_call_tries(string header)
+    {
+        var isOver = false;
+        await using var endpoint = new RawEndpoint((_, _) => isOver ? RawReply.Ok : new RawReply(429, "{}", header));
+        var options = CallerHouse.Options(CallerHouse.At(endpoint));
+        options.MaxRetryAfter = TimeSpan.FromMinutes(30);
+        await using var caller = CallerHouse.Caller(options, _time);
+        var first = await caller.CallAsync(CallerHouse.Request(), 0, default);
+        Assert.Equal((CallVerdict.Retry, 0), (first.Verdict, first.Attempts));
+        Assert.InRange(first.Delay.TotalMinutes, 30, 30.1);
+        Assert.Equal(_time.GetUtcNow().AddMinutes(30), caller.Snapshot()[0].GateClosedUntil);
+        isOver = true;
+        _time.Advance(TimeSpan.FromMinutes(30));
+        var probed = await caller.CallAsync(CallerHouse.Request(), 0, default);
+        var next = await caller.CallAsync(CallerHouse.Request(), 0, default);
+        Assert.Equal((CallVerdict.Completed, CallVerdict.Completed), (probed.Verdict, next.Verdict));
+    }
+
+    [Fact]
+    public async Task A_request_larger_than_the_limit_fails_alone_and_nobody_else_is_held_back()
+    {
+        const string tooLarge = """{"error":{"message":"Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested 45411.","type":"tokens","code":"rate_limit_exceeded"}}""";
+        await using var endpoint = new RawEndpoint((request, _) =>
+            request.Text.Contains("LARGE", StringComparison.Ordinal) ? new RawReply(429, tooLarge, "x-ratelimit-limit-tokens: 30000", "x-ratelimit-remaining-tokens: 30000") : RawReply.Ok);
+        await using var caller = CallerHouse.Caller(CallerHouse.Options(CallerHouse.At(endpoint)));
+        var large = await caller.CallAsync(CallerHouse.Request("""{"model":"m","messages":[],"user":"LARGE"}""", maxAttempts: 2), 0, default);
+        Assert.Equal((CallVerdict.Failed, "rate_limit_exceeded", 2), (large.Verdict, large.ErrorCode, large.Attempts));
+        Assert.Contains("Requested 45411", large.Text(), StringComparison.Ordinal);
+        Assert.Null(caller.Snapshot()[0].GateClosedUntil);
+        Assert.Equal(CallVerdict.Completed, (await caller.CallAsync(CallerHouse.Request(), 0, default)).Verdict);
+        Assert.Equal(3, endpoint.Requests.Count);
+    }
+
     [Fact]
     public async Task A_Retry_After_of_zero_is_no_licence_to_hammer()
     {

@@ -1,14 +1,15 @@
 -- Lets calls of one worker pass, as many as fit into the requests (1) and tokens (2) a minute that a fleet shares, in order.
 -- KEYS 1 quota: HASH. 1:<slot>, 2:<slot> what the calls of each 100 ms take; s1 s2 their sums over the last minute, from slot `first`; l1 l2 what the pace has left, at `at`;
---   o1 o2 what others took of the minute, as seen at oa1 oa2; k1 k2 limits in force before; g1 g2 learned limits, guess 1 when guessed; gate; cutAt, cut: share of the limits that
+--   o1 o2 what others took of the minute, as seen at oa1 oa2; k1 k2 limits in force before; g1 g2 learned limits, guess 1 when guessed; gate, probe 1 when one call
+--   is to pass alone behind it; cutAt, cut: share of the limits that
 --   failed; hold, holder: whose turn it is, until when; queue: "worker waiting time;" of each worker that asked lately; began
 -- ARGV 1 worker: a word  2 its waiting calls  3,4 limits in force, a minute, 0 none  5,6 what the provider counted in the minute, '' unknown
 --   then per waiting call: tokens to reserve, tokens that the pace counts
--- Returns texts: granted, wait ms, slot, gate ms, s1 and s2 with what others took, l1, l2, g1, g2, guess, ms since the cut or -1, cut, other workers, their waiting calls, ms since it began
+-- Returns texts: granted, wait ms, slot, gate ms, s1 and s2 with what others took, l1, l2, g1, g2, guess, ms since the cut or -1, cut, other workers, their waiting calls, ms since it began, probe
 -- Not idempotent: what an unanswered call was granted leaves with its minute.
 local key, time, S = KEYS[1], redis.call('TIME'), {} redis.call('HDEL', key, '')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local slot, names = math.floor(now / 100), {'began', 'first', 'at', 'gate', 'hold', 'holder', 'cutAt', 'cut', 's1', 's2', 'l1', 'l2', 'o1', 'o2', 'oa1', 'oa2', 'k1', 'k2', 'g1', 'g2', 'guess', 'queue'}
+local slot, names = math.floor(now / 100), {'began', 'first', 'at', 'gate', 'hold', 'holder', 'cutAt', 'cut', 's1', 's2', 'l1', 'l2', 'o1', 'o2', 'oa1', 'oa2', 'k1', 'k2', 'g1', 'g2', 'guess', 'probe', 'queue'}
 local stored = redis.call('HMGET', key, unpack(names))
 for i = 1, #names do S[names[i]] = tonumber(stored[i] or 0) or stored[i] end
 if S.at == 0 then S.began, S.first, S.at = now, slot, now end
@@ -40,7 +41,9 @@ while wait <= 0 and ARGV[7 + granted * 2] do
     if near > 0 and near + take[d] > limit[d] / 60 * 2.8 then wait, blocked = math.max(wait, 100), true end
   end
   for d = 1, 2 do if wait <= 0 then took[d], S['l' .. d] = took[d] + take[d], S['l' .. d] - pace[d] end end
-  if wait <= 0 then granted, S.hold = granted + 1, 0 elseif blocked then S.hold, S.holder = now + wait + 100, ARGV[1] end
+  -- The probe: whatever comes of it opens the gate, closes it again, or is not heard of within 10 s.
+  if wait <= 0 and S.probe > 0 then granted, S.hold, S.gate, wait = granted + 1, 0, now + 10000, 10000
+  elseif wait <= 0 then granted, S.hold = granted + 1, 0 elseif blocked then S.hold, S.holder = now + wait + 100, ARGV[1] end
 end
 local queue, workers, waiting, save = ARGV[1] .. ' ' .. ARGV[2] .. string.format(' %.0f;', now), 0, 0, {}
 for name, count, seen in string.gmatch(tostring(S.queue), '(%S+) (%d+) (%d+);') do
@@ -53,6 +56,6 @@ end
 S.at, S.queue = now, queue
 for n = 1, #names do save[n * 2 - 1], save[n * 2] = names[n], type(S[names[n]]) == 'number' and string.format(names[n] > 's' and '%.0f' or '%.6f', S[names[n]]) or S[names[n]] end
 redis.call('HSET', key, unpack(save)); redis.call('PEXPIRE', key, 86400000)
-local out = {granted, math.max(wait, 0), slot, math.max(S.gate - now, 0), use[1], use[2], S.l1, S.l2, S.g1, S.g2, S.guess, S.cutAt > 0 and now - S.cutAt or -1, S.cut, workers, waiting, now - S.began}
+local out = {granted, math.max(wait, 0), slot, math.max(S.gate - now, 0), use[1], use[2], S.l1, S.l2, S.g1, S.g2, S.guess, S.cutAt > 0 and now - S.cutAt or -1, S.cut, workers, waiting, now - S.began, S.probe}
 for n = 1, #out do out[n] = string.format('%.6f', out[n]) end
 return out

@@ -9,10 +9,10 @@ internal enum Refusal
     /// <summary>Nothing but its own wait: so many are refused at any rate.</summary>
     Sporadic,
 
-    /// <summary>Likewise, and that the last cuts were in vain: back to <see cref="SporadicRefusals.Level"/>.</summary>
+    /// <summary>Likewise, and that the last cuts were in vain: back to <see cref="SporadicThrottling.Level"/>.</summary>
     InVain,
 
-    /// <summary>That too much is asked since cuts were taken back: back to <see cref="SporadicRefusals.Level"/>, and a cut from there.</summary>
+    /// <summary>That too much is asked since cuts were taken back: back to <see cref="SporadicThrottling.Level"/>, and a cut from there.</summary>
     LimitAfterAll,
 }
 
@@ -22,7 +22,7 @@ internal enum Refusal
 /// cuts, the cuts are taken back, and the share that was refused meanwhile is put up with from then on. When much more is refused then, it was a limit after all,
 /// and the next look waits longer. Not safe for threads; the limiter locks.
 /// </summary>
-internal sealed class SporadicRefusals(TimeProvider timeProvider)
+internal sealed class SporadicThrottling(TimeProvider timeProvider)
 {
     // Cuts that did not help, together at least so deep.
     private const int VainCuts = 4;

@@ -1,0 +1,52 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace LlmPipeline;
+
+/// <summary>
+/// Whether a refusal (429) means that this one request is larger than a limit, so that no waiting helps. OpenAI answers 429
+/// <c>rate_limit_exceeded</c> then, and Groq 413 with the same code; what tells it from a full minute is the text: "Request too large …
+/// Limit 30000, Requested 45411".
+/// </summary>
+internal static partial class OversizedRequest
+{
+    /// <param name="code">The error's code; null for none.</param>
+    /// <param name="type">Its type; null for none.</param>
+    /// <param name="message">Its message; null for none.</param>
+    public static bool IsReported(string? code, string? type, string? message) =>
+        (code is not null && Codes().IsMatch(code)) || (type is not null && Codes().IsMatch(type))
+        || (message is not null && (Words().IsMatch(message) || ExceedsByNumbers(message)));
+
+    // The request alone is more than the limit. Without these numbers a text about a limit is one about the minute.
+    private static bool ExceedsByNumbers(string message) =>
+        LimitAndRequest().Match(message) is { Success: true } found && Number(found.Groups["request"]) > Number(found.Groups["limit"]);
+
+    private static double Number(Group group)
+    {
+        var digits = group.Value.Replace(",", "", StringComparison.Ordinal).Replace("_", "", StringComparison.Ordinal);
+        return double.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : double.NaN;
+    }
+
+    [GeneratedRegex(
+        @"(?:request|prompt|input|payload|message|content|entity|body|context|string)s?(?:_\w+){0,2}"
+        + "_(?:too_(?:large|long)|length_exceeded|above_max_length)"
+        + @"|^tokens_limit_reached$|^max_tokens_exceeded$",
+        RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Codes();
+
+    // A peak load that allows no large request at the moment is not among them: it passes.
+    [GeneratedRegex(
+        @"\b(?:request|prompt|input|payload|message|content|context|body)s?(?: (?!rate|count|volume)\w+){0,3} too (?:large|long|big)\b"
+        + @"|\bmax(?:imum)?[_ ](?:completion[_ ]|output[_ ]|new[_ ])?(?:tokens?|context)\b(?:(?!\bper\b)[^.]){0,60}"
+        + @"\b(?:exceeds?|larger than|greater than|above)\b"
+        + @"|\btokens? (?:of (?:the|your) (?:request|prompt|input) )?must be reduced\b|\bmaximum context length\b",
+        RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Words();
+
+    [GeneratedRegex(
+        @"\blimit(?: of)?:?\s*(?<limit>[\d,_]{1,20})\b.{0,80}?\brequested:?\s*~?(?<request>\d[\d,_]{0,19})\b"
+        + @"|\b(?<request>\d[\d,_]{0,19}) (?:input |prompt |total )?tokens? ?(?:>|exceeds?|is (?:more|larger|greater) than)"
+        + @"(?: the| your)?(?: maximum| limit)?(?: of)? ?(?<limit>\d[\d,_]{0,19})\b",
+        RegexOptions.IgnoreCase | RegexOptions.Singleline, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex LimitAndRequest();
+}
