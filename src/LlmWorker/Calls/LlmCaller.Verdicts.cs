@@ -8,6 +8,9 @@ public sealed partial class LlmCaller
     private Turn Conclude(JobCall call, Deployment deployment, HttpAnswer answer, Classified found)
     {
         var model = call.Model;
+        // Before anybody shows, logs or stores it.
+        if (found.Message is { } message)
+            found = found with { Message = deployment.WithoutKeys(message) };
         if (found.Kind != OutcomeKind.NotSent)
             (call.Deployment, call.Answer, call.Last) = (deployment, answer, found);
         if (found.Kind is OutcomeKind.Completion or OutcomeKind.Permanent)

@@ -20,10 +20,10 @@ internal static class ModelField
                 return body;
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
-                var isModel = reader.ValueTextEquals("model"u8);
+                var isModel = reader.IsText("model"u8);
                 reader.Read();
                 var from = start + (int)reader.TokenStartIndex;
-                if (isModel && reader.TokenType == JsonTokenType.String && reader.ValueTextEquals(model))
+                if (isModel && reader.TokenType == JsonTokenType.String && IsSame(ref reader, model))
                     continue;
                 reader.Skip();
                 if (isModel)
@@ -49,5 +49,18 @@ internal static class ModelField
         }
         replaced.Write(body.Span[position..]);
         return replaced.GetBuffer().AsMemory(0, (int)replaced.Length);
+    }
+
+    // Half a surrogate pair is no model's name.
+    private static bool IsSame(ref Utf8JsonReader reader, string model)
+    {
+        try
+        {
+            return reader.ValueTextEquals(model);
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
+        }
     }
 }

@@ -29,6 +29,7 @@ internal sealed partial class Deployment : IAsyncDisposable
     private readonly HttpClient _http;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
+    private readonly KeyMask _keys;
     private readonly Action _onRoom;
     private string? _closed;
     private string? _lastFailure;
@@ -47,6 +48,7 @@ internal sealed partial class Deployment : IAsyncDisposable
     public Deployment(DeploymentOptions options, Func<RedisConnections>? fleet, TimeSpan patience, TokenEstimator estimator, Action onRoom, TimeProvider timeProvider, ILogger logger)
     {
         Options = options;
+        _keys = new KeyMask([options.ApiKey]);
         Endpoint = new Uri(options.Endpoint.TrimEnd('/'));
         EndpointName = Endpoint.GetLeftPart(UriPartial.Authority);
         _onRoom = onRoom;
@@ -120,7 +122,7 @@ internal sealed partial class Deployment : IAsyncDisposable
     /// <summary>No call of any model will succeed: it stays closed until restart.</summary>
     public void Close(string reason)
     {
-        if (Interlocked.CompareExchange(ref _closed, WithoutKey(reason), null) is null)
+        if (Interlocked.CompareExchange(ref _closed, WithoutKeys(reason), null) is null)
             LogClosed(Name, _closed!);
         _onRoom();
     }
@@ -128,8 +130,8 @@ internal sealed partial class Deployment : IAsyncDisposable
     /// <summary>The same for one model that it does not have.</summary>
     public void Close(string model, string reason)
     {
-        if (_closedModels.TryAdd(model, WithoutKey(reason)))
-            LogModelClosed(Name, model, WithoutKey(reason));
+        if (_closedModels.TryAdd(model, WithoutKeys(reason)))
+            LogModelClosed(Name, model, WithoutKeys(reason));
         _onRoom();
     }
 
@@ -212,6 +214,9 @@ internal sealed partial class Deployment : IAsyncDisposable
         };
     }
 
+    /// <summary>What a provider said, without this deployment's keys: some quote the key that they refuse.</summary>
+    public string WithoutKeys(string text) => _keys.Apply(text);
+
     public async ValueTask DisposeAsync()
     {
         _http.Dispose();
@@ -242,9 +247,6 @@ internal sealed partial class Deployment : IAsyncDisposable
         options.ClientLoggingOptions = new ClientLoggingOptions { EnableLogging = false };
         return options;
     }
-
-    private string WithoutKey(string reason) =>
-        Options.ApiKey is { Length: > 0 } key ? reason.Replace(key, "***", StringComparison.Ordinal) : reason;
 
     [LoggerMessage(LogLevel.Error, "Deployment {Deployment} is closed until restart: {Reason}")]
     private partial void LogClosed(string deployment, string reason);
