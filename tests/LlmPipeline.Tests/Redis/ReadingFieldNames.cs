@@ -48,11 +48,11 @@ public sealed class ReadingFieldNames
     {
         var context = new DefaultHttpContext();
         context.Request.ContentType = "application/json";
-        context.Request.Body = new MemoryStream("""{"\ud83d":1,"model":"m"}"""u8.ToArray());
+        context.Request.Body = new MemoryStream("""{"model":"m","\ud83d":1}"""u8.ToArray());
         using var fields = await JsonFields.ReadAsync(context.Request, default);
 
         Assert.Equal(400, Assert.Throws<ApiException>(() => fields.Text("model")).Error.Status);
-        context.Request.Body = new MemoryStream("""{"\ud83d":1,"model":"m"}"""u8.ToArray());
+        context.Request.Body = new MemoryStream("""{"model":"m","\ud83d":1}"""u8.ToArray());
         var error = await Assert.ThrowsAsync<ApiException>(async () => (await JsonFields.ReadSomeAsync(context.Request, 1, default)).Objects[0].Text("model"));
         Assert.Equal(400, error.Error.Status);
     }
