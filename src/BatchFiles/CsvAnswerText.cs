@@ -17,7 +17,8 @@ public static class CsvAnswerText
         catch (InvalidOperationException)
         {
             // The name of a field holds half a surrogate pair: .NET cannot look for any other beside it.
-            using var decodable = JsonDocument.Parse(LenientJson.WithoutHalves(JsonMarshal.GetRawUtf8Value(line)), new JsonDocumentOptions { MaxDepth = int.MaxValue });
+            var whole = LenientJson.WithoutHalves(JsonMarshal.GetRawUtf8Value(line));
+            using var decodable = JsonDocument.Parse(whole, new JsonDocumentOptions { MaxDepth = int.MaxValue });
             return TextOf(decodable.RootElement);
         }
     }

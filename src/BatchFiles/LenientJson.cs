@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
@@ -6,8 +7,8 @@ using System.Text.Unicode;
 namespace LlmPipeline;
 
 /// <summary>
-/// Bodies that are JSON for a tolerant reader only, made into JSON for any: providers send <c>NaN</c> (Python writes it by default), bytes that are no
-/// UTF-8 and a byte order mark. Pure functions of bytes, in time linear in their length.
+/// Bodies that are JSON for a tolerant reader only, made into JSON for any: providers send <c>NaN</c> (Python writes it by default), bytes
+/// that are no UTF-8 and a byte order mark. Pure functions of bytes, in time linear in their length.
 /// </summary>
 internal static class LenientJson
 {
@@ -34,8 +35,9 @@ internal static class LenientJson
     }
 
     /// <summary>
-    /// The same text as strict JSON: what is no UTF-8 is U+FFFD, a number that is none (<c>NaN</c>, <c>Infinity</c>, <c>-inf</c> …) is null, a byte order
-    /// mark goes. Nothing else changes, the escape of half a surrogate pair, which is JSON, included. Null when that does not make it JSON.
+    /// The same text as strict JSON: what is no UTF-8 is U+FFFD, a number that is none (<c>NaN</c>, <c>Infinity</c>, <c>-inf</c> …) is
+    /// null, a byte order mark goes. Nothing else changes, the escape of half a surrogate pair, which is JSON, included. Null when that
+    /// does not make it JSON.
     /// </summary>
     public static byte[]? Repair(ReadOnlySpan<byte> text, int maxDepth = int.MaxValue)
     {
@@ -56,8 +58,8 @@ internal static class LenientJson
     }
 
     /// <summary>
-    /// JSON whose strings any reader can decode: the escape of a half of a surrogate pair is that of U+FFFD. For readers that need the text; files and
-    /// answers keep the half, whose other half the next piece may bring.
+    /// JSON whose strings any reader can decode: the escape of a half of a surrogate pair is that of U+FFFD. For readers that need the
+    /// text; files and answers keep the half, whose other half the next piece may bring.
     /// </summary>
     /// <param name="json">JSON.</param>
     public static byte[] WithoutHalves(ReadOnlySpan<byte> json)
@@ -86,7 +88,8 @@ internal static class LenientJson
 
     /// <summary>The code unit of a <c>\uXXXX</c> at a place; null when there is none.</summary>
     private static char? UnitAt(ReadOnlySpan<byte> json, int at) =>
-        at + 6 <= json.Length && json[at] == '\\' && json[at + 1] == 'u' && ushort.TryParse(json.Slice(at + 2, 4), System.Globalization.NumberStyles.AllowHexSpecifier, null, out var unit)
+        at + 6 <= json.Length && json[at] == '\\' && json[at + 1] == 'u'
+            && ushort.TryParse(json.Slice(at + 2, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var unit)
             ? (char)unit
             : null;
 
@@ -135,10 +138,12 @@ internal static class LenientJson
     private static int WordLength(ReadOnlySpan<byte> text)
     {
         var length = 0;
-        while (length < text.Length && (char.IsAsciiLetterOrDigit((char)text[length]) || text[length] is (byte)'+' or (byte)'-' or (byte)'.' or (byte)'_'))
+        while (length < text.Length && IsOfWord(text[length]))
             length++;
         return length;
     }
+
+    private static bool IsOfWord(byte b) => char.IsAsciiLetterOrDigit((char)b) || b is (byte)'+' or (byte)'-' or (byte)'.' or (byte)'_';
 
     // As Python, JavaScript and printf spell them.
     private static bool IsNoNumber(ReadOnlySpan<byte> word)

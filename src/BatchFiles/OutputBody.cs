@@ -13,9 +13,10 @@ internal static class OutputBody
     private static readonly SearchValues<byte> Breaks = SearchValues.Create([(byte)'\r', (byte)'\n', 0xC2, 0xE2]);
 
     /// <summary>
-    /// Writes any body as JSON in valid UTF-8 (<see cref="LenientJson"/>; what no tolerant reader takes for JSON is a JSON string), without a character that
-    /// any reader takes for the end of a line: beside CR and LF, Python's <c>str.splitlines</c> splits at U+0085, U+2028 and U+2029
-    /// (<see href="https://docs.python.org/3/library/stdtypes.html#str.splitlines"/>). The others of its list are no part of JSON unless they are escaped.
+    /// Writes any body as JSON in valid UTF-8 (<see cref="LenientJson"/>; what no tolerant reader takes for JSON is a JSON string), without
+    /// a character that any reader takes for the end of a line: beside CR and LF, Python's <c>str.splitlines</c> splits at U+0085, U+2028
+    /// and U+2029 (<see href="https://docs.python.org/3/library/stdtypes.html#str.splitlines"/>). The others of its list are no part of
+    /// JSON unless they are escaped.
     /// </summary>
     public static void Write(IBufferWriter<byte> writer, ReadOnlySpan<byte> body)
     {
@@ -27,7 +28,10 @@ internal static class OutputBody
             OutputLine.WriteString(writer, Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(body)));
     }
 
-    /// <summary>Writes JSON. A raw CR or LF cannot stand inside a string of it, so each one is between tokens and goes; the others can only stand inside one.</summary>
+    /// <summary>
+    /// Writes JSON. A raw CR or LF cannot stand inside a string of it, so each one is between tokens and goes; the others can only stand
+    /// inside one.
+    /// </summary>
     internal static void WriteOnOneLine(IBufferWriter<byte> writer, ReadOnlySpan<byte> json)
     {
         var (copied, searched) = (0, 0);

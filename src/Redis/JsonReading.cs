@@ -7,8 +7,8 @@ namespace LlmPipeline;
 internal static class JsonReading
 {
     /// <summary>
-    /// Whether the name or string that the reader is on is this one, however it is escaped. The reader's own comparison throws at half a surrogate pair, which
-    /// is JSON all the same.
+    /// Whether the name or string that the reader is on is this one, however it is escaped. The reader's own comparison throws at half a
+    /// surrogate pair, which is JSON all the same.
     /// </summary>
     /// <param name="reader">The reader, of one piece of memory.</param>
     /// <param name="ascii">Printable ASCII.</param>

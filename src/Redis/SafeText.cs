@@ -5,13 +5,14 @@ using System.Text;
 namespace LlmPipeline;
 
 /// <summary>
-/// Makes text of providers and callers fit for headers, error codes, event names, log lines and terminals. It lies in the lowest project that all their
-/// writers share, so that there is one rule.
+/// Makes text of providers and callers fit for headers, error codes, event names, log lines and terminals. It lies in the lowest project
+/// that all their writers share, so that there is one rule.
 /// </summary>
 /// <remarks>
-/// Removed are control characters (a terminal obeys them, a header ends at them), line and paragraph separators (readers of lines split at them), and the
-/// invisible ones that reorder or hide text (<see href="https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing"/>). None goes without a trace:
-/// white space becomes a space, anything else U+FFFD, also half a surrogate pair.
+/// Removed are control characters (a terminal obeys them, a header ends at them), line and paragraph separators (readers of lines split at
+/// them), and the invisible ones that reorder or hide text (<see
+/// href="https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing"/>). None goes without a trace: white space becomes a space,
+/// anything else U+FFFD, also half a surrogate pair.
 /// </remarks>
 internal static class SafeText
 {
@@ -22,7 +23,8 @@ internal static class SafeText
     public const int MaxHeaderValue = 256;
 
     private const string NoCode = "unknown";
-    private static readonly SearchValues<char> CodeCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-");
+    private static readonly SearchValues<char> CodeCharacters =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-");
 
     /// <summary>One line: white space of any length is one space.</summary>
     /// <param name="text">Any text.</param>
@@ -69,7 +71,9 @@ internal static class SafeText
         return shown.ToString();
     }
 
-    /// <summary>An error code of at most <see cref="MaxErrorCode"/> letters, digits and <c>_ . : -</c>; whatever else a text holds is an underscore.</summary>
+    /// <summary>
+    /// An error code of at most <see cref="MaxErrorCode"/> letters, digits and <c>_ . : -</c>; whatever else a text holds is an underscore.
+    /// </summary>
     public static string ErrorCode(string? text)
     {
         if (text is { Length: > 0 and <= MaxErrorCode } && !text.AsSpan().ContainsAnyExcept(CodeCharacters))
@@ -89,7 +93,10 @@ internal static class SafeText
         return trimmed.Length == 0 ? NoCode : trimmed;
     }
 
-    /// <summary>A header's value: visible ASCII and spaces, at most <see cref="MaxHeaderValue"/>; other characters are question marks. Null where nothing is left.</summary>
+    /// <summary>
+    /// A header's value: visible ASCII and spaces, at most <see cref="MaxHeaderValue"/>; other characters are question marks. Null where
+    /// nothing is left.
+    /// </summary>
     public static string? HeaderValue(string? text)
     {
         if (text is null)
@@ -116,7 +123,8 @@ internal static class SafeText
         return line.ToString(0, length) + (maxLength > 0 ? "…" : "");
     }
 
-    private static bool IsShown(Rune rune) => Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.Control or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator)
-        && rune.Value is not (0x061C or 0x180E or 0x200B or (>= 0x200E and <= 0x200F) or (>= 0x202A and <= 0x202E) or (>= 0x2060 and <= 0x206F)
+    private static bool IsShown(Rune rune) =>
+        Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.Control or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator)
+        && rune.Value is not (0x061C or 0x180E or 0x200B or 0x200E or 0x200F or (>= 0x202A and <= 0x202E) or (>= 0x2060 and <= 0x206F)
             or 0xFEFF or (>= 0xFFF9 and <= 0xFFFB) or (>= 0xE0000 and <= 0xE007F));
 }

@@ -46,8 +46,8 @@ internal static class CallAnswer
     public static bool IsJson(ReadOnlySpan<byte> text) => LenientJson.IsStrict(text, MaxDepth);
 
     /// <summary>
-    /// The status that a body goes out with: the provider's where HTTP has it and allows a body beside it. Some providers and proxies make up others, such as
-    /// 999, which clients refuse; a completion then is a 200.
+    /// The status that a body goes out with: the provider's where HTTP has it and allows a body beside it. Some providers and proxies make
+    /// up others, such as 999, which clients refuse; a completion then is a 200.
     /// </summary>
     private static int Status(JobResult result) => (result.Status, result.Meta.StatusCode) switch
     {

@@ -52,7 +52,8 @@ internal sealed record Chunk(string? Type, bool HasText, bool IsUsage, IReadOnly
             : 0;
     }
 
-    private static JsonDocument Parse(ReadOnlyMemory<byte> json) => JsonDocument.Parse(LenientJson.WithoutHalves(LenientJson.AsJson(json, Depth.MaxDepth).Span), Depth);
+    private static JsonDocument Parse(ReadOnlyMemory<byte> json) =>
+        JsonDocument.Parse(LenientJson.WithoutHalves(LenientJson.AsJson(json, Depth.MaxDepth).Span), Depth);
 
     private static bool HasTextIn(JsonElement choice) =>
         (choice.TryGetProperty("text"u8, out var text) && IsSomething(text))

@@ -6,7 +6,9 @@ using System.Text.Json;
 
 namespace LlmPipeline;
 
-/// <summary>A whole answer as the one event of a stream. Names and values are copied as they came: decoded, half a surrogate pair would be lost.</summary>
+/// <summary>
+/// A whole answer as the one event of a stream. Names and values are copied as they came: decoded, half a surrogate pair would be lost.
+/// </summary>
 /// <param name="usage">Whether the tokens are told too.</param>
 internal sealed class WholeAsEvent(bool usage)
 {
@@ -37,7 +39,7 @@ internal sealed class WholeAsEvent(bool usage)
 
     private bool WriteAnswerField(JsonProperty field)
     {
-        if (Is(field, "object"u8) && field.Value.ValueKind == JsonValueKind.String && JsonMarshal.GetRawUtf8Value(field.Value).SequenceEqual("\"chat.completion\""u8))
+        if (Is(field, "object"u8) && JsonMarshal.GetRawUtf8Value(field.Value).SequenceEqual("\"chat.completion\""u8))
             WriteField("\"object\":\"chat.completion.chunk\""u8);
         else if (Is(field, "choices"u8) && field.Value.ValueKind == JsonValueKind.Array)
             WriteList("\"choices\":"u8, field.Value, (choice, _) => WriteObject(choice, WriteChoiceField));

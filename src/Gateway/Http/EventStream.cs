@@ -22,8 +22,8 @@ internal sealed class EventStream(HttpContext context)
     public Task SendNothingAsync() => WriteAsync(":\n\n");
 
     /// <summary>
-    /// An event as it goes over the wire. Lines end at CR LF, LF and CR and nowhere else, as its reader takes them; the name may be a provider's word, and is
-    /// one line.
+    /// An event as it goes over the wire. Lines end at CR LF, LF and CR and nowhere else, as its reader takes them; the name may be a
+    /// provider's word, and is one line.
     /// </summary>
     internal static string Text(string? name, string data)
     {

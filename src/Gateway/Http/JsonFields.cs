@@ -178,7 +178,8 @@ internal sealed class JsonFields : IDisposable
         }
     }
 
-    private static ApiException HalfName(string? param, InvalidOperationException e) => ApiError.Invalid(param, "A field's name holds half of a surrogate pair.").Thrown(e);
+    private static ApiException HalfName(string? param, InvalidOperationException e) =>
+        ApiError.Invalid(param, "A field's name holds half of a surrogate pair.").Thrown(e);
 
     // Half a surrogate pair is valid JSON, but no text.
     private static string TextOf(string? param, Func<string> read)

@@ -18,8 +18,8 @@ internal sealed record JobView(string Id, JobRecord Record, string Status, JobRe
     public static JobView OfEnded(string id, JobRecord record, JobResult result) => new(id, record, result.Status.ToString().ToLowerInvariant(), result);
 
     /// <summary>
-    /// JSON in valid UTF-8, with all fields always there. The provider's body is in it as it came where it is JSON; else repaired (<see cref="LenientJson"/>),
-    /// or as a string.
+    /// JSON in valid UTF-8, with all fields always there. The provider's body is in it as it came where it is JSON; else repaired (<see
+    /// cref="LenientJson"/>), or as a string.
     /// </summary>
     public ReadOnlyMemory<byte> ToJson()
     {

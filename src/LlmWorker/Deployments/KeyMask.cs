@@ -3,8 +3,8 @@ using System.Text.RegularExpressions;
 namespace LlmPipeline;
 
 /// <summary>
-/// Takes keys out of text: whole ones of at least <see cref="ShortestKey"/> characters. A shorter one, such as the <c>none</c> of a local server, is no secret
-/// and is a part of words; a key within a longer word is another word.
+/// Takes keys out of text: whole ones of at least <see cref="ShortestKey"/> characters. A shorter one, such as the <c>none</c> of a local
+/// server, is no secret and is a part of words; a key within a longer word is another word.
 /// </summary>
 internal sealed class KeyMask
 {
@@ -22,8 +22,12 @@ internal sealed class KeyMask
     public KeyMask(IEnumerable<string?> keys)
     {
         // The longest first: one key may begin with another.
-        string[] spellings = [.. keys.OfType<string>().Where(key => key.Length >= ShortestKey)
-            .SelectMany(key => (string[])[key, Uri.EscapeDataString(key)]).Distinct(StringComparer.Ordinal).OrderByDescending(key => key.Length).Select(Regex.Escape)];
+        string[] spellings = [.. keys.OfType<string>()
+            .Where(key => key.Length >= ShortestKey)
+            .SelectMany(key => (string[])[key, Uri.EscapeDataString(key)])
+            .Distinct(StringComparer.Ordinal)
+            .OrderByDescending(key => key.Length)
+            .Select(Regex.Escape)];
         if (spellings.Length > 0)
             _keys = new Lazy<Regex>(() => new Regex($"{Begins}(?:{string.Join('|', spellings)}){Ends}", RegexOptions.CultureInvariant));
     }

@@ -8,9 +8,9 @@ namespace LlmPipeline;
 /// <summary>What sounds, films and files within a request cost, which come as base64 and are no text to the model.</summary>
 /// <remarks>
 /// A sound counts by its duration, a token for each 100 ms (OpenAI's guide "Managing costs",
-/// <see href="https://developers.openai.com/api/docs/guides/realtime-costs"/>): told by the header of a WAV file; of any other, by its bytes at 128 kbit/s, the
-/// usual rate of an MP3, which is a token for 1,600 bytes, and so does a film. What a file costs only its reader knows (a PDF is text and a picture of each page): a token for 64
-/// bytes is a rough guess, until the answer tells.
+/// <see href="https://developers.openai.com/api/docs/guides/realtime-costs"/>): told by the header of a WAV file; of any other, by its
+/// bytes at 128 kbit/s, the usual rate of an MP3, which is a token for 1,600 bytes, and so does a film. What a file costs only its reader
+/// knows (a PDF is text and a picture of each page): a token for 64 bytes is a rough guess, until the answer tells.
 /// </remarks>
 internal static class MediaTokens
 {
@@ -22,7 +22,8 @@ internal static class MediaTokens
     private const int Head = 1024;
     private const int LongestMediaType = 128;
 
-    private static readonly SearchValues<byte> Base64Bytes = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=-_\\"u8);
+    private static readonly SearchValues<byte> Base64Bytes =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=-_\\"u8);
 
     /// <summary>Whether this string is a sound or a file, and its tokens.</summary>
     /// <param name="parent">The field that the string's object is the value of, such as <c>input_audio</c>.</param>
@@ -45,7 +46,8 @@ internal static class MediaTokens
             return true;
         }
 
-        if (name is not ("data" or "file_data" or "audio" or "b64_json") || value.Length < 4 || value[..Math.Min(value.Length, Head)].ContainsAnyExcept(Base64Bytes))
+        if (name is not ("data" or "file_data" or "audio" or "b64_json") || value.Length < 4
+            || value[..Math.Min(value.Length, Head)].ContainsAnyExcept(Base64Bytes))
             return false;
         if (parent is "input_audio" or "audio" || name == "audio")
             tokens = Sound(value);
@@ -73,8 +75,8 @@ internal static class MediaTokens
     }
 
     /// <summary>
-    /// The duration of a WAV file by its header (RIFF: chunks of a name, a size and data); null for anything else. A recorder that did not know the size when
-    /// it began writes 0 or the largest number: then the file's own size counts.
+    /// The duration of a WAV file by its header (RIFF: chunks of a name, a size and data); null for anything else. A recorder that did not
+    /// know the size when it began writes 0 or the largest number: then the file's own size counts.
     /// </summary>
     private static double? WavSeconds(ReadOnlySpan<byte> base64, long bytes)
     {
@@ -108,5 +110,6 @@ internal static class MediaTokens
         return Seconds(rate, bytes - read);
     }
 
-    private static double? Seconds(uint bytesPerSecond, long bytes) => bytesPerSecond is >= 1000 and <= 10_000_000 ? (double)Math.Max(0, bytes) / bytesPerSecond : null;
+    private static double? Seconds(uint bytesPerSecond, long bytes) =>
+        bytesPerSecond is >= 1000 and <= 10_000_000 ? (double)Math.Max(0, bytes) / bytesPerSecond : null;
 }

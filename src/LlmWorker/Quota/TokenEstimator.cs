@@ -4,8 +4,9 @@ using System.Text.Json;
 namespace LlmPipeline;
 
 /// <summary>
-/// What a request will probably cost against a tokens/min quota: its prompt as Microsoft.ML.Tokenizers counts it for the model, pictures by OpenAI's rule, sounds by their duration,
-/// and the completion: what the provider holds until it has answered (max_tokens, where it is given), and what is expected (the moving average of the queue).
+/// What a request will probably cost against a tokens/min quota: its prompt as Microsoft.ML.Tokenizers counts it for the model, pictures by
+/// OpenAI's rule, sounds by their duration, and the completion: what the provider holds until it has answered (max_tokens, where it is
+/// given), and what is expected (the moving average of the queue).
 /// </summary>
 internal sealed class TokenEstimator
 {

@@ -12,7 +12,9 @@ namespace LlmPipeline.Tests;
 /// <summary><see cref="SafeText"/>, over all of Unicode: every scalar value, and halves of surrogate pairs.</summary>
 public sealed class SanitizingText
 {
-    /// <summary>All code points in order, also those of surrogates, as texts of some length, each with a letter around every character.</summary>
+    /// <summary>
+    /// All code points in order, also those of surrogates, as texts of some length, each with a letter around every character.
+    /// </summary>
     internal static IEnumerable<string> AllOfUnicode()
     {
         var text = new StringBuilder();
