@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 
 namespace LlmPipeline;
@@ -8,6 +9,21 @@ public static class CsvAnswerText
     /// <summary>The text of a line.</summary>
     /// <param name="line">A batch output line.</param>
     public static string Of(JsonElement line)
+    {
+        try
+        {
+            return TextOf(line);
+        }
+        catch (InvalidOperationException)
+        {
+            // The name of a field holds half a surrogate pair: .NET cannot look for any other beside it.
+            var whole = LenientJson.WithoutHalves(JsonMarshal.GetRawUtf8Value(line));
+            using var decodable = JsonDocument.Parse(whole, new JsonDocumentOptions { MaxDepth = int.MaxValue });
+            return TextOf(decodable.RootElement);
+        }
+    }
+
+    private static string TextOf(JsonElement line)
     {
         if (Find(line, "error") is { ValueKind: JsonValueKind.Object } error)
             return Text(error, "message") ?? Text(error, "code") ?? error.GetRawText();

@@ -41,7 +41,9 @@ public sealed record OutputLine
     private bool IsSuccess => StatusCode is >= 200 and <= 299;
 
     /// <summary>
-    /// Writes the line with its <c>\n</c>. The body is copied byte for byte but for line breaks between tokens; what isn't JSON becomes a JSON string.
+    /// Writes the line with its <c>\n</c>, in valid UTF-8. The body is copied byte for byte but for line breaks: those between tokens go,
+    /// and U+0085, U+2028 and U+2029 in strings are escaped. A body with <c>NaN</c> or bytes that are no UTF-8 is repaired; what isn't JSON
+    /// even then becomes a JSON string.
     /// </summary>
     public void WriteTo(IBufferWriter<byte> writer)
     {
@@ -92,7 +94,8 @@ public sealed record OutputLine
         WriteString(writer, IdPrefix + jobId);
         writer.Write(",\"custom_id\":"u8);
         WriteString(writer, customId);
-        writer.Write(rest);
+        // An earlier version may have written it.
+        OutputBody.WriteOnOneLine(writer, rest);
         writer.Write("\n"u8);
         return true;
 

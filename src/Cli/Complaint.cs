@@ -9,7 +9,7 @@ internal static class Complaint
     public static int Of(ParseResult line, IReadOnlyList<string> faults)
     {
         foreach (var fault in faults.Take(2))
-            Console.Error.WriteLine($"llmpipe: {fault}");
+            Console.Error.WriteLine($"llmpipe: {SafeText.Printable(fault)}");
         Console.Error.WriteLine($"llmpipe: see {UsageErrors.Path(line.CommandResult.Command)} --help");
         return ExitCodes.Usage;
     }
@@ -19,9 +19,9 @@ internal static class Complaint
     {
         var known = CliException.From(e);
         foreach (var line in (known?.Message ?? $"{e.GetType().Name}: {e.Message}").Split('\n'))
-            Console.Error.WriteLine($"llmpipe: {line.TrimEnd()}");
+            Console.Error.WriteLine($"llmpipe: {SafeText.Printable(line.TrimEnd())}");
         if (Environment.GetEnvironmentVariable("LLMPIPE_DEBUG") == "1")
-            Console.Error.WriteLine(e);
+            Console.Error.WriteLine(SafeText.Printable(e.ToString(), keepLineFeeds: true));
         else if (known is null)
             Console.Error.WriteLine("llmpipe: this should not happen; LLMPIPE_DEBUG=1 shows where it did");
         return known?.ExitCode ?? ExitCodes.Broke;

@@ -43,11 +43,11 @@ internal static class ModelField
             var found = false;
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
-                var isModel = reader.ValueTextEquals("model"u8);
+                var isModel = reader.IsText("model"u8);
                 found |= isModel;
                 reader.Read();
                 var from = start + (int)reader.TokenStartIndex;
-                if (isModel && reader.TokenType == JsonTokenType.String && reader.ValueTextEquals(model))
+                if (isModel && reader.TokenType == JsonTokenType.String && IsSame(ref reader, model))
                     continue;
                 reader.Skip();
                 if (isModel)
@@ -79,5 +79,18 @@ internal static class ModelField
         }
         replaced.Write(body.Span[position..]);
         return replaced.GetBuffer().AsMemory(0, (int)replaced.Length);
+    }
+
+    // Half a surrogate pair is no model's name.
+    private static bool IsSame(ref Utf8JsonReader reader, string model)
+    {
+        try
+        {
+            return reader.ValueTextEquals(model);
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
+        }
     }
 }

@@ -38,8 +38,11 @@ public sealed record ResultMeta
     /// <summary>The submitter's own name for the job.</summary>
     public string? CustomId { get; init; }
 
-    /// <summary>The provider's id of the request (<c>x-request-id</c>).</summary>
-    public string? RequestId { get; init; }
+    /// <summary>
+    /// The provider's id of the request (<c>x-request-id</c>): visible ASCII, at most 256 characters; any other character is a question
+    /// mark.
+    /// </summary>
+    public string? RequestId { get; init => field = SafeText.HeaderValue(value); }
 
     /// <summary>The HTTP status of the last answer; null when there was none.</summary>
     public int? StatusCode { get; init; }
@@ -85,13 +88,25 @@ public sealed record ResultMeta
 }
 
 /// <summary>Why a job failed.</summary>
-/// <param name="Code">A code of the batch format, such as <c>batch_expired</c>, or of the provider.</param>
-/// <param name="Message">For people.</param>
+/// <param name="Code">A code of the batch format, such as <c>batch_expired</c>, or of the provider: at most 64 letters, digits and <c>_ . :
+/// -</c>.</param>
+/// <param name="Message">For people, one line of at most <see cref="MaxMessage"/> characters.</param>
+/// <remarks>Both may be a provider's own words, and become headers, log lines and lines of a terminal: whatever else they hold is replaced
+/// here.</remarks>
 public sealed record ResultError(string Code, string Message)
 {
+    /// <summary>The longest <see cref="Message"/>.</summary>
+    public const int MaxMessage = 4000;
+
     /// <summary>The answer does not fit the prompt function's schema. What the model said last is in <see cref="JobResult.Response"/>, what is wrong in the message.</summary>
     public const string SchemaMismatch = "schema_mismatch";
 
     /// <summary>The model refused to answer where a schema was asked for; its refusal is in <see cref="JobResult.Response"/>.</summary>
     public const string Refusal = "refusal";
+
+    /// <summary>For programs.</summary>
+    public string Code { get; init => field = SafeText.ErrorCode(value); } = SafeText.ErrorCode(Code);
+
+    /// <summary>For people.</summary>
+    public string Message { get; init => field = SafeText.Line(value, MaxMessage); } = SafeText.Line(Message, MaxMessage);
 }

@@ -9,6 +9,8 @@ namespace LlmPipeline;
 /// <summary>A dead letter as a whole: the job as it was submitted, and its last error. Prompt and answer only for who asks for them.</summary>
 internal sealed record DeadContent(DeadLetter Letter)
 {
+    // What is nested deeper is shown as text.
+    private const int MaxDepth = 60;
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public required string? Path { get; init; }
@@ -59,7 +61,7 @@ internal sealed record DeadContent(DeadLetter Letter)
         void Line(string name, string? value)
         {
             if (!string.IsNullOrEmpty(value))
-                text.Append(name.PadRight(11)).Append(value).Append('\n');
+                text.Append(SafeText.Printable(name.PadRight(11))).Append(SafeText.Printable(value, keepLineFeeds: true)).Append('\n');
         }
     }
 
@@ -67,14 +69,7 @@ internal sealed record DeadContent(DeadLetter Letter)
     {
         if (body.IsEmpty)
             return null;
-        try
-        {
-            return JsonNode.Parse(body.Span, null, new JsonDocumentOptions { MaxDepth = 256 });
-        }
-        catch (JsonException)
-        {
-            // A proxy's page, or a cut answer: shown as the text that it is.
-            return JsonValue.Create(Encoding.UTF8.GetString(body.Span));
-        }
+        // A proxy's page, or a cut answer, is shown as the text that it is.
+        return JsonNode.Parse(LenientJson.WithoutHalves(LenientJson.AsJson(body, MaxDepth).Span), null, new JsonDocumentOptions { MaxDepth = MaxDepth });
     }
 }

@@ -45,7 +45,6 @@ internal sealed record DeadLetter
     private string ErrorText()
     {
         var text = string.Join(": ", new[] { ErrorCode ?? (StatusCode is null ? null : $"HTTP {StatusCode}"), ErrorMessage }.Where(part => !string.IsNullOrEmpty(part)));
-        text = text.ReplaceLineEndings(" ");
-        return text.Length == 0 ? "(its error is no longer kept)" : text.Length > 100 ? text[..97] + "…" : text;
+        return text.Length == 0 ? "(its error is no longer kept)" : SafeText.Line(text, 100);
     }
 }

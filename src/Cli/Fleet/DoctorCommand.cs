@@ -51,7 +51,7 @@ internal static class DoctorCommand
         foreach (var (queue, report) in reports)
         {
             foreach (var finding in report.Findings)
-                Console.Out.WriteLine($"{queue}: {(finding.Id is null ? "" : finding.Id + ": ")}{finding.What}{(finding.Repaired ? " (mended)" : "")}");
+                Console.Out.WriteLine(SafeText.Printable($"{queue}: {(finding.Id is null ? "" : finding.Id + ": ")}{finding.What}{(finding.Repaired ? " (mended)" : "")}"));
             FleetCall.Say($"queue {queue}: {RunConsole.Text(report.Jobs)} jobs, {(report.Findings.Count == 0 ? "nothing is wrong" : $"{RunConsole.Text(report.Findings.Count)} findings, {RunConsole.Text(report.Findings.Count(f => !f.Repaired))} of them left")}");
         }
 

@@ -30,7 +30,7 @@ internal sealed class FleetCall
     }
 
     /// <summary>A line for people.</summary>
-    public static void Say(string text) => Console.Error.WriteLine(text);
+    public static void Say(string text) => Console.Error.WriteLine(SafeText.Printable(text));
 
     /// <summary>Writes <paramref name="report"/> to standard output where JSON was asked for, else <paramref name="text"/> to standard error.</summary>
     public void Report(object report, string text)

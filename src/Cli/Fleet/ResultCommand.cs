@@ -58,12 +58,12 @@ internal static class ResultCommand
         }
         else
         {
-            using var parsed = JsonDocument.Parse(line.WrittenMemory, new JsonDocumentOptions { MaxDepth = 256 });
+            using var parsed = JsonDocument.Parse(line.WrittenMemory, new JsonDocumentOptions { MaxDepth = int.MaxValue });
             var text = CsvAnswerText.Of(parsed.RootElement);
             if (isCompleted)
                 Console.Out.WriteLine(text);
             else
-                FleetCall.Say($"llmpipe: job {result.JobId} has {(result.Status == ResultStatus.Cancelled ? "been cancelled" : result.Status.ToString().ToLowerInvariant())}: {text.ReplaceLineEndings(" ")}");
+                FleetCall.Say($"llmpipe: job {result.JobId} has {(result.Status == ResultStatus.Cancelled ? "been cancelled" : result.Status.ToString().ToLowerInvariant())}: {SafeText.Line(text, ResultError.MaxMessage)}");
         }
 
         return isCompleted ? ExitCodes.Done : ExitCodes.FailedRows;

@@ -8,7 +8,7 @@ internal sealed class StatusView(bool json)
     /// <returns>True when no later view can differ.</returns>
     public bool Show(BatchStatus status)
     {
-        Draw(json ? FleetJson.Of(status) + "\n" : status.ToText());
+        Draw(json ? FleetJson.Of(status) + "\n" : SafeText.Printable(status.ToText(), keepLineFeeds: true));
         return status.HasEnded;
     }
 

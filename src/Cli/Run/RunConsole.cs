@@ -14,7 +14,7 @@ internal sealed class RunConsole(RunOptions options)
         if (_progress is { } progress)
             progress.Say(line);
         else
-            Console.Error.WriteLine(line);
+            Console.Error.WriteLine(SafeText.Printable(line));
     }
 
     /// <param name="plan">The run.</param>

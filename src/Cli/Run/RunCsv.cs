@@ -37,9 +37,9 @@ internal static class RunCsv
     /// <summary>The text of the last message, or what stands in its place.</summary>
     private static string Prompt(ReadOnlyMemory<byte> body)
     {
-        using var json = JsonDocument.Parse(body);
+        using var json = JsonDocument.Parse(LenientJson.WithoutHalves(body.Span));
         var root = json.RootElement;
-        var found = root.TryGetProperty("messages", out var messages) && messages.GetArrayLength() > 0 && messages[messages.GetArrayLength() - 1].TryGetProperty("content", out var content)
+        var found = root.TryGetProperty("messages", out var messages) && messages.ValueKind == JsonValueKind.Array && messages.GetArrayLength() > 0 && messages[messages.GetArrayLength() - 1].TryGetProperty("content", out var content)
             ? content
             : root.TryGetProperty("input", out var input) ? input
             : root.TryGetProperty("prompt", out var prompt) ? prompt

@@ -44,7 +44,7 @@ internal sealed class RunProgress : IAsyncDisposable
         lock (_lock)
         {
             Erase();
-            Console.Error.WriteLine(line);
+            Console.Error.WriteLine(SafeText.Printable(line));
         }
     }
 

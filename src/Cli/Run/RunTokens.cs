@@ -25,7 +25,8 @@ internal sealed class RunTokens(RunPlan plan)
     /// <summary>Every text of a body but the names of its fields.</summary>
     private static (long Prompt, long? Limit) Count(string model, ReadOnlyMemory<byte> body)
     {
-        var reader = new Utf8JsonReader(body.Span, new JsonReaderOptions { MaxDepth = 256 });
+        // Half a surrogate pair has no text, and counts as the U+FFFD that a provider makes of it.
+        var reader = new Utf8JsonReader(LenientJson.WithoutHalves(body.Span), new JsonReaderOptions { MaxDepth = 256 });
         var (tokens, limit, field) = (0L, (long?)null, "");
         while (reader.Read())
         {

@@ -35,7 +35,7 @@ internal static class ReasoningTokens
             return false;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            var isIt = reader.ValueTextEquals(name) || reader.ValueTextEquals(orName);
+            var isIt = reader.IsText(name) || reader.IsText(orName);
             reader.Read();
             if (isIt)
                 return true;

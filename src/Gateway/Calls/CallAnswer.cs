@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 
 namespace LlmPipeline;
@@ -6,7 +5,8 @@ namespace LlmPipeline;
 /// <summary>Makes of the stored end of a job what a caller is answered who waits for it.</summary>
 internal static class CallAnswer
 {
-    private static readonly JsonReaderOptions Depth = new() { MaxDepth = 512 };
+    // Deeper answers are no JSON for most readers.
+    public const int MaxDepth = 512;
 
     /// <summary>Answers the provider's status and body, byte for byte; where there is none that a client could read, an error in OpenAI's shape.</summary>
     public static async Task WriteAsync(HttpContext context, JobResult result)
@@ -18,7 +18,7 @@ internal static class CallAnswer
             return;
         }
 
-        context.Response.StatusCode = result.Meta.StatusCode ?? StatusCodes.Status200OK;
+        context.Response.StatusCode = Status(result);
         context.Response.ContentType = "application/json";
         context.Response.ContentLength = result.Response.Length;
         await context.Response.Body.WriteAsync(result.Response, context.RequestAborted);
@@ -31,7 +31,7 @@ internal static class CallAnswer
         return result.Status switch
         {
             ResultStatus.Completed => null,
-            ResultStatus.Failed when result.Meta.StatusCode is >= 400 and var status => IsJson(result.Response.Span) ? null : ApiError.Of(status, message) with { Code = code },
+            ResultStatus.Failed when result.Meta.StatusCode is >= 400 and < 600 and var status => IsJson(result.Response.Span) ? null : ApiError.Of(status, message) with { Code = code },
             ResultStatus.Failed => new ApiError(StatusCodes.Status502BadGateway, message, "server_error", null, code),
             ResultStatus.Cancelled => new ApiError(StatusCodes.Status410Gone, "The call was cancelled by an operator of the fleet.", "invalid_request_error", null, "cancelled"),
             _ => NoAnswer(message),
@@ -41,23 +41,18 @@ internal static class CallAnswer
     /// <summary>The caller's patience is over.</summary>
     public static ApiError NoAnswer(string why, string code = "request_timeout") => new(StatusCodes.Status504GatewayTimeout, $"No completion in time: {why}.", "server_error", null, code);
 
-    /// <summary>Whether a text is JSON, however deep.</summary>
-    public static bool IsJson(ReadOnlySpan<byte> text)
-    {
-        if (text.IsEmpty)
-            return false;
-        var reader = new Utf8JsonReader(text, Depth);
-        try
-        {
-            while (reader.Read())
-            {
-            }
+    /// <summary>Whether any client can read a text as JSON.</summary>
+    public static bool IsJson(ReadOnlySpan<byte> text) => LenientJson.IsStrict(text, MaxDepth);
 
-            return true;
-        }
-        catch (JsonException)
-        {
-            return false;
-        }
-    }
+    /// <summary>
+    /// The status that a body goes out with: the provider's where HTTP has it and allows a body beside it. Some providers and proxies make
+    /// up others, such as 999, which clients refuse; a completion then is a 200.
+    /// </summary>
+    private static int Status(JobResult result) => (result.Status, result.Meta.StatusCode) switch
+    {
+        (ResultStatus.Completed, >= 200 and < 300 and not (204 or 205) and var status) => status,
+        (ResultStatus.Completed, _) => StatusCodes.Status200OK,
+        (_, >= 400 and < 600 and var status) => status,
+        _ => StatusCodes.Status502BadGateway,
+    };
 }

@@ -60,7 +60,7 @@ internal sealed record CallBody(ReadOnlyMemory<byte> Bytes, string Model, bool I
         bool streamed = false, usage = false;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            bool isModel = reader.ValueTextEquals("model"u8), isStream = reader.ValueTextEquals("stream"u8), isOptions = reader.ValueTextEquals("stream_options"u8);
+            bool isModel = reader.IsText("model"u8), isStream = reader.IsText("stream"u8), isOptions = reader.IsText("stream_options"u8);
             reader.Read();
             if (isModel && model is not null)
                 throw ApiError.Invalid("model", "'model' stands there twice.").Thrown();
@@ -83,7 +83,7 @@ internal sealed record CallBody(ReadOnlyMemory<byte> Bytes, string Model, bool I
         var usage = false;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            var isUsage = reader.ValueTextEquals("include_usage"u8);
+            var isUsage = reader.IsText("include_usage"u8);
             reader.Read();
             if (isUsage)
                 usage = reader.TokenType == JsonTokenType.True;

@@ -1,6 +1,5 @@
-using System.Text.Encodings.Web;
+using System.Text;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 
 namespace LlmPipeline;
 
@@ -12,13 +11,14 @@ namespace LlmPipeline;
 internal sealed record Chunk(string? Type, bool HasText, bool IsUsage, IReadOnlyList<int> Ends)
 {
     private static readonly JsonDocumentOptions Depth = new() { MaxDepth = 512 };
-    private static readonly JsonSerializerOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = 512 };
 
     /// <param name="data">A JSON object: a worker passes on nothing else.</param>
     public static Chunk Read(string data)
     {
-        using var json = JsonDocument.Parse(data, Depth);
+        using var json = Parse(Encoding.UTF8.GetBytes(data));
         var root = json.RootElement;
+        if (root.ValueKind != JsonValueKind.Object)
+            return new Chunk(null, true, false, []);
         if (root.TryGetProperty("type"u8, out var type) && type.ValueKind == JsonValueKind.String)
         {
             var name = type.GetString()!;
@@ -36,37 +36,24 @@ internal sealed record Chunk(string? Type, bool HasText, bool IsUsage, IReadOnly
     /// <param name="path">The path of the call.</param>
     /// <param name="body">The answer that a call without stream would have had.</param>
     /// <param name="usage">Whether the tokens are told too.</param>
-    /// <returns>The event's name, null for none, and its data.</returns>
-    public static (string? Name, string Data) OfWhole(string path, ReadOnlySpan<byte> body, bool usage)
+    /// <returns>The event's name, null for none, and its data; null for an answer that cannot be put into JSON.</returns>
+    public static (string? Name, string Data)? OfWhole(string path, ReadOnlyMemory<byte> body, bool usage)
     {
-        var whole = JsonNode.Parse(body, documentOptions: Depth)!.AsObject();
-        if (path == "/v1/responses")
-            return ("response.completed", new JsonObject { ["type"] = "response.completed", ["sequence_number"] = 0, ["response"] = whole }.ToJsonString(Relaxed));
-        if (whole["object"] is JsonValue kind && kind.TryGetValue<string>(out var named) && named == "chat.completion")
-            whole["object"] = "chat.completion.chunk";
-        foreach (var choice in (whole["choices"] as JsonArray)?.OfType<JsonObject>() ?? [])
-        {
-            if (!choice.Remove("message", out var message))
-                continue;
-            choice["delta"] = message;
-            for (var n = 0; message?["tool_calls"] is JsonArray calls && n < calls.Count; n++)
-                (calls[n] as JsonObject)?["index"] = n;
-        }
-
-        if (!usage)
-            whole.Remove("usage");
-        return (null, whole.ToJsonString(Relaxed));
+        using var whole = JsonDocument.Parse(LenientJson.AsJson(body, Depth.MaxDepth), Depth);
+        return whole.RootElement.ValueKind == JsonValueKind.Object ? new WholeAsEvent(usage).Of(path, whole.RootElement) : null;
     }
 
     /// <summary>How many ends (<see cref="Ends"/>) the events of a whole answer have told.</summary>
-    public static int EndsOf(string path, ReadOnlySpan<byte> body)
+    public static int EndsOf(string path, ReadOnlyMemory<byte> body)
     {
-        var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = Depth.MaxDepth });
-        using var whole = JsonDocument.ParseValue(ref reader);
+        using var whole = Parse(body);
         return path == "/v1/responses" ? 1
-            : whole.RootElement.TryGetProperty("choices"u8, out var choices) && choices.ValueKind == JsonValueKind.Array ? choices.EnumerateArray().Count(IsLast)
+            : whole.RootElement.ValueKind == JsonValueKind.Object && whole.RootElement.TryGetProperty("choices"u8, out var choices) && choices.ValueKind == JsonValueKind.Array ? choices.EnumerateArray().Count(IsLast)
             : 0;
     }
+
+    private static JsonDocument Parse(ReadOnlyMemory<byte> json) =>
+        JsonDocument.Parse(LenientJson.WithoutHalves(LenientJson.AsJson(json, Depth.MaxDepth).Span), Depth);
 
     private static bool HasTextIn(JsonElement choice) =>
         (choice.TryGetProperty("text"u8, out var text) && IsSomething(text))

@@ -52,14 +52,16 @@ internal sealed class StreamedCall(HttpContext context, string path, bool wantsU
                 return true;
             }
 
-            var (name, data) = Chunk.OfWhole(path, result.Response.Span, wantsUsage);
-            await _events.SendAsync(name, data);
+            if (Chunk.OfWhole(path, result.Response, wantsUsage) is not { } whole)
+                return await BreakOffAsync(new ApiError(
+                    502, "The answer is not JSON, and cannot be streamed; ask without 'stream'.", "server_error", null, "invalid_response"));
+            await _events.SendAsync(whole.Name, whole.Data);
         }
         else if (result.Status != ResultStatus.Completed)
         {
             return await BreakOffAsync(CallAnswer.Error(result) ?? ApiError.Of(result.Meta.StatusCode ?? 502, result.Meta.Error?.Message ?? "no completion") with { Code = result.Meta.Error?.Code });
         }
-        else if (_ended.Count < Chunk.EndsOf(path, result.Response.Span))
+        else if (_ended.Count < Chunk.EndsOf(path, result.Response))
         {
             return await BreakOffAsync(new ApiError(502, "A part of the answer was lost on its way. Please try again.", "server_error", null, "stream_incomplete"));
         }

@@ -54,6 +54,10 @@ internal sealed class JsonFields : IDisposable
         {
             throw ApiError.Invalid(null, $"The body is not valid JSON: {e.Message}").Thrown(e);
         }
+        catch (InvalidOperationException e)
+        {
+            throw HalfName(null, e);
+        }
 
         var root = document.RootElement;
         var count = root.ValueKind == JsonValueKind.Array ? root.GetArrayLength() : 1;
@@ -162,7 +166,20 @@ internal sealed class JsonFields : IDisposable
         }
     }
 
-    private JsonElement? Find(string name) => _object.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+    private JsonElement? Find(string name)
+    {
+        try
+        {
+            return _object.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+        }
+        catch (InvalidOperationException e)
+        {
+            throw HalfName(Path, e);
+        }
+    }
+
+    private static ApiException HalfName(string? param, InvalidOperationException e) =>
+        ApiError.Invalid(param, "A field's name holds half of a surrogate pair.").Thrown(e);
 
     // Half a surrogate pair is valid JSON, but no text.
     private static string TextOf(string? param, Func<string> read)

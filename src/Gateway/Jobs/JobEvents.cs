@@ -70,7 +70,7 @@ internal sealed class JobEvents(HttpContext context, JobDesk desk, TimeProvider 
             await SendAsync(_told = JobView.Running, new JobView(id, record, JobView.Running, null));
         if (part.Restarted)
             await SendAsync("restarted", new JobView(id, record, JobView.Running, null));
-        await _events.SendAsync("delta", part.Delta!);
+        await _events.SendAsync("delta", Encoding.UTF8.GetString(LenientJson.AsJson(Encoding.UTF8.GetBytes(part.Delta!)).Span));
         return false;
     }
 

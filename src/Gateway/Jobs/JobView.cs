@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 
@@ -18,7 +17,10 @@ internal sealed record JobView(string Id, JobRecord Record, string Status, JobRe
 
     public static JobView OfEnded(string id, JobRecord record, JobResult result) => new(id, record, result.Status.ToString().ToLowerInvariant(), result);
 
-    /// <summary>JSON, with all fields always there; the provider's body is in it as it came.</summary>
+    /// <summary>
+    /// JSON in valid UTF-8, with all fields always there. The provider's body is in it as it came where it is JSON; else repaired (<see
+    /// cref="LenientJson"/>), or as a string.
+    /// </summary>
     public ReadOnlyMemory<byte> ToJson()
     {
         var buffer = new ArrayBufferWriter<byte>(512);
@@ -84,10 +86,7 @@ internal sealed record JobView(string Id, JobRecord Record, string Status, JobRe
         json.WriteNumber("status_code"u8, status);
         json.WriteString("request_id"u8, Result.Meta.RequestId);
         json.WritePropertyName("body"u8);
-        if (CallAnswer.IsJson(Result.Response.Span))
-            json.WriteRawValue(Result.Response.Span, skipInputValidation: true);
-        else
-            json.WriteStringValue(Encoding.UTF8.GetString(Result.Response.Span));
+        json.WriteRawValue(LenientJson.AsJson(Result.Response, CallAnswer.MaxDepth).Span, skipInputValidation: true);
         json.WriteEndObject();
     }
 

@@ -13,6 +13,9 @@ public sealed partial class LlmCaller
         JobCall call, Deployment deployment, CallContext context, HttpAnswer answer, Classified found, Outage? probed, CancellationToken cancellationToken)
     {
         var model = call.Model;
+        // Before anybody shows, logs or stores it.
+        if (found.Message is { } message)
+            found = found with { Message = deployment.WithoutKeys(message), Sentence = found.Sentence is { } sentence ? deployment.WithoutKeys(sentence) : null };
         if (found.Kind != OutcomeKind.NotSent)
             (call.Deployment, call.Answer, call.Last) = (deployment, answer, found);
         if (found.Kind == OutcomeKind.Completion)

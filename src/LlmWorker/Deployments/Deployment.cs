@@ -18,6 +18,7 @@ internal sealed class Deployment : IAsyncDisposable
     private readonly LatencyLimiter _adaptive;
     private readonly HttpClient _http;
     private readonly TimeProvider _time;
+    private readonly KeyMask _keys;
     private readonly Action _onRoom;
     private string? _lastFailure;
     private int _inFlight;
@@ -37,6 +38,7 @@ internal sealed class Deployment : IAsyncDisposable
         DeploymentOptions options, Func<RedisConnections>? fleet, LlmOptions llm, TokenEstimator estimator, Action onRoom, Action onAvailability, TimeProvider timeProvider, ILogger logger)
     {
         Options = options;
+        _keys = new KeyMask([options.ApiKey]);
         Endpoint = new Uri(options.Endpoint.TrimEnd('/'));
         EndpointName = Endpoint.GetLeftPart(UriPartial.Authority);
         _onRoom = onRoom;
@@ -130,14 +132,14 @@ internal sealed class Deployment : IAsyncDisposable
 
     /// <summary>Makes a part of it unavailable.</summary>
     public void Close(FaultScope scope, Classified found, string flow, bool isConfirmed = false) =>
-        Availability.Close(scope, found.Code!, WithoutKey(found.Sentence ?? found.Message!), WithoutKey(found.Message!), flow, isConfirmed);
+        Availability.Close(scope, found.Code!, found.Sentence ?? found.Message!, found.Message!, flow, isConfirmed);
 
     /// <summary>The provider asked to wait.</summary>
     public void Throttle(string model, HttpAnswer answer, TimeSpan? notBefore, string? reason)
     {
         Interlocked.Increment(ref _throttled);
         Telemetry.Throttle(this, model);
-        if (Of(model).Throttle(answer, notBefore, reason is null ? null : WithoutKey(reason)))
+        if (Of(model).Throttle(answer, notBefore, reason))
             _adaptive.Failed();
     }
 
@@ -164,7 +166,7 @@ internal sealed class Deployment : IAsyncDisposable
         Volatile.Write(ref _lastFailure, null);
     }
 
-    public void Failed(string? failure) => Volatile.Write(ref _lastFailure, failure is null ? null : WithoutKey(failure));
+    public void Failed(string? failure) => Volatile.Write(ref _lastFailure, failure);
 
     /// <summary>A call is sent.</summary>
     /// <returns>What <see cref="CallEnds"/> is to be given.</returns>
@@ -231,6 +233,9 @@ internal sealed class Deployment : IAsyncDisposable
         };
     }
 
+    /// <summary>What a provider said, without this deployment's keys: some quote the key that they refuse.</summary>
+    public string WithoutKeys(string text) => _keys.Apply(text);
+
     public async ValueTask DisposeAsync()
     {
         _http.Dispose();
@@ -241,6 +246,4 @@ internal sealed class Deployment : IAsyncDisposable
             await _permits.DisposeAsync();
     }
 
-    private string WithoutKey(string reason) =>
-        Options.ApiKey is { Length: > 0 } key ? reason.Replace(key, "***", StringComparison.Ordinal) : reason;
 }

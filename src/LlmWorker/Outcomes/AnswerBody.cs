@@ -19,7 +19,7 @@ internal readonly record struct AnswerBody(bool IsJsonObject, TokenUsage Usage)
                 return default;
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
-                var isUsage = reader.ValueTextEquals("usage"u8);
+                var isUsage = reader.IsText("usage"u8);
                 reader.Read();
                 if (isUsage && reader.TokenType == JsonTokenType.StartObject)
                     usage = ReadUsage(ref reader);
@@ -41,9 +41,9 @@ internal readonly record struct AnswerBody(bool IsJsonObject, TokenUsage Usage)
         long input = 0, cached = 0, output = 0;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            var isInput = reader.ValueTextEquals("prompt_tokens"u8) || reader.ValueTextEquals("input_tokens"u8);
-            var isOutput = reader.ValueTextEquals("completion_tokens"u8) || reader.ValueTextEquals("output_tokens"u8);
-            var isDetails = reader.ValueTextEquals("prompt_tokens_details"u8) || reader.ValueTextEquals("input_tokens_details"u8);
+            var isInput = reader.IsText("prompt_tokens"u8) || reader.IsText("input_tokens"u8);
+            var isOutput = reader.IsText("completion_tokens"u8) || reader.IsText("output_tokens"u8);
+            var isDetails = reader.IsText("prompt_tokens_details"u8) || reader.IsText("input_tokens_details"u8);
             reader.Read();
             if (isDetails && reader.TokenType == JsonTokenType.StartObject)
                 cached = ReadCached(ref reader);
@@ -60,7 +60,7 @@ internal readonly record struct AnswerBody(bool IsJsonObject, TokenUsage Usage)
         long cached = 0;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            var isCached = reader.ValueTextEquals("cached_tokens"u8);
+            var isCached = reader.IsText("cached_tokens"u8);
             reader.Read();
             if (isCached && reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var tokens) && tokens >= 0)
                 cached = tokens;

@@ -58,7 +58,7 @@ internal static class Outcomes
         }
 
         var error = ProviderError.Read(answer.Body);
-        var code = error.Code ?? error.Type ?? $"http_{status}";
+        var code = SafeText.ErrorCode(error.Code ?? error.Type ?? $"http_{status}");
         var name = Enum.IsDefined((HttpStatusCode)status) ? $"HTTP {status} {(HttpStatusCode)status}" : $"HTTP {status}";
         var wait = answer.Limits.RetryAfter;
         var notice = status is 402 or 429 or 503 ? ThrottleNotice.Of(answer) : ThrottleNotice.None;
@@ -79,7 +79,7 @@ internal static class Outcomes
             401 or 402 or 407 => Fault(OutcomeKind.AccountFault),
             403 when error.IsRowFault => new Classified(OutcomeKind.Permanent, code, name),
             403 => Fault(OutcomeKind.Refused),
-            429 => new Classified(OutcomeKind.Later, code, error.Message is null ? name : $"{name}: {notice.Limit ?? OneLine(error.Message)}", notice.Wait, Limit: notice.Limit),
+            429 => new Classified(OutcomeKind.Later, code, error.Message is null ? name : $"{name}: {notice.Limit ?? SafeText.Line(error.Message, LongestMessage)}", notice.Wait, Limit: notice.Limit),
             503 when notice.Wait is not null => new Classified(OutcomeKind.Later, code, name, notice.Wait, Limit: notice.Limit),
             // 424, 498 and 499: TGI's failed generation, Groq's flex capacity, a call that a proxy cancelled. A 400 without a word is none of the row's.
             408 or 409 or 424 or 425 or 498 or 499 or >= 500 => new Classified(OutcomeKind.Transient, code, name, wait, IsDown: status is 502 or 503),
@@ -94,7 +94,7 @@ internal static class Outcomes
             _ => new Classified(OutcomeKind.Unexplained, code, name) { Sentence = Fault(OutcomeKind.Unexplained).Message },
         };
 
-        Classified Fault(OutcomeKind kind) => new(kind, code, error.Message is null ? name : $"{name}: {OneLine(error.Message)}");
+        Classified Fault(OutcomeKind kind) => new(kind, code, error.Message is null ? name : $"{name}: {SafeText.Line(error.Message, LongestMessage)}");
     }
 
     private static Classified OfFailure(Exception? failure) => failure switch
@@ -102,10 +102,10 @@ internal static class Outcomes
         QuotaClosedException closed => new Classified(OutcomeKind.NotSent, "quota_closed", "the provider asked to wait", closed.RetryAfter),
         CircuitOpenException broken => new Classified(OutcomeKind.NotSent, "circuit_open", "the endpoint kept failing and is left alone for a while", broken.RetryAfter),
         TimeoutRejectedException timeout => new Classified(OutcomeKind.Transient, "request_timeout", $"no answer within {timeout.Timeout.TotalSeconds:0.###} s"),
-        _ when Find<AuthenticationException>(failure) is { } tls => new Classified(OutcomeKind.DeploymentFault, "tls_error", OneLine(tls.Message)),
+        _ when Find<AuthenticationException>(failure) is { } tls => new Classified(OutcomeKind.DeploymentFault, "tls_error", SafeText.Line(tls.Message, LongestMessage)),
         _ when Find<AuthenticationFailedException>(failure) is { } signIn && Find<Azure.RequestFailedException>(signIn) is { Status: 0 or 408 or 429 or >= 500 } =>
             new Classified(OutcomeKind.Transient, "connection_error", "the sign-in service cannot be reached", IsDown: true),
-        _ when Find<AuthenticationFailedException>(failure) is { } identity => new Classified(OutcomeKind.DeploymentFault, "identity_error", OneLine(identity.Message)),
+        _ when Find<AuthenticationFailedException>(failure) is { } identity => new Classified(OutcomeKind.DeploymentFault, "identity_error", SafeText.Line(identity.Message, LongestMessage)),
         HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError } => new Classified(OutcomeKind.Transient, "connection_error", "the endpoint's host name was not found", IsDown: true),
         HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } => new Classified(OutcomeKind.Transient, "connection_error", "the endpoint cannot be reached", IsDown: true),
         // The handler's connect timeout comes as a cancellation that nobody asked for.
@@ -121,11 +121,5 @@ internal static class Outcomes
             if (exception is T found)
                 return found;
         return null;
-    }
-
-    private static string OneLine(string message)
-    {
-        var line = string.Join(' ', message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
-        return line.Length <= LongestMessage ? line : string.Concat(line.AsSpan(0, LongestMessage), "…");
     }
 }

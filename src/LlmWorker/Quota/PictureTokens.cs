@@ -24,7 +24,7 @@ internal ref struct PictureTokens
     {
         if (name == "detail")
         {
-            _isLow = reader.ValueTextEquals("low"u8);
+            _isLow = reader.IsText("low"u8);
             return true;
         }
         var value = reader.ValueSpan;
@@ -33,7 +33,7 @@ internal ref struct PictureTokens
             _tokens += Of(value);
             return true;
         }
-        return value.StartsWith("data:"u8);
+        return false;
     }
 
     /// <summary>At the end of each object: the tokens of the picture in it, 0 for none.</summary>

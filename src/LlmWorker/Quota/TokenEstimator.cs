@@ -4,8 +4,9 @@ using System.Text.Json;
 namespace LlmPipeline;
 
 /// <summary>
-/// What a request will probably cost against a tokens/min quota: its prompt as Microsoft.ML.Tokenizers counts it for the model, pictures by OpenAI's rule,
-/// and the completion: what the provider holds until it has answered (max_tokens, where it is given), and what is expected (the moving average of the queue).
+/// What a request will probably cost against a tokens/min quota: its prompt as Microsoft.ML.Tokenizers counts it for the model, pictures by
+/// OpenAI's rule, sounds by their duration, and the completion: what the provider holds until it has answered (max_tokens, where it is
+/// given), and what is expected (the moving average of the queue).
 /// </summary>
 internal sealed class TokenEstimator
 {
@@ -58,7 +59,7 @@ internal sealed class TokenEstimator
         var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = 256 });
         try
         {
-            var (field, name) = ("", "");
+            var (field, parent, name) = ("", "", "");
             while (reader.Read())
             {
                 var isTop = reader.CurrentDepth == 1;
@@ -69,11 +70,15 @@ internal sealed class TokenEstimator
                         field = isTop ? name : field;
                         prompt += isTop && name == "messages" ? TokensOfPriming : 0;
                         break;
-                    case JsonTokenType.StartObject when reader.CurrentDepth == 2 && field == "messages":
-                        prompt += TokensPerMessage;
+                    case JsonTokenType.StartObject:
+                        parent = name;
+                        prompt += reader.CurrentDepth == 2 && field == "messages" ? TokensPerMessage : 0;
                         break;
                     case JsonTokenType.EndObject:
                         prompt += picture.End();
+                        break;
+                    case JsonTokenType.String when MediaTokens.TryCount(parent, name, ref reader, out var media):
+                        prompt += media;
                         break;
                     case JsonTokenType.String when picture.Reads(name, ref reader):
                         break;
@@ -102,6 +107,14 @@ internal sealed class TokenEstimator
     {
         // Roles are among these: a token each, as they should be.
         var text = reader.ValueSpan.Length <= 1024 ? stackalloc char[reader.ValueSpan.Length] : new char[reader.ValueSpan.Length];
-        return TokenCounter.Count(model, text[..reader.CopyString(text)]);
+        try
+        {
+            return TokenCounter.Count(model, text[..reader.CopyString(text)]);
+        }
+        catch (InvalidOperationException)
+        {
+            // Half a surrogate pair, which is no text for .NET; only this string is guessed.
+            return (reader.ValueSpan.Length + 3) / 4;
+        }
     }
 }

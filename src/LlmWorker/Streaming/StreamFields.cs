@@ -44,8 +44,8 @@ internal static class StreamFields
                 return false;
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
-                var isStream = reader.ValueTextEquals("stream"u8);
-                var isOptions = reader.ValueTextEquals("stream_options"u8);
+                var isStream = reader.IsText("stream"u8);
+                var isOptions = reader.IsText("stream_options"u8);
                 reader.Read();
                 var from = start + (int)reader.TokenStartIndex;
                 if (isStream)

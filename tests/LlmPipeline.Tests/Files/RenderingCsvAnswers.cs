@@ -86,6 +86,7 @@ public sealed class RenderingCsvAnswers : IDisposable
     [InlineData("""{"choices":[{"message":{"content":null,"refusal":"I will not"}}]}""", "I will not")]
     [InlineData("""{"choices":[{"message":{"content":null,"tool_calls":[{"id":"c"}]}}]}""", """[{"id":"c"}]""")]
     [InlineData("""{"choices":[{"message":{"content":"half \ud83d"}}]}""", "half \\ud83d")]
+    [InlineData("""{"\ud83d":1,"choices":[{"\udc00":1,"message":{"content":"text"}}]}""", "text")]
     [InlineData("""{"choices":[{"text":"completed"}]}""", "completed")]
     [InlineData("""{"output":[{"type":"reasoning","summary":[]},{"type":"message","content":[{"type":"output_text","text":"a"},{"type":"output_text","text":"b"}]}]}""", "ab")]
     [InlineData("""{"data":[{"embedding":[0.1,-2e-5]}]}""", "[0.1,-2e-5]")]

@@ -60,7 +60,7 @@ public sealed class WritingOutputLines
     [Theory]
     [InlineData("""{ "x" : 1.0, "x":1e400 , "y":-0.0, "z":"\u00e9\/\ud83d\ude00" }""")]
     [InlineData("""{"x":"a\nb\r","big":123456789012345678901234567890}""")]
-    [InlineData("\t{\"tab\":\t\"é 😀 \u2028\"}  ")]
+    [InlineData("\t{\"tab\":\t\"é 😀 – “x”\"}  ")]
     [InlineData("[]")]
     [InlineData("null")]
     [InlineData("\"text\"")]
@@ -102,6 +102,70 @@ public sealed class WritingOutputLines
 
         Assert.Equal("{\"a\":\"\uFFFD\"}", BodyOfBytes([.. "{\"a\":\""u8, 0xE9, .. "\"}"u8]));
         static string BodyOfBytes(byte[] body) => BodyOf(Encoding.UTF8.GetString(body));
+    }
+
+    [Theory]
+    [InlineData("{\"a\":\"one\u2028two\u2029three\u0085\",\"\u2028\":\"\u2027\u202A\u0084\u0086\"}", "{\"a\":\"one\\u2028two\\u2029three\\u0085\",\"\\u2028\":\"\u2027\u202A\u0084\u0086\"}")]
+    [InlineData("{\"a\":\"\\\\\u2028\"}", "{\"a\":\"\\\\\\u2028\"}")]
+    [InlineData("\"\u2028\"", "\"\\u2028\"")]
+    public void Line_separators_in_strings_are_escaped(string body, string written) => Assert.Equal(written, BodyOf(body));
+
+    [Theory]
+    [InlineData("""{"logprob":NaN,"a":[-Infinity,Infinity , +inf,nan],"text":"NaN, \"Infinity\" \\"}""", """{"logprob":null,"a":[null,null , null,null],"text":"NaN, \"Infinity\" \\"}""")]
+    [InlineData("\uFEFF{\"a\":NaN}", """{"a":null}""")]
+    [InlineData("""{"half":"\ud83d","n":NaN}""", """{"half":"\ud83d","n":null}""")]
+    public void A_number_that_is_none_is_null(string body, string written) => Assert.Equal(written, BodyOf(body));
+
+    [Theory]
+    [InlineData("{NaN:1}")]
+    [InlineData("{\"a\":Nano}")]
+    [InlineData("NaN NaN")]
+    public void Nothing_else_is_repaired(string body) => Assert.Equal(body, JsonSerializer.Deserialize<string>(BodyOf(body)));
+
+    [Fact]
+    public void Every_reader_of_lines_finds_one_line_of_json_whatever_the_texts_are()
+    {
+        foreach (string text in SanitizingText.AllOfUnicode())
+        {
+            string json = JsonSerializer.Serialize(new { text }, new JsonSerializerOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+            string raw = string.Concat(text.Where(c => c is not ('"' or '\\') && c >= ' '));
+            foreach (string body in new[] { json, $"{{\"text\":\"{raw}\"}}", text, $"{{\"text\":\"{raw}\",\"n\":NaN}}" })
+            {
+                var buffer = new ArrayBufferWriter<byte>();
+                (Line("") with { Body = Encoding.UTF8.GetBytes(body), CustomId = text }).WriteTo(buffer);
+                string line = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(buffer.WrittenSpan);
+
+                // The list of Python's str.splitlines.
+                Assert.Equal(line.Length - 1, line.IndexOfAny(['\n', '\r', '\v', '\f', '\u001C', '\u001D', '\u001E', '\u0085', '\u2028', '\u2029']));
+                using JsonDocument parsed = JsonDocument.Parse(line);
+                JsonElement written = parsed.RootElement.GetProperty("response").GetProperty("body");
+                Assert.Equal(
+                    Whole(body == text ? text : body == json ? text : raw),
+                    written.ValueKind == JsonValueKind.String ? written.GetString() : written.GetProperty("text").GetString());
+            }
+        }
+
+        // Half a surrogate pair has no UTF-8.
+        static string Whole(string text) => Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text));
+    }
+
+    [Fact]
+    public void A_line_of_an_earlier_version_is_renamed_to_one_without_line_separators()
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+
+        Assert.True(OutputLine.TryRename("{\"id\":\"batch_req_a.1\",\"custom_id\":\"x\",\"response\":{\"status_code\":200,\"body\":\"\u2028\"},\"error\":null}"u8, "b.2", "y", buffer));
+        Assert.Equal("{\"id\":\"batch_req_b.2\",\"custom_id\":\"y\",\"response\":{\"status_code\":200,\"body\":\"\\u2028\"},\"error\":null}\n", Encoding.UTF8.GetString(buffer.WrittenSpan));
+    }
+
+    [Theory]
+    [InlineData("""{"a":"\ud83d","b":"\ud83d\ude00","c":"\udc00\ud83d\uDE00","d":"\\\\ud83d"}""", """{"a":"\ufffd","b":"\ud83d\ude00","c":"\ufffd\ud83d\uDE00","d":"\\\\ud83d"}""")]
+    [InlineData("""{"\udbff":"\ud83d\ud83d\ude00","e":"\ud83d\\u"}""", """{"\ufffd":"\ufffd\ud83d\ude00","e":"\ufffd\\u"}""")]
+    [InlineData("""["\n","\u0041"]""", """["\n","\u0041"]""")]
+    public void Halves_of_surrogate_pairs_can_be_made_text(string json, string decodable)
+    {
+        Assert.Equal(decodable, Encoding.UTF8.GetString(LenientJson.WithoutHalves(Encoding.UTF8.GetBytes(json))));
+        using JsonDocument _ = JsonDocument.Parse(decodable);
     }
 
     [Fact]

@@ -57,6 +57,23 @@ public sealed class CallingTheLlm
         Assert.Empty(endpoint.Requests);
     }
 
+    [Theory]
+    [InlineData("sk-secret", "HTTP 401 Unauthorized: wrong key *** given")]
+    [InlineData("e", "HTTP 401 Unauthorized: wrong key e given")]
+    public async Task A_key_that_the_endpoint_quotes_is_told_to_nobody(string key, string told)
+    {
+        await using var endpoint = new RawEndpoint((_, _) => new RawReply(401, $$$"""{"error":{"message":"wrong key {{{key}}} given","code":"a b\u2028c"}}"""));
+        var at = CallerHouse.At(endpoint);
+        at.ApiKey = key;
+        await using var caller = CallerHouse.Caller(CallerHouse.Options(at));
+        var outcome = await caller.CallAsync(CallerHouse.Request(), 0, default);
+
+        Assert.EndsWith(told, caller.ClosedReason(CallerHouse.Model), StringComparison.Ordinal);
+        var status = Assert.Single(caller.Snapshot());
+        Assert.Equal((told, told), (status.ClosedReason, status.LastFailure));
+        Assert.Equal("a_b_c", outcome.ErrorCode);
+    }
+
     [Fact]
     public async Task Without_a_key_no_authorization_is_sent()
     {

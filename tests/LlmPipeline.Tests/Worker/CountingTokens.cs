@@ -57,6 +57,70 @@ public sealed class CountingTokens
         Assert.InRange(with, tokens + 6, tokens + 10);
     }
 
+    // Ten tokens a second, OpenAI's rate for what a user says: https://developers.openai.com/api/docs/guides/realtime-costs
+    [Theory]
+    [InlineData(1, 8000, 16_000, null, 10)]
+    [InlineData(30, 16_000, 32_000, null, 300)]
+    [InlineData(600, 24_000, 48_000, null, 6000)]
+    [InlineData(30, 16_000, 32_000, 0u, 300)]
+    [InlineData(30, 16_000, 32_000, uint.MaxValue, 300)]
+    [InlineData(30, 16_000, 7, null, 600)]
+    public async Task A_sound_counts_by_its_duration(int seconds, int rate, int bytesPerSecond, uint? size, int tokens)
+    {
+        var wav = new MemoryStream();
+        using (var head = new BinaryWriter(wav, Encoding.Latin1, leaveOpen: true))
+        {
+            head.Write("RIFF"u8);
+            head.Write(size ?? (uint)(36 + (seconds * rate * 2)));
+            head.Write("WAVEfmt "u8);
+            head.Write(16);
+            head.Write((short)1);
+            head.Write((short)1);
+            head.Write(rate);
+            head.Write(bytesPerSecond);
+            head.Write((short)2);
+            head.Write((short)16);
+            head.Write("LIST"u8);
+            head.Write(3);
+            head.Write(0);
+            head.Write("data"u8);
+            head.Write(size ?? (uint)(seconds * rate * 2));
+            head.Write(new byte[seconds * rate * 2]);
+        }
+
+        var data = Convert.ToBase64String(wav.ToArray());
+        foreach (var part in (string[])[
+            $$$"""{"type":"input_audio","input_audio":{"data":"{{{data}}}","format":"wav"}}""",
+            $$$"""{"input_audio":{"format":"wav","data":"{{{data.Replace("/", "\\/")}}}"},"type":"input_audio"}""",
+            $$$"""{"type":"audio_url","audio_url":{"url":"data:audio/wav;base64,{{{data}}}"}}"""])
+            Assert.InRange(await PromptOfAsync(part), tokens * 0.99, (tokens * 1.01) + 14);
+    }
+
+    [Theory]
+    [InlineData("""{"type":"input_audio","input_audio":{"data":"BASE64","format":"mp3"}}""", 1_600_000, 1000)]
+    [InlineData("""{"type":"audio_url","audio_url":{"url":"data:audio/mpeg;base64,BASE64"}}""", 1_600_000, 1000)]
+    [InlineData("""{"type":"file","file":{"filename":"a.pdf","file_data":"data:application/pdf;base64,BASE64"}}""", 640_000, 10_000)]
+    [InlineData("""{"type":"input_file","filename":"a.pdf","file_data":"BASE64"}""", 640_000, 10_000)]
+    [InlineData("""{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"BASE64"}}""", 640_000, 10_000)]
+    public async Task What_is_no_text_counts_by_its_bytes(string part, int bytes, int tokens)
+    {
+        var data = new byte[bytes];
+        new Random(1).NextBytes(data);
+        Assert.InRange(await PromptOfAsync(part.Replace("BASE64", Convert.ToBase64String(data))), tokens * 0.99, (tokens * 1.01) + 20);
+    }
+
+    [Theory]
+    [InlineData("""{"type":"text","text":"data: the first of these words begins like a URL, and all of them are text"}""", 16, 30)]
+    [InlineData("""{"type":"text","text":"half \ud83d of a pair"}""", 4, 20)]
+    [InlineData("""{"data":"short"}""", 1, 10)]
+    public async Task What_is_text_counts_as_text(string part, int least, int most) => Assert.InRange(await PromptOfAsync(part), least, most + 6);
+
+    private static async Task<int> PromptOfAsync(string part)
+    {
+        await TokenCounter.LoadAsync("m");
+        return new TokenEstimator().Estimate("q", "m", Encoding.UTF8.GetBytes($$"""{"messages":[{"content":[{{part}}]}]}""")).Prompt;
+    }
+
     [Fact]
     public async Task Embeddings_have_no_completion_and_completions_are_learnt_by_queue()
     {

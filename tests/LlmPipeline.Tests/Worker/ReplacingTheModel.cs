@@ -8,6 +8,7 @@ public sealed class ReplacingTheModel
     [InlineData("""{"model":"a","x":1}""", """{"model":"B","x":1}""")]
     [InlineData("\t{ \"x\" : 1.0e+02 ,\n  \"model\"  :  \"a\"  ,\"y\":{\"model\":\"a\"}, \"z\":[\"model\"]}\r\n ", "\t{ \"x\" : 1.0e+02 ,\n  \"model\"  :  \"B\"  ,\"y\":{\"model\":\"a\"}, \"z\":[\"model\"]}\r\n ")]
     [InlineData("""{"mod\u0065l":"a"}""", """{"mod\u0065l":"B"}""")]
+    [InlineData("""{"\ud83d":1,"model":"\ud83d"}""", """{"\ud83d":1,"model":"B"}""")]
     [InlineData("""{"model":"a","model":"a"}""", """{"model":"B","model":"B"}""")]
     [InlineData("""{"model":"a","model":"B"}""", """{"model":"B","model":"B"}""")]
     [InlineData("""{"model":null,"x":{"a":[1,{"b":2}]}}""", """{"model":"B","x":{"a":[1,{"b":2}]}}""")]
