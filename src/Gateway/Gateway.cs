@@ -15,7 +15,7 @@ public sealed class Gateway : IAsyncDisposable
     /// <summary>Where the API lies: as OpenAI has it, and as Azure does.</summary>
     private static readonly string[] Prefixes = ["/v1", "/openai", "/openai/v1"];
 
-    // Of bodies that are no files.
+    // Of bodies that are neither files nor jobs.
     private const long MaxBodyBytes = 1024 * 1024;
 
     private readonly WebApplication _app;
@@ -106,15 +106,16 @@ public sealed class Gateway : IAsyncDisposable
         var batches = new BatchRecords(redis, parts.Queue.Options.KeyPrefix);
         var live = new LiveOutput(batches, parts.Queue, parts.Results);
         var files = new FileEndpoints(new FileUpload(folder, records, options, parts.Time), records, folder, live);
-        var tools = new BatchTools(new BatchInput(folder, options), new BatchEnqueuer(parts), new BatchWriter(parts.Results, folder, parts.Time));
+        var tools = new BatchTools(new BatchInput(folder, options, parts.Queue.Options.MaxJobBytes), new BatchEnqueuer(parts), new BatchWriter(parts.Results, folder));
         var drivers = new BatchDrivers(batches, records, tools, parts);
         duties.Add(drivers.RunAsync);
         duties.Add(new FileKeeper(records, folder, redis.Clock, options, parts.Time, loggers.CreateLogger<FileKeeper>()).RunAsync);
 
         var batchEndpoints = new BatchEndpoints(batches, drivers, parts);
-        var calls = new CallEndpoints(parts, loggers.CreateLogger<CallEndpoints>());
+        var budget = new ByteBudget(options.MaxBufferedBytesPerKey, options.MaxBufferedBytes, parts.Time);
+        var calls = new CallEndpoints(parts, budget, loggers.CreateLogger<CallEndpoints>());
         var desk = new JobDesk(new JobRecords(redis, parts.Queue.Options.KeyPrefix, parts.Results.Options.Ttl), parts);
-        var jobs = new JobEndpoints(desk, new JobReader(new PromptFunctionFinder(), parts.Queue.Options), parts.Time, duties.Stopping);
+        var jobs = new JobEndpoints(desk, new JobReader(new PromptFunctionFinder(), parts.Queue.Options), budget, parts.Queue.Options.MaxJobBytes, parts.Time, duties.Stopping);
         app.Use(new ErrorHandler(loggers.CreateLogger<ErrorHandler>()).InvokeAsync);
         // Without a key, as collectors have it: it tells names and counts.
         app.UseMetrics();

@@ -3,7 +3,11 @@ namespace LlmPipeline;
 /// <summary>
 /// The rows that are enqueued and not yet on disk. It is bounded in rows and bytes, so that the store's memory does not grow with the file.
 /// </summary>
-internal sealed class RunWindow(int maxRows, long maxBytes, TimeProvider time)
+/// <param name="maxRows">Rows at most.</param>
+/// <param name="maxBytes">Their bytes at most, but for <paramref name="leastRows"/>.</param>
+/// <param name="leastRows">So many pass whatever their bytes: rows that are so large that fewer fit would leave calls unmade.</param>
+/// <param name="time">The clock.</param>
+internal sealed class RunWindow(int maxRows, long maxBytes, int leastRows, TimeProvider time)
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<int, int> _rows = [];
@@ -28,7 +32,7 @@ internal sealed class RunWindow(int maxRows, long maxBytes, TimeProvider time)
             var seen = _freed.Version;
             lock (_lock)
             {
-                if (_rows.Count == 0 || (_rows.Count + rows.Count <= maxRows && _bytes + bytes <= maxBytes))
+                if (_rows.Count == 0 || (_rows.Count + rows.Count <= maxRows && (_bytes + bytes <= maxBytes || _rows.Count + rows.Count <= leastRows)))
                 {
                     foreach (var (row, size) in rows)
                         _rows[row] = size;

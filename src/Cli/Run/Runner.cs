@@ -95,7 +95,8 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
         await using var _ = worker.ConfigureAwait(false);
         // Rows that wait on a shared Redis are there for other workers too, which know of no budget.
         var isTight = redis.IsShared && plan.Options.Budget is not null;
-        var window = new RunWindow(isTight ? 2 * concurrency : RowsInStore, BytesInStore, _time);
+        // Rows that run, and a few that are taken up while their answers go to disk.
+        var window = new RunWindow(isTight ? 2 * concurrency : RowsInStore, BytesInStore, concurrency + Math.Max(4, concurrency / 4), _time);
         var follower = await queue.Batches.FollowAsync(output.BatchId, models).ConfigureAwait(false);
         if (redis.IsShared)
         {
@@ -107,6 +108,7 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
         using var collector = new RunCollector(results, follower, output, window, tally, spending, redis, _time);
         var feeder = new RunFeeder(plan, enqueuer, output, window, collector, redis.IsShared, isTight ? Math.Min(concurrency, JobGroups.MaxJobs) : JobGroups.MaxJobs, isCalled);
         worker.Completed += collector.Know;
+        worker.CompletedUnstored += collector.KnowUnstored;
         worker.Settled += collector.Look.Set;
         worker.Settled += spending.Look;
 

@@ -7,6 +7,8 @@ namespace LlmPipeline;
 /// <remarks><see href="https://html.spec.whatwg.org/multipage/server-sent-events.html"/>.</remarks>
 internal sealed class EventStream(HttpContext context)
 {
+    private static readonly ReadOnlyMemory<byte> NextLine = "\ndata: "u8.ToArray(), End = "\n\n"u8.ToArray();
+
     /// <summary>Whether anything was sent.</summary>
     public bool HasStarted { get; private set; }
 
@@ -23,19 +25,46 @@ internal sealed class EventStream(HttpContext context)
         return WriteAsync(text.Append('\n').ToString());
     }
 
+    /// <summary>Sends an event whose data lie in parts, which are not copied.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="data">Its data, UTF-8 of any number of lines.</param>
+    public async Task SendAsync(string name, IReadOnlyList<ReadOnlyMemory<byte>> data)
+    {
+        Begin();
+        await context.Response.WriteAsync($"event: {name}\ndata: ", context.RequestAborted);
+        foreach (var part in data)
+        {
+            for (var rest = part; ;)
+            {
+                var end = rest.Span.IndexOfAny((byte)'\r', (byte)'\n');
+                await context.WriteBytesAsync(end < 0 ? rest : rest[..end]);
+                if (end < 0)
+                    break;
+                await context.WriteBytesAsync(NextLine);
+                rest = rest[(end + (rest.Span[end..].StartsWith("\r\n"u8) ? 2 : 1))..];
+            }
+        }
+
+        await context.WriteBytesAsync(End);
+        await context.Response.Body.FlushAsync(context.RequestAborted);
+    }
+
     /// <summary>Sends what clients pass over: it keeps proxies from closing a connection that is silent.</summary>
     public Task SendNothingAsync() => WriteAsync(":\n\n");
 
+    private void Begin()
+    {
+        if (HasStarted)
+            return;
+        HasStarted = true;
+        context.Response.ContentType = "text/event-stream";
+        context.Response.Headers.CacheControl = "no-cache";
+        context.Response.Headers["X-Accel-Buffering"] = "no";
+    }
+
     private async Task WriteAsync(string text)
     {
-        if (!HasStarted)
-        {
-            HasStarted = true;
-            context.Response.ContentType = "text/event-stream";
-            context.Response.Headers.CacheControl = "no-cache";
-            context.Response.Headers["X-Accel-Buffering"] = "no";
-        }
-
+        Begin();
         await context.Response.WriteAsync(text, context.RequestAborted);
         await context.Response.Body.FlushAsync(context.RequestAborted);
     }

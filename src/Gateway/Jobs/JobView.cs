@@ -14,38 +14,29 @@ internal sealed record JobView(string Id, JobRecord Record, string Status, JobRe
 {
     public const string Queued = "queued", Running = "running";
 
+    private const string BodyPlace = "0";
     private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = 1000 };
 
-    public static JobView OfEnded(string id, JobRecord record, JobResult result) => new(id, record, result.Status.ToString().ToLowerInvariant(), result);
+    /// <summary>Around the jobs of a list, and between them.</summary>
+    public static readonly ReadOnlyMemory<byte> ListStart = """{"object":"list","data":["""u8.ToArray(), ListNext = ","u8.ToArray(), ListEnd = "]}"u8.ToArray();
 
-    /// <summary>JSON, with all fields always there; the provider's body is in it as it came.</summary>
-    public ReadOnlyMemory<byte> ToJson()
+    public static JobView OfEnded(string id, JobRecord record, JobResult result) => new(id, record, StatusOf(result.Status), result);
+
+    public static string StatusOf(ResultStatus status) => status.ToString().ToLowerInvariant();
+
+    /// <summary>JSON in parts, with all fields always there; the provider's body is in it as it came, and is not copied.</summary>
+    public IReadOnlyList<ReadOnlyMemory<byte>> ToJson()
     {
         var buffer = new ArrayBufferWriter<byte>(512);
+        int? body;
         using (var json = new Utf8JsonWriter(buffer, Relaxed))
-            Write(json);
-        return buffer.WrittenMemory;
+            body = Write(json, buffer);
+        var whole = buffer.WrittenMemory;
+        return body is { } at ? [whole[..at], Result!.Response, whole[(at + BodyPlace.Length)..]] : [whole];
     }
 
-    /// <summary>Jobs as a list.</summary>
-    public static ReadOnlyMemory<byte> ToJson(IEnumerable<JobView> jobs)
-    {
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer, Relaxed))
-        {
-            json.WriteStartObject();
-            json.WriteString("object"u8, "list"u8);
-            json.WriteStartArray("data"u8);
-            foreach (var job in jobs)
-                job.Write(json);
-            json.WriteEndArray();
-            json.WriteEndObject();
-        }
-
-        return buffer.WrittenMemory;
-    }
-
-    private void Write(Utf8JsonWriter json)
+    /// <returns>Where <see cref="BodyPlace"/> stands for the provider's body; null: nowhere.</returns>
+    private int? Write(Utf8JsonWriter json, ArrayBufferWriter<byte> buffer)
     {
         var meta = Result?.Meta;
         json.WriteStartObject();
@@ -57,11 +48,12 @@ internal sealed record JobView(string Id, JobRecord Record, string Status, JobRe
         WriteTime(json, "started_at"u8, meta?.Started);
         WriteTime(json, "finished_at"u8, meta?.Finished);
         json.WriteNumber("attempts"u8, meta?.Attempts ?? 0);
-        WriteResult(json);
+        var body = WriteResult(json, buffer);
         WriteError(json, meta?.Error);
         WriteUsage(json, meta);
         WriteMetadata(json);
         json.WriteEndObject();
+        return body;
     }
 
     private static void WriteTime(Utf8JsonWriter json, ReadOnlySpan<byte> name, long? milliseconds)
@@ -72,12 +64,13 @@ internal sealed record JobView(string Id, JobRecord Record, string Status, JobRe
             json.WriteNull(name);
     }
 
-    private void WriteResult(Utf8JsonWriter json)
+    private int? WriteResult(Utf8JsonWriter json, ArrayBufferWriter<byte> buffer)
     {
+        int? place = null;
         if (Result?.Meta.StatusCode is not { } status)
         {
             json.WriteNull("result"u8);
-            return;
+            return place;
         }
 
         json.WriteStartObject("result"u8);
@@ -85,10 +78,18 @@ internal sealed record JobView(string Id, JobRecord Record, string Status, JobRe
         json.WriteString("request_id"u8, Result.Meta.RequestId);
         json.WritePropertyName("body"u8);
         if (CallAnswer.IsJson(Result.Response.Span))
-            json.WriteRawValue(Result.Response.Span, skipInputValidation: true);
+        {
+            json.WriteRawValue(BodyPlace, skipInputValidation: true);
+            json.Flush();
+            place = buffer.WrittenCount - BodyPlace.Length;
+        }
         else
+        {
             json.WriteStringValue(Encoding.UTF8.GetString(Result.Response.Span));
+        }
+
         json.WriteEndObject();
+        return place;
     }
 
     private static void WriteError(Utf8JsonWriter json, ResultError? error)
