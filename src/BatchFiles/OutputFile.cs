@@ -73,6 +73,12 @@ public sealed class OutputFile : IAsyncDisposable
     internal static Task<OutputFile> OpenAsync(OutputPaths paths, OutputBatch batch, OutputOptions options, OutputDisk disk, CancellationToken cancellationToken) =>
         Task.Run(() => Open(paths, batch, options, disk, cancellationToken), cancellationToken);
 
+    /// <summary>So many bytes that are appended and not yet flushed are many: flushing them at once costs no more than later.</summary>
+    public const long ManyBytes = 8 * 1024 * 1024;
+
+    /// <summary>The bytes that are appended and not yet flushed.</summary>
+    public long Unflushed => _partial.Pending;
+
     /// <summary>Has the row an answer that stands?</summary>
     public bool IsDone(int row) => StateOf(row) != RowState.Missing;
 

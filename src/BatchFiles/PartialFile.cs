@@ -40,6 +40,16 @@ internal sealed class PartialFile : IDisposable
         }
     }
 
+    /// <summary>Bytes in the buffers.</summary>
+    public long Pending
+    {
+        get
+        {
+            lock (_gate)
+                return _leaving.WrittenCount + _pending.WrittenCount;
+        }
+    }
+
     /// <summary>Opens and locks the file, creating it when it isn't there.</summary>
     /// <exception cref="OutputException">Another run holds it, or it cannot be opened.</exception>
     public static PartialFile Lock(string path, OutputDisk disk)

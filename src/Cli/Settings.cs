@@ -40,6 +40,9 @@ internal sealed class Settings
     /// <summary>Jobs that may wait in a queue before it takes no more.</summary>
     public long? MaxWaiting { get; set; }
 
+    /// <summary>The largest job, in bytes with all that goes around its request.</summary>
+    public int? MaxJobBytes { get; set; }
+
     /// <summary>Replicas of Redis that must have a job or a result before it counts.</summary>
     public int? Replicas { get; set; }
 
@@ -65,11 +68,15 @@ internal sealed class Settings
         var options = new PromptQueueOptions();
         options.Lease = Lease ?? options.Lease;
         options.WorkerTimeout = WorkerTimeout ?? options.WorkerTimeout;
+        options.MaxJobBytes = MaxJobBytes ?? options.MaxJobBytes;
         options.MaxWaiting = shared ? MaxWaiting : null;
         options.Replicas = shared && Replicas is { } replicas ? replicas : 0;
         options.ReplicaTimeout = ReplicaTimeout ?? options.ReplicaTimeout;
         return options;
     }
+
+    /// <summary>How long a row of an input file may be, in bytes.</summary>
+    internal int MaxRowBytes => InputOptions.MaxRowBytesOf(MaxJobBytes ?? PromptQueueOptions.DefaultJobBytes);
 
     /// <summary>How this process keeps results.</summary>
     /// <param name="shared">As for <see cref="Queue"/>.</param>
@@ -127,6 +134,8 @@ internal sealed class Settings
             throw CliException.Usage($"{where}: Concurrency: {Concurrency} is not from 1 to 100000");
         if (MaxWaiting < 1)
             throw CliException.Usage($"{where}: MaxWaiting: {MaxWaiting} is below 1");
+        if (MaxJobBytes is < PromptQueueOptions.LeastJobBytes or > PromptQueueOptions.MostJobBytes)
+            throw CliException.Usage($"{where}: MaxJobBytes: {MaxJobBytes} is not from {PromptQueueOptions.LeastJobBytes} to {PromptQueueOptions.MostJobBytes}");
         if (Replicas is < 0 or > 100)
             throw CliException.Usage($"{where}: Replicas: {Replicas} is not from 0 to 100");
         if (ReplicaTimeout is { } wait && (wait < TimeSpan.FromSeconds(0.01) || wait > TimeSpan.FromSeconds(5)))

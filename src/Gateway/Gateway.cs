@@ -18,7 +18,7 @@ public sealed class Gateway : IAsyncDisposable
     /// </summary>
     private static readonly string[] Prefixes = ["/v1", "/openai", "/openai/v1", $"/openai/deployments/{{{CallEndpoints.Deployment}}}"];
 
-    // Of bodies that are no files.
+    // Of bodies that are neither files nor jobs.
     private const long MaxBodyBytes = 1024 * 1024;
 
     private readonly WebApplication _app;
@@ -109,16 +109,17 @@ public sealed class Gateway : IAsyncDisposable
         var batches = new BatchRecords(redis, parts.Queue.Options.KeyPrefix);
         var live = new LiveOutput(batches, parts.Queue, parts.Results);
         var files = new FileEndpoints(new FileUpload(folder, records, options, parts.Time), records, folder, live);
-        var tools = new BatchTools(new BatchInput(folder, options), new BatchEnqueuer(parts), new BatchWriter(parts.Results, folder, parts.Time));
+        var tools = new BatchTools(new BatchInput(folder, options, parts.Queue.Options.MaxJobBytes), new BatchEnqueuer(parts), new BatchWriter(parts.Results, folder));
         var drivers = new BatchDrivers(batches, records, tools, parts);
         duties.Add(drivers.RunAsync);
         duties.Add(new FileKeeper(records, folder, redis.Clock, options, parts.Time, loggers.CreateLogger<FileKeeper>()).RunAsync);
 
         var batchEndpoints = new BatchEndpoints(batches, drivers, parts);
-        var calls = new CallEndpoints(parts, loggers.CreateLogger<CallEndpoints>());
-        var models = new ModelEndpoints(parts.Queue);
+        var budget = new ByteBudget(options.MaxBufferedBytesPerKey, options.MaxBufferedBytes, parts.Time);
+        var calls = new CallEndpoints(parts, budget, loggers.CreateLogger<CallEndpoints>());
         var desk = new JobDesk(new JobRecords(redis, parts.Queue.Options.KeyPrefix, parts.Results.Options.Ttl), parts);
-        var jobs = new JobEndpoints(desk, new JobReader(new PromptFunctionFinder(), parts.Queue.Options), parts.Time, duties.Stopping);
+        var jobs = new JobEndpoints(desk, new JobReader(new PromptFunctionFinder(), parts.Queue.Options), budget, parts.Queue.Options.MaxJobBytes, parts.Time, duties.Stopping);
+        var models = new ModelEndpoints(parts.Queue);
         app.Use(RequestId.InvokeAsync);
         app.Use(new ErrorHandler(loggers.CreateLogger<ErrorHandler>()).InvokeAsync);
         app.Use(RequestShape.InvokeAsync);

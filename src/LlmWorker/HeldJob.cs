@@ -6,13 +6,13 @@ namespace LlmPipeline;
 internal interface IJobOwner
 {
     /// <summary>Waits until the job may be called for; false: it is to be given back.</summary>
-    ValueTask<bool> EnterAsync();
+    ValueTask<bool> EnterAsync(HeldJob job);
 
     /// <summary>The job's call is over, or it needs none; with an answer that is to be stored, of which <see cref="Stored"/> tells.</summary>
     void Called(HeldJob job, bool isAnswered);
 
-    /// <summary>So many answers are safe now, or were given up.</summary>
-    void Stored(int answers);
+    /// <summary>So many answers, of so many bytes, are safe now, or were given up.</summary>
+    void Stored(int answers, long bytes);
 
     /// <summary>The job is settled, or given up by this process.</summary>
     void Ended(HeldJob job);
@@ -23,14 +23,24 @@ internal sealed class HeldJob(ClaimedJob claim, QueuePartition partition, IJobOw
 {
     // Never disposed: it holds no timer, and whoever stops the job must not have to know whether it has just ended.
     private readonly CancellationTokenSource _stop = new();
+    private ClaimedJob _claim = claim;
     private int _lost;
     private int _cancelled;
     private int _called;
     private int _unstored;
     private int _ended;
 
-    /// <summary>The claim.</summary>
-    public ClaimedJob Claim => claim;
+    // Smaller requests are kept: what they take is less than what it costs to forget them.
+    private const int LargeBytes = 64 * 1024;
+
+    /// <summary>The claim. Once the call is over, it has a large request no longer.</summary>
+    public ClaimedJob Claim => _claim;
+
+    /// <summary>How large the request is, in bytes.</summary>
+    public int Bytes { get; } = JobGroups.Size(claim.Job);
+
+    /// <summary>How large the answer is that is to be stored, in bytes.</summary>
+    public int AnswerBytes { get; private set; }
 
     /// <summary>Where it lies.</summary>
     public QueuePartition Partition => partition;
@@ -45,7 +55,7 @@ internal sealed class HeldJob(ClaimedJob claim, QueuePartition partition, IJobOw
     public bool Lost => Volatile.Read(ref _lost) != 0;
 
     /// <summary>True when somebody asked for the job, or its batch, to be cancelled.</summary>
-    public bool CancelAsked => claim.CancelAsked || Volatile.Read(ref _cancelled) != 0;
+    public bool CancelAsked => _claim.CancelAsked || Volatile.Read(ref _cancelled) != 0;
 
     /// <summary>Stops the work because somebody asked for it.</summary>
     public void Cancel()
@@ -68,17 +78,21 @@ internal sealed class HeldJob(ClaimedJob claim, QueuePartition partition, IJobOw
     public (Activity? Process, Activity? Store) Spans { get; set; }
 
     /// <summary>Waits until it may be called for; false: it is to be given back.</summary>
-    public async ValueTask<bool> EnterAsync() => HasEntered = await owner.EnterAsync().ConfigureAwait(false);
+    public async ValueTask<bool> EnterAsync() => HasEntered = await owner.EnterAsync(this).ConfigureAwait(false);
 
     /// <summary>Whether it was to be called for.</summary>
     public bool HasEntered { get; private set; }
 
     /// <summary>Tells its owner that the call is over, if nobody has yet.</summary>
     /// <param name="isAnswered">Whether there is an answer to be stored.</param>
-    public void TellCalled(bool isAnswered = false)
+    /// <param name="answerBytes">How large that is.</param>
+    public void TellCalled(bool isAnswered = false, int answerBytes = 0)
     {
         if (Interlocked.Exchange(ref _called, 1) != 0)
             return;
+        AnswerBytes = answerBytes;
+        if (Bytes > LargeBytes)
+            _claim = _claim with { Job = _claim.Job with { Work = new RequestWork { Path = "", Body = default } } };
         Volatile.Write(ref _unstored, isAnswered ? 1 : 0);
         owner.Called(this, isAnswered);
     }
@@ -102,7 +116,7 @@ internal sealed class HeldJob(ClaimedJob claim, QueuePartition partition, IJobOw
 
         TellCalled();
         if (IsStoredNow())
-            owner.Stored(1);
+            owner.Stored(1, AnswerBytes);
         owner.Ended(this);
     }
 }

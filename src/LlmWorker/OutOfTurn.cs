@@ -9,14 +9,14 @@ internal sealed class OutOfTurn(WorkerParts parts, int jobs) : IJobOwner
     /// <summary>Ends when all of them have ended.</summary>
     public Task AllEnded => Volatile.Read(ref _left) == 0 ? Task.CompletedTask : _ended.Task;
 
-    public ValueTask<bool> EnterAsync() => ValueTask.FromResult(true);
+    public ValueTask<bool> EnterAsync(HeldJob job) => ValueTask.FromResult(true);
 
     public void Called(HeldJob job, bool isAnswered)
     {
         // It had no slot.
     }
 
-    public void Stored(int answers)
+    public void Stored(int answers, long bytes)
     {
         // Nobody waits for that.
     }

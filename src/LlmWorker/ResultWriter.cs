@@ -31,10 +31,13 @@ internal sealed partial class ResultWriter : IAsyncDisposable
     /// <summary>Raised for each completion that was stored where none stood, before its job is settled.</summary>
     public event Action<JobResult>? Completed;
 
+    /// <summary>Raised for each completion that Redis refuses for good, before its job is settled as failed.</summary>
+    public event Action<JobResult>? CompletedUnstored;
+
     /// <summary>Stores the result of a job and settles it.</summary>
     public void Write(HeldJob job, JobResult result, IReadOnlyList<JobCost> costs)
     {
-        job.TellCalled(isAnswered: true);
+        job.TellCalled(isAnswered: true, result.Response.Length);
         _ended.Add(new Ended(job, result, costs));
     }
 
@@ -48,7 +51,7 @@ internal sealed partial class ResultWriter : IAsyncDisposable
             var results = new JobResult[all.Count];
             for (var n = 0; n < results.Length; n++)
                 results[n] = all[n].Result;
-            var stored = await RedisRetry.UntilAnsweredAsync(() => _results.StoreAsync(results), _time, _logger, _giveUp).ConfigureAwait(false);
+            var stored = await RedisRetry.UntilAnsweredAsync(CallOf(results), _time, _logger, _giveUp).ConfigureAwait(false);
             Tell(all);
             for (var n = 0; n < results.Length; n++)
             {
@@ -72,30 +75,80 @@ internal sealed partial class ResultWriter : IAsyncDisposable
         }
         catch (Exception e)
         {
-            LogUnstored(e, all[0].Job.Claim.Job.Id);
-            all[0].Job.End();
+            await EndRefusedAsync(all[0], e).ConfigureAwait(false);
         }
+    }
+
+    /// <summary>The call that stores results; of one that is large it finds out whether Redis takes it at all.</summary>
+    private Func<Task<IReadOnlyList<(ResultStatus Stands, bool IsPaidTwice)>>> CallOf(JobResult[] results) =>
+        results is [{ Response.Length: >= ResultStore.SmallBytes }] ? new LargeResult(_results, results, _time, _giveUp).StoreAsync : () => _results.StoreAsync(results);
+
+    /// <summary>
+    /// The answer is paid and cannot be stored. The job has ended all the same: called again it would be paid again, and most likely refused again. What is
+    /// stored in its place says so, with the cost.
+    /// </summary>
+    private async Task EndRefusedAsync(Ended ended, Exception refusal)
+    {
+        var (job, result, costs) = ended;
+        LogRefused(refusal, job.Claim.Job.Id, result.Response.Length);
+        try
+        {
+            var stands = await RedisRetry.UntilAnsweredAsync(() => _results.PutAsync(Refused(result, refusal)), _time, _logger, _giveUp).ConfigureAwait(false);
+            if (stands == ResultStatus.Failed && result.Status == ResultStatus.Completed)
+                CompletedUnstored?.Invoke(result);
+            WorkerTelemetry.Stored(job.Claim.Job.Queue, stands, isPaidTwice: false);
+            Tell([ended]);
+            _settler.Settle(Settlement.With(stands, job, costs));
+        }
+        catch (OperationCanceledException) when (_giveUp.IsCancellationRequested)
+        {
+            job.End();
+        }
+        catch (Exception e)
+        {
+            // Not even that: the job ends without a result, which readers tell as lost.
+            LogUnstored(e, job.Claim.Job.Id);
+            Tell([ended]);
+            _settler.Settle(new Settlement(SettleVerb.Bury, job, costs));
+        }
+    }
+
+    private static JobResult Refused(JobResult result, Exception refusal)
+    {
+        var answer = result.Meta.StatusCode is { } status ? $"the answer (HTTP {status}, {result.Response.Length} bytes)" : "the error";
+        return result with
+        {
+            Status = ResultStatus.Failed,
+            Response = default,
+            Meta = result.Meta with { StatusCode = null, Error = new ResultError(ResultError.AnswerNotStorable, $"{answer} is not kept: Redis refuses it: {refusal.Message.Split('\n')[0]}") },
+        };
     }
 
     private static void Tell(IReadOnlyList<Ended> all)
     {
         // Neighbours mostly have the same owner.
-        var (owner, answers) = (all[0].Job.Owner, 0);
+        var (owner, answers, bytes) = (all[0].Job.Owner, 0, 0L);
         foreach (var (job, _, _) in all)
         {
             if (!ReferenceEquals(job.Owner, owner))
             {
-                owner.Stored(answers);
-                (owner, answers) = (job.Owner, 0);
+                owner.Stored(answers, bytes);
+                (owner, answers, bytes) = (job.Owner, 0, 0);
             }
 
-            answers += job.IsStoredNow() ? 1 : 0;
+            if (!job.IsStoredNow())
+                continue;
+            answers++;
+            bytes += job.AnswerBytes;
         }
 
-        owner.Stored(answers);
+        owner.Stored(answers, bytes);
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The result of job {JobId} could not be stored; its lease will run out and it will run again")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "The result of job {JobId}, {Bytes} bytes, is refused by Redis; the job ends as failed, with its cost")]
+    private partial void LogRefused(Exception e, string jobId, int bytes);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "No result of job {JobId} could be stored; it ends as failed without one")]
     private partial void LogUnstored(Exception e, string jobId);
 
     private readonly record struct Ended(HeldJob Job, JobResult Result, IReadOnlyList<JobCost> Costs);

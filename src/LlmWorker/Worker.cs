@@ -58,11 +58,11 @@ internal sealed class Worker : BackgroundService, IJobOwner
         }
     }
 
-    ValueTask<bool> IJobOwner.EnterAsync() => _parts.Slots.EnterAsync();
+    ValueTask<bool> IJobOwner.EnterAsync(HeldJob job) => _parts.Slots.EnterAsync(job.Bytes);
 
-    void IJobOwner.Called(HeldJob job, bool isAnswered) => _parts.Slots.Called(job.HasEntered, isAnswered);
+    void IJobOwner.Called(HeldJob job, bool isAnswered) => _parts.Slots.Called(job.HasEntered, isAnswered, job.AnswerBytes, job.Bytes);
 
-    void IJobOwner.Stored(int answers) => _parts.Slots.Stored(answers);
+    void IJobOwner.Stored(int answers, long bytes) => _parts.Slots.Stored(answers, bytes);
 
     void IJobOwner.Ended(HeldJob job)
     {
@@ -122,7 +122,7 @@ internal sealed class Worker : BackgroundService, IJobOwner
             for (var n = 0; n < _partitions.Count; n++)
             {
                 var partition = _partitions[(int)((first + (uint)n) % (uint)_partitions.Count)];
-                if (free == 0 || cancellationToken.IsCancellationRequested)
+                if (free == 0 || (free < slots && _parts.Slots.IsFull) || cancellationToken.IsCancellationRequested)
                     break;
                 var (claimed, before, look) = await ClaimAsync(partition, free, n == 0 ? named?.Ids : null, cancellationToken).ConfigureAwait(false);
                 due = claimed.NextDue < due || due is null ? claimed.NextDue : due;
@@ -174,6 +174,7 @@ internal sealed class Worker : BackgroundService, IJobOwner
     private void Start(QueuePartition partition, ClaimResult claimed, EarlyLook? look)
     {
         var asked = _asked[partition.Index];
+        _parts.Slots.Wait(claimed.Jobs.Sum(job => (long)JobGroups.Size(job.Job)));
         var held = Work.Start(partition, claimed, look, this);
         // Asked to stop since the claim was sent, or stood: the message came when it was not yet held.
         if (held.Length > 0 && Asked.Version != asked)

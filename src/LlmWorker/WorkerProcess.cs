@@ -66,6 +66,16 @@ public sealed partial class WorkerProcess : IAsyncDisposable
         remove => _writer.Completed -= value;
     }
 
+    /// <summary>
+    /// Raised for each completion that Redis refuses for good, for its size: its job ends as failed with <see cref="ResultError.AnswerNotStorable"/> on Redis. For a
+    /// reader in the same process, which can keep it elsewhere.
+    /// </summary>
+    public event Action<JobResult>? CompletedUnstored
+    {
+        add => _writer.CompletedUnstored += value;
+        remove => _writer.CompletedUnstored -= value;
+    }
+
     /// <summary>Jobs that run now.</summary>
     public int InFlight => _parts.Leases.Count;
 

@@ -7,8 +7,8 @@ internal sealed class DeadLetters(RedisConnections redis, IReadOnlyList<QueuePar
 {
     private const int JobsPerCall = 500;
 
-    // An envelope may have a megabyte or more.
-    private const int EnvelopesPerCall = 16;
+    // Read in one call, at most; a larger envelope by itself.
+    private const long BytesPerCall = 4 * 1024 * 1024;
 
     /// <summary>Those buried first come first, so that a reader who pages on meets the new ones last.</summary>
     public async Task<IReadOnlyList<DeadJob>> ListAsync(int skip, int take)
@@ -22,7 +22,7 @@ internal sealed class DeadLetters(RedisConnections redis, IReadOnlyList<QueuePar
         var jobs = new Dictionary<string, Job?>();
         foreach (var group in page.GroupBy(e => e.Partition))
         {
-            foreach (var (id, job) in await ReadAsync(partitions[group.Key], [.. group.Select(e => e.Id)]).ConfigureAwait(false))
+            await foreach (var (id, job) in ReadAsync(partitions[group.Key], [.. group.Select(e => e.Id)]).ConfigureAwait(false))
                 jobs[id] = job;
         }
 
@@ -84,7 +84,9 @@ internal sealed class DeadLetters(RedisConnections redis, IReadOnlyList<QueuePar
     private async Task<long> RedriveAsync(QueuePartition partition, IReadOnlyList<string> ids, Func<string, Task> goesOn)
     {
         var redriven = 0L;
-        var rows = (await ReadAsync(partition, ids).ConfigureAwait(false)).Select(read => (read.Id, Place: PlaceOf(read.Id, read.Job)));
+        var rows = new List<(string Id, (string Batch, int Row)? Place)>(ids.Count);
+        await foreach (var (id, job) in ReadAsync(partition, ids).ConfigureAwait(false))
+            rows.Add((id, PlaceOf(id, job)));
         foreach (var group in rows.GroupBy(row => row.Place?.Batch))
         {
             var answers = await partition.RedriveAsync(group.Key, [.. group.Select(row => (row.Id, row.Place?.Row ?? 0))]).ConfigureAwait(false);
@@ -99,16 +101,18 @@ internal sealed class DeadLetters(RedisConnections redis, IReadOnlyList<QueuePar
     private static (string Batch, int Row)? PlaceOf(string id, Job? job) =>
         job is null ? UnreadableJob.FromId(id) : job.Batch is null ? null : (job.Batch, job.Row);
 
-    private async Task<List<(string Id, Job? Job)>> ReadAsync(QueuePartition partition, IReadOnlyList<string> ids)
+    private async IAsyncEnumerable<(string Id, Job? Job)> ReadAsync(QueuePartition partition, IReadOnlyList<string> ids)
     {
-        var read = new List<(string, Job?)>(ids.Count);
-        foreach (var part in ids.Chunk(EnvelopesPerCall))
+        var sizes = await Task.WhenAll(ids.Select(id => redis.Commands.HashStringLengthAsync(partition.Keys.Jobs, id))).ConfigureAwait(false);
+        for (int first = 0, next = 0; first < ids.Count; first = next)
         {
-            var envelopes = await redis.Commands.HashGetAsync(partition.Keys.Jobs, [.. part.Select(id => (RedisValue)id)]).ConfigureAwait(false);
-            read.AddRange(part.Zip(envelopes, (id, envelope) => (id, Decode(partition.Queue, id, envelope))));
+            for (var bytes = 0L; next < ids.Count && (next == first || bytes + sizes[next] <= BytesPerCall); next++)
+                bytes += sizes[next];
+            var part = ids.Skip(first).Take(next - first).ToArray();
+            var envelopes = await redis.Commands.HashGetAsync(partition.Keys.Jobs, Array.ConvertAll(part, id => (RedisValue)id)).ConfigureAwait(false);
+            for (var n = 0; n < part.Length; n++)
+                yield return (part[n], Decode(partition.Queue, part[n], envelopes[n]));
         }
-
-        return read;
     }
 
     /// <summary>The job of an envelope; null when there is none, or it cannot be read.</summary>

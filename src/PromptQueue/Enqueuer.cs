@@ -13,6 +13,9 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
     public const int CallsAtOnce = 4;
     private const int PartitionsOnCluster = 16;
     private const int BytesPerCall = 4 * 1024 * 1024;
+
+    // A third of the least that proto-max-bulk-len can be.
+    private const int SmallBytes = 300 * 1024;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
     private readonly ConcurrentDictionary<string, (long Version, int Partitions)> _created = new();
 
@@ -31,6 +34,16 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
             // What might be refused is looked at before anything is enqueued; the others while Redis works on those before them.
             if (!IsFine(jobs[i]))
                 Encoded(i);
+        }
+
+        // A larger one would end the connection each time. A character of a text has up to three bytes.
+        if (jobs.Any(job => JobGroups.Size(job) > SmallBytes) && await RepeatedAsync(redis.MaxValueBytesAsync, cancellationToken).ConfigureAwait(false) is var most)
+        {
+            for (var i = 0; i < jobs.Count; i++)
+            {
+                if (3L * JobGroups.Size(jobs[i]) > most && Encoded(i).Length > most)
+                    throw new JobTooLargeException(jobs[i], $"job {jobs[i].Id} has {Encoded(i).Length} bytes, the most that this Redis takes is {most} (proto-max-bulk-len)");
+            }
         }
 
         var outcomes = new EnqueueOutcome[jobs.Count];
@@ -80,6 +93,9 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
             }
             finally
             {
+                // Of large jobs this is a second copy.
+                foreach (var i in part)
+                    envelopes[i] = null;
                 calls.Release();
             }
         }
@@ -128,7 +144,7 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
         var envelope = Envelope.Encode(job);
         return envelope.Length <= options.MaxJobBytes
             ? envelope
-            : throw new ArgumentException($"job {job.Id} has {envelope.Length} bytes, the most is {options.MaxJobBytes} (MaxJobBytes)");
+            : throw new JobTooLargeException(job, $"job {job.Id} has {envelope.Length} bytes, the most is {options.MaxJobBytes} (MaxJobBytes)");
     }
 
     // Before the first job, and again when Redis was away: workers find a queue by its name, and its partitions by the meta data of the first.

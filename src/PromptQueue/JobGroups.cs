@@ -1,6 +1,6 @@
 namespace LlmPipeline;
 
-/// <summary>Cuts a stream of jobs into groups that one call of <see cref="PromptQueue.EnqueueAsync(IReadOnlyList{Job}, bool, CancellationToken)"/> takes well: up to 500 jobs or about 4 MiB.</summary>
+/// <summary>Cuts a stream of jobs into groups that one call of <see cref="PromptQueue.EnqueueAsync(IReadOnlyList{Job}, bool, CancellationToken)"/> takes well: up to 500 jobs or about 4 MiB, a larger job by itself.</summary>
 public static class JobGroups
 {
     /// <summary>Jobs that one call takes at most.</summary>
@@ -18,13 +18,16 @@ public static class JobGroups
         var bytes = 0L;
         await foreach (var job in jobs.ConfigureAwait(false))
         {
+            var size = Size(job);
+            if (group.Count == most || (group.Count > 0 && bytes + size > MaxBytes))
+            {
+                yield return group;
+                group = [];
+                bytes = 0;
+            }
+
             group.Add(job);
-            bytes += Size(job);
-            if (group.Count < most && bytes < MaxBytes)
-                continue;
-            yield return group;
-            group = [];
-            bytes = 0;
+            bytes += size;
         }
 
         if (group.Count > 0)

@@ -59,7 +59,7 @@ public sealed class PromptQueue
     /// many. It goes by groups of 250, so that jobs that come one by one are better enqueued by themselves. As safe to repeat as the call for a list. What is
     /// not enumerated is not enqueued.
     /// </summary>
-    /// <param name="jobs">The jobs, of any number; some 1,000 of them, or 16 MiB, are in memory at a time.</param>
+    /// <param name="jobs">The jobs, of any number; some 1,000 of them, or 16 MiB, are in memory at a time, and of larger ones 4.</param>
     /// <param name="rerunEnded">As for a list.</param>
     /// <param name="cancellationToken">Ends it between two calls; jobs before that are enqueued.</param>
     /// <returns>Each job with what became of it, in their order.</returns>
@@ -125,20 +125,29 @@ public sealed class PromptQueue
     {
         var keys = (await PartitionsAsync(queue).ConfigureAwait(false)).First(p => p.Holds(id)).Keys;
         var envelope = _redis.Commands.HashGetAsync(keys.Jobs, id);
+        var (state, buried) = await StateAsync(keys, id).ConfigureAwait(false);
+        var bytes = await envelope.ConfigureAwait(false);
+        return bytes.IsNull ? null : new JobPlace(queue, id, state, buried, DeadLetters.Decode(queue, id, bytes));
+    }
+
+    /// <summary>Where a job is, without reading it: a large one is not fetched. Null as in <see cref="FindAsync"/>.</summary>
+    public async Task<JobState?> StateAsync(string queue, string id)
+    {
+        var keys = (await PartitionsAsync(queue).ConfigureAwait(false)).First(p => p.Holds(id)).Keys;
+        var exists = _redis.Commands.HashExistsAsync(keys.Jobs, id);
+        var (state, _) = await StateAsync(keys, id).ConfigureAwait(false);
+        return await exists.ConfigureAwait(false) ? state : null;
+    }
+
+    private async Task<(JobState State, DateTimeOffset? Buried)> StateAsync(QueueKeys keys, string id)
+    {
         var dead = _redis.Commands.SortedSetScoreAsync(keys.Dead, id);
         var inflight = _redis.Commands.SortedSetScoreAsync(keys.Inflight, id);
         var delayed = _redis.Commands.SortedSetScoreAsync(keys.Delayed, id);
-        await Task.WhenAll(envelope, dead, inflight, delayed).ConfigureAwait(false);
-        if ((await envelope.ConfigureAwait(false)).IsNull)
-            return null;
-        var buried = await dead.ConfigureAwait(false);
-        var state = buried is not null ? JobState.Dead
-            : await inflight.ConfigureAwait(false) is not null ? JobState.Running
-            : await delayed.ConfigureAwait(false) is not null ? JobState.Delayed
-            : JobState.Waiting;
-        return new JobPlace(
-            queue, id, state, buried is { } at ? DateTimeOffset.FromUnixTimeMilliseconds((long)at) : null,
-            DeadLetters.Decode(queue, id, await envelope.ConfigureAwait(false)));
+        await Task.WhenAll(dead, inflight, delayed).ConfigureAwait(false);
+        if (await dead.ConfigureAwait(false) is { } buried)
+            return (JobState.Dead, DateTimeOffset.FromUnixTimeMilliseconds((long)buried));
+        return (await inflight.ConfigureAwait(false) is not null ? JobState.Running : await delayed.ConfigureAwait(false) is not null ? JobState.Delayed : JobState.Waiting, null);
     }
 
     /// <summary>Stops the claims on a queue; what runs goes on, and enqueueing too. Safe to repeat.</summary>

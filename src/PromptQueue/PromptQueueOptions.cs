@@ -24,9 +24,16 @@ public sealed class PromptQueueOptions
     [Range(typeof(TimeSpan), "00:00:00.5", "1.00:00:00")]
     public TimeSpan WorkerTimeout { get; set; } = TimeSpan.FromSeconds(4.4);
 
-    /// <summary>The largest envelope that is accepted, in bytes; default 1 MiB.</summary>
-    [Range(1024, 64 * 1024 * 1024)]
-    public int MaxJobBytes { get; set; } = 1024 * 1024;
+    /// <summary>
+    /// The largest job that is accepted, in bytes with all that goes around its request; default 16 MiB, for pictures in base64. From 1 KiB to 256 MiB, which
+    /// is half of the 512 MiB that Redis takes as one value (<see href="https://redis.io/docs/latest/develop/data-types/strings/"/>). It does not bound what
+    /// others have enqueued: a worker runs those too.
+    /// </summary>
+    [Range(LeastJobBytes, MostJobBytes)]
+    public int MaxJobBytes { get; set; } = DefaultJobBytes;
+
+    /// <summary>A bound of <see cref="MaxJobBytes"/>, or its default.</summary>
+    public const int LeastJobBytes = 1024, MostJobBytes = 256 * 1024 * 1024, DefaultJobBytes = 16 * 1024 * 1024;
 
     /// <summary>
     /// Jobs that may wait in a queue before enqueueing answers <see cref="EnqueueOutcome.Full"/>; null, the default, for no limit. Judged by partition, each

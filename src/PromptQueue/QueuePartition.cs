@@ -103,11 +103,20 @@ public sealed partial class QueuePartition
     /// <returns>For each job whether it waits again; false: it is not among the dead.</returns>
     internal async Task<IReadOnlyList<bool>> RedriveAsync(string? batch, IReadOnlyList<(string Id, int Row)> jobs)
     {
+        const int NotLookedAt = 2;
         RedisKey[] batchKeys = batch is null ? [] : [_keys.Batch(batch), _keys.Ended(batch)];
-        var answer = await RunAsync(
-            QueueScripts.Redrive, _redis.Commands, [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Leases, _keys.Dead, _keys.Stopped, .. batchKeys],
-            [_keys.Wake, _redis.PublishVerb, .. jobs.SelectMany(j => new RedisValue[] { j.Id, batch is null ? 0 : j.Row })]).ConfigureAwait(false);
-        return [.. jobs.Select((_, n) => n + 1 < answer.Length && (int)answer[n + 1] == 1)];
+        var waits = new bool[jobs.Count];
+        // A call stops where it has read enough bytes; it looks at one job at least.
+        for (var first = 0; first < jobs.Count;)
+        {
+            var answer = await RunAsync(
+                QueueScripts.Redrive, _redis.Commands, [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Leases, _keys.Dead, _keys.Stopped, .. batchKeys],
+                [_keys.Wake, _redis.PublishVerb, .. jobs.Skip(first).SelectMany(j => new RedisValue[] { j.Id, batch is null ? 0 : j.Row })]).ConfigureAwait(false);
+            for (var n = 1; n < answer.Length && (int)answer[n] is var state and not NotLookedAt; n++)
+                waits[first++] = state == 1;
+        }
+
+        return waits;
     }
 
     /// <summary>Pauses or resumes.</summary>

@@ -18,6 +18,7 @@ public sealed partial class RedisConnections : IAsyncDisposable
     private readonly ConfigurationOptions _options;
     private readonly SemaphoreSlim _opening = new(1);
     private ReplicatedWrites? _replicated;
+    private (long Bytes, long Losses)? _maxValue;
     private long _losses;
 
     private RedisConnections(ConnectionMultiplexer commands, ConnectionMultiplexer leases, ConfigurationOptions options, string name, TimeProvider time, ILogger logger)
@@ -132,6 +133,18 @@ public sealed partial class RedisConnections : IAsyncDisposable
         if (wait.Replicas == 0)
             return await script.RunAsync(Commands, keys, arguments).ConfigureAwait(false);
         return await (await ReplicatedAsync().ConfigureAwait(false)).RunAsync(script, keys, arguments, wait).ConfigureAwait(false);
+    }
+
+    /// <summary>The largest value that every server takes as an argument, in bytes, as they say it themselves; else what Redis has by default, 512 MiB.</summary>
+    public async Task<long> MaxValueBytesAsync()
+    {
+        // After a lost connection another server may answer, or one that was set up anew.
+        var losses = Losses;
+        if (_maxValue is { } known && known.Losses == losses)
+            return known.Bytes;
+        var bytes = await RedisPreflight.MaxValueBytesAsync(this).ConfigureAwait(false);
+        _maxValue = (bytes, losses);
+        return bytes;
     }
 
     /// <summary>The servers that take writes, as far as they are connected now.</summary>

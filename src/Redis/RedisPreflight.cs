@@ -6,6 +6,7 @@ namespace LlmPipeline;
 /// <summary>Looks at how a Redis is set up before work is trusted to it.</summary>
 public static class RedisPreflight
 {
+    private const long MaxValueBytes = 512L * 1024 * 1024;
     private static readonly Version Oldest = new(6, 2);
 
     /// <summary>
@@ -26,6 +27,26 @@ public static class RedisPreflight
         }
 
         return lines;
+    }
+
+    /// <summary>The smallest <c>proto-max-bulk-len</c> of the masters; 512 MiB, its default, where a server does not tell.</summary>
+    internal static async Task<long> MaxValueBytesAsync(RedisConnections redis)
+    {
+        var least = MaxValueBytes;
+        foreach (var server in redis.Masters().ToList())
+        {
+            try
+            {
+                if (long.TryParse(await ConfigAsync(server, "proto-max-bulk-len").ConfigureAwait(false), NumberStyles.None, CultureInfo.InvariantCulture, out var bytes))
+                    least = Math.Min(least, bytes);
+            }
+            catch (RedisServerException)
+            {
+                // CONFIG is forbidden here.
+            }
+        }
+
+        return least;
     }
 
     private static async Task<List<string>> CheckAsync(IServer server)

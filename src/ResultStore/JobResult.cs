@@ -101,6 +101,9 @@ public sealed record ResultError(string Code, string Message)
     /// <summary>The answer does not fit the prompt function's schema. What the model said last is in <see cref="JobResult.Response"/>, what is wrong in the message.</summary>
     public const string SchemaMismatch = "schema_mismatch";
 
+    /// <summary>There was an answer, and Redis refuses to store it. It is not kept; its cost and tokens are.</summary>
+    public const string AnswerNotStorable = "answer_not_storable";
+
     /// <summary>The model refused to answer where a schema was asked for; its refusal is in <see cref="JobResult.Response"/>.</summary>
     public const string Refusal = "refusal";
 

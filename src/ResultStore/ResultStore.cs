@@ -13,6 +13,7 @@ public sealed class ResultStore
     private const int MostPuts = 256;
     private const int MostStatuses = 500;
     private const int MostDeletes = 500;
+    private const long BytesAtOnce = 16 * 1024 * 1024;
     private readonly RedisConnections _redis;
     private readonly ResultStoreOptions _options;
     private readonly TimeProvider _time;
@@ -28,6 +29,9 @@ public sealed class ResultStore
         _time = time;
         _mark = new WaitMark(redis, options.KeyPrefix, time);
     }
+
+    /// <summary>Every Redis takes a body of so many bytes: <c>proto-max-bulk-len</c> is 1 MiB at least.</summary>
+    public const int SmallBytes = 1024 * 1024;
 
     /// <summary>How this process keeps results.</summary>
     public ResultStoreOptions Options => _options;
@@ -84,6 +88,32 @@ public sealed class ResultStore
         return await Task.WhenAll(jobIds.Select(GetAsync)).ConfigureAwait(false);
     }
 
+    /// <summary>
+    /// The same for any number and size: no more than about 16 MiB of bodies are fetched at a time, a larger one by itself. A Redis that goes away in between is
+    /// waited for.
+    /// </summary>
+    /// <param name="jobIds">The jobs.</param>
+    /// <param name="cancellationToken">Ends it with an exception.</param>
+    public async IAsyncEnumerable<JobResult?> ReadAsync(IReadOnlyList<string> jobIds, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(jobIds);
+        for (var first = 0; first < jobIds.Count;)
+        {
+            var page = jobIds.Skip(first).Take(MostStatuses).ToArray();
+            var sizes = await RedisRetry.UntilAnsweredAsync(() => Task.WhenAll(page.Select(SizeAsync)), _time, null, cancellationToken).ConfigureAwait(false);
+            for (int from = 0, next = 0; from < page.Length; from = next)
+            {
+                for (var bytes = 0L; next < page.Length && (next == from || bytes + sizes[next] <= BytesAtOnce); next++)
+                    bytes += sizes[next];
+                var part = page[from..next];
+                foreach (var result in await RedisRetry.UntilAnsweredAsync(() => GetAsync(part), _time, null, cancellationToken).ConfigureAwait(false))
+                    yield return result;
+            }
+
+            first += page.Length;
+        }
+    }
+
     /// <summary>How jobs ended, in their order, in one round trip; null where there is no result.</summary>
     public async Task<IReadOnlyList<ResultStatus?>> StatusesAsync(IReadOnlyList<string> jobIds)
     {
@@ -117,7 +147,13 @@ public sealed class ResultStore
     /// </summary>
     /// <param name="jobId">The job.</param>
     /// <param name="cancellationToken">Ends the wait with an exception.</param>
-    public async Task<JobResult> WaitAsync(string jobId, CancellationToken cancellationToken = default)
+    public Task<JobResult> WaitAsync(string jobId, CancellationToken cancellationToken = default) => WaitAsync(jobId, null, cancellationToken);
+
+    /// <summary>The same for who has little memory: told how large a result is before it is fetched.</summary>
+    /// <param name="jobId">The job.</param>
+    /// <param name="arrived">Told the bytes of the body; it is fetched when this ends. Null: fetched at once.</param>
+    /// <param name="cancellationToken">Ends the wait with an exception.</param>
+    public async Task<JobResult> WaitAsync(string jobId, Func<long, Task>? arrived, CancellationToken cancellationToken)
     {
         var signal = new VersionedSignal();
         var channel = _redis.Channel((string)Key(jobId)!);
@@ -140,23 +176,55 @@ public sealed class ResultStore
 
         async Task<JobResult?> LookAsync()
         {
-            var (marking, looking) = (_mark.SetAsync(), GetAsync(jobId));
-            await Task.WhenAll(marking, looking).ConfigureAwait(false);
-            return await looking.ConfigureAwait(false);
+            var marking = _mark.SetAsync();
+            if (arrived is null)
+            {
+                var looking = GetAsync(jobId);
+                await Task.WhenAll(marking, looking).ConfigureAwait(false);
+                return await looking.ConfigureAwait(false);
+            }
+
+            var measuring = FindSizeAsync(jobId);
+            await Task.WhenAll(marking, measuring).ConfigureAwait(false);
+            if (await measuring.ConfigureAwait(false) is not { } bytes)
+                return null;
+            await arrived(bytes).ConfigureAwait(false);
+            arrived = null;
+            return await GetAsync(jobId).ConfigureAwait(false);
         }
     }
+
+    /// <summary>The bytes of a result's body, without fetching it; null when there is no result.</summary>
+    public async Task<long?> FindSizeAsync(string jobId)
+    {
+        var (status, size) = (_redis.Commands.HashExistsAsync(Key(jobId), "status"), SizeAsync(jobId));
+        await Task.WhenAll(status, size).ConfigureAwait(false);
+        return await status.ConfigureAwait(false) ? await size.ConfigureAwait(false) : null;
+    }
+
+    /// <summary>The largest body that Redis takes, in bytes.</summary>
+    public Task<long> MaxBytesAsync() => _redis.MaxValueBytesAsync();
+
+    private Task<long> SizeAsync(string jobId) => _redis.Commands.HashStringLengthAsync(Key(jobId), "body");
 
     /// <summary>Follows the answer of a job that asks for a stream, as it comes; of any other, and for a reader that comes late, the result alone.</summary>
     /// <param name="jobId">The job.</param>
     /// <param name="cancellationToken">Ends it with an exception.</param>
-    public IAsyncEnumerable<StreamedPart> StreamAsync(string jobId, CancellationToken cancellationToken = default) => StreamAsync(jobId, () => Task.CompletedTask, cancellationToken);
+    public IAsyncEnumerable<StreamedPart> StreamAsync(string jobId, CancellationToken cancellationToken = default) => StreamAsync(jobId, () => Task.CompletedTask, null, cancellationToken);
 
     /// <summary>The same for a job that is still to be enqueued, so that its very first delta is seen.</summary>
     /// <param name="jobId">The job.</param>
     /// <param name="enqueue">Run as soon as the follower listens. What it throws comes out of the stream.</param>
     /// <param name="cancellationToken">Ends it with an exception.</param>
-    public IAsyncEnumerable<StreamedPart> StreamAsync(string jobId, Func<Task> enqueue, CancellationToken cancellationToken = default) =>
-        new StreamFollower(_redis, this, _time).FollowAsync(StreamChannel(jobId), jobId, enqueue, cancellationToken);
+    public IAsyncEnumerable<StreamedPart> StreamAsync(string jobId, Func<Task> enqueue, CancellationToken cancellationToken = default) => StreamAsync(jobId, enqueue, null, cancellationToken);
+
+    /// <summary>The same for who has little memory.</summary>
+    /// <param name="jobId">The job.</param>
+    /// <param name="enqueue">As above.</param>
+    /// <param name="arrived">Told how large the result is before it is fetched, as by <see cref="WaitAsync(string, Func{long, Task}, CancellationToken)"/>.</param>
+    /// <param name="cancellationToken">Ends it with an exception.</param>
+    public IAsyncEnumerable<StreamedPart> StreamAsync(string jobId, Func<Task> enqueue, Func<long, Task>? arrived, CancellationToken cancellationToken) =>
+        new StreamFollower(_redis, this, _time).FollowAsync(StreamChannel(jobId), jobId, enqueue, arrived, cancellationToken);
 
     /// <summary>For the worker that makes the call: tells its deltas to whoever follows the job.</summary>
     public StreamPublisher OpenStream(string jobId) => new(_redis.Subscriber, StreamChannel(jobId));

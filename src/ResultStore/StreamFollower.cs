@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
-using System.Threading.Channels;
 using StackExchange.Redis;
 
 namespace LlmPipeline;
@@ -8,22 +7,25 @@ namespace LlmPipeline;
 /// <summary>Follows the deltas of a job until its result is there.</summary>
 internal sealed class StreamFollower(RedisConnections redis, ResultStore results, TimeProvider time)
 {
+    // Some thousands of deltas: a reader that is so far behind has stood still for a while.
+    private const long MostBytes = 2 * 1024 * 1024;
     private static readonly TimeSpan Tail = TimeSpan.FromMilliseconds(100);
 
-    public async IAsyncEnumerable<StreamedPart> FollowAsync(RedisChannel channel, string jobId, Func<Task> enqueue, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<StreamedPart> FollowAsync(
+        RedisChannel channel, string jobId, Func<Task> enqueue, Func<long, Task>? arrived, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var messages = Channel.CreateUnbounded<string>(new UnboundedChannelOptions { SingleReader = true });
+        var messages = new DeltaBuffer(MostBytes);
         var subscription = await RedisRetry.UntilAnsweredAsync(() => redis.Subscriber.SubscribeAsync(channel), time, null, cancellationToken).ConfigureAwait(false);
-        subscription.OnMessage(message => messages.Writer.TryWrite((string)message.Message!));
+        subscription.OnMessage(message => messages.Add((byte[])message.Message!));
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try
         {
             await enqueue().ConfigureAwait(false);
-            var result = results.WaitAsync(jobId, ended.Token);
+            var result = results.WaitAsync(jobId, arrived, ended.Token);
             var reading = new Reading();
             while (true)
             {
-                while (messages.Reader.TryRead(out var message))
+                while (messages.TryRead(out var message))
                 {
                     if (reading.Read(message) is { } part)
                         yield return part;
@@ -31,16 +33,16 @@ internal sealed class StreamFollower(RedisConnections redis, ResultStore results
 
                 if (result.IsCompleted)
                     break;
-                await Task.WhenAny(result, messages.Reader.WaitToReadAsync(ended.Token).AsTask()).ConfigureAwait(false);
+                await Task.WhenAny(result, messages.WaitAsync(ended.Token).AsTask()).ConfigureAwait(false);
             }
 
             // The last deltas may be behind the result: they come on another channel.
             var whole = await result.ConfigureAwait(false);
             using var tail = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             tail.CancelAfter(Tail);
-            while (reading.MayGoOn && await MoreAsync(messages.Reader, tail.Token).ConfigureAwait(false))
+            while (reading.MayGoOn && !messages.IsOver && await MoreAsync(messages, tail.Token).ConfigureAwait(false))
             {
-                while (messages.Reader.TryRead(out var message))
+                while (messages.TryRead(out var message))
                 {
                     if (reading.Read(message) is { } part)
                         yield return part;
@@ -57,11 +59,11 @@ internal sealed class StreamFollower(RedisConnections redis, ResultStore results
         }
     }
 
-    private static async Task<bool> MoreAsync(ChannelReader<string> messages, CancellationToken cancellationToken)
+    private static async Task<bool> MoreAsync(DeltaBuffer messages, CancellationToken cancellationToken)
     {
         try
         {
-            return await messages.WaitToReadAsync(cancellationToken).ConfigureAwait(false);
+            return await messages.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {

@@ -1,25 +1,31 @@
+using System.Runtime.CompilerServices;
+
 namespace LlmPipeline;
 
 /// <summary>Reads the results of a batch, row by row, and tells "not yet" from "no longer".</summary>
 internal sealed class BatchReader(Fleet fleet, BatchInfo batch)
 {
-    /// <summary>Results in one round trip.</summary>
+    /// <summary>Rows that are looked at together.</summary>
     public const int RowsPerCall = 100;
 
     public BatchInfo Batch => batch;
 
-    /// <summary>Rows that follow each other.</summary>
-    public async Task<IReadOnlyList<BatchRow>> ReadAsync(int first, int count, CancellationToken cancellationToken)
+    /// <summary>Rows that follow each other; few of their results are in memory at a time where they are large.</summary>
+    public async IAsyncEnumerable<BatchRow> ReadAsync(int first, int count, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         // The map first: a row that ends in between has its result before its mark.
         var ended = await fleet.AnsweredAsync(() => fleet.Queue.Batches.EndedAsync(batch, first, count), cancellationToken).ConfigureAwait(false);
-        var results = await ResultsAsync([.. Enumerable.Range(first, count)], cancellationToken).ConfigureAwait(false);
-        return [.. Enumerable.Range(0, count).Select(n => new BatchRow(first + n, ResultLine.JobId(batch.Id, first + n), ended[n] is not null, results[n]))];
+        var n = 0;
+        await foreach (var result in ResultsAsync([.. Enumerable.Range(first, count)], cancellationToken).ConfigureAwait(false))
+        {
+            yield return new BatchRow(first + n, ResultLine.JobId(batch.Id, first + n), ended[n] is not null, result);
+            n++;
+        }
     }
 
     /// <summary>The results of rows, in their order; null where there is none.</summary>
-    public Task<IReadOnlyList<JobResult?>> ResultsAsync(IReadOnlyList<int> rows, CancellationToken cancellationToken) =>
-        fleet.AnsweredAsync(() => fleet.Results.GetAsync([.. rows.Select(row => ResultLine.JobId(batch.Id, row))]), cancellationToken);
+    public IAsyncEnumerable<JobResult?> ResultsAsync(IReadOnlyList<int> rows, CancellationToken cancellationToken) =>
+        fleet.Results.ReadAsync([.. rows.Select(row => ResultLine.JobId(batch.Id, row))], cancellationToken);
 
     /// <summary>Whether a row has ended.</summary>
     public async Task<bool> HasEndedAsync(int row, CancellationToken cancellationToken) =>

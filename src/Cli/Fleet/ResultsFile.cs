@@ -38,12 +38,14 @@ internal sealed class ResultsFile(OutputPaths paths, bool force)
             var count = Math.Min(BatchReader.RowsPerCall, reader.Batch.Rows - first + 1);
             if (Enumerable.Range(first, count).All(output.IsDone))
                 continue;
-            foreach (var row in await reader.ReadAsync(first, count, cancellationToken).ConfigureAwait(false))
+            await foreach (var row in reader.ReadAsync(first, count, cancellationToken).ConfigureAwait(false))
             {
                 if (row.IsOpen || output.IsDone(row.Row))
                     continue;
                 output.Append(row.Line());
                 expired += row.IsGone ? 1 : 0;
+                if (output.Unflushed > OutputFile.ManyBytes)
+                    await output.FlushAsync(cancellationToken).ConfigureAwait(false);
             }
 
             await output.FlushAsync(cancellationToken).ConfigureAwait(false);
@@ -59,10 +61,14 @@ internal sealed class ResultsFile(OutputPaths paths, bool force)
         foreach (var part in rows.Where(row => row <= reader.Batch.Rows && !output.IsDone(row)).Chunk(BatchReader.RowsPerCall))
         {
             // Null: an older end of a row that runs again; it will come once more.
-            foreach (var result in (await reader.ResultsAsync(part, cancellationToken).ConfigureAwait(false)).OfType<JobResult>())
+            await foreach (var result in reader.ResultsAsync(part, cancellationToken).ConfigureAwait(false))
             {
+                if (result is null)
+                    continue;
                 output.Append(ResultLine.Of(result));
                 taken++;
+                if (output.Unflushed > OutputFile.ManyBytes)
+                    await output.FlushAsync(cancellationToken).ConfigureAwait(false);
             }
 
             await output.FlushAsync(cancellationToken).ConfigureAwait(false);

@@ -5,7 +5,8 @@ namespace LlmPipeline;
 /// <summary>Writes results to a stream in the order of the rows, holding few of them at a time.</summary>
 internal sealed class ResultsStream(Stream stream) : IAsyncDisposable
 {
-    private readonly ArrayBufferWriter<byte> _buffer = new();
+    private const int ManyBytes = 1024 * 1024;
+    private ArrayBufferWriter<byte> _buffer = new();
     private int _completed;
     private int _failed;
     private int _expired;
@@ -17,19 +18,23 @@ internal sealed class ResultsStream(Stream stream) : IAsyncDisposable
         var open = 0;
         for (var next = 1; next <= rows;)
         {
-            var page = await reader.ReadAsync(next, Math.Min(BatchReader.RowsPerCall, rows - next + 1), cancellationToken).ConfigureAwait(false);
-            foreach (var row in news is null ? page : page.TakeWhile(row => !row.IsOpen))
+            var last = Math.Min(next + BatchReader.RowsPerCall - 1, rows);
+            await foreach (var row in reader.ReadAsync(next, last - next + 1, cancellationToken).ConfigureAwait(false))
             {
+                if (row.IsOpen && news is not null)
+                    break;
                 if (row.IsOpen)
                     open++;
                 else
                     Add(row);
                 next = row.Row + 1;
+                if (_buffer.WrittenCount > ManyBytes)
+                    await FlushAsync(cancellationToken).ConfigureAwait(false);
             }
 
             await FlushAsync(cancellationToken).ConfigureAwait(false);
             // Only this row is waited for: the page is not read again each time that another one ends.
-            while (news is not null && next <= page[^1].Row && !await reader.HasEndedAsync(next, cancellationToken).ConfigureAwait(false))
+            while (news is not null && next <= last && !await reader.HasEndedAsync(next, cancellationToken).ConfigureAwait(false))
             {
                 if (await news.NextAsync(cancellationToken).ConfigureAwait(false) is null)
                     news = null;
@@ -64,6 +69,10 @@ internal sealed class ResultsStream(Stream stream) : IAsyncDisposable
             throw CliException.Broke($"standard output cannot be written: {e.Message}");
         }
 
-        _buffer.ResetWrittenCount();
+        // What a large row has made of it is not kept.
+        if (_buffer.Capacity > 8 * ManyBytes)
+            _buffer = new ArrayBufferWriter<byte>();
+        else
+            _buffer.ResetWrittenCount();
     }
 }

@@ -31,9 +31,19 @@ internal sealed class RowEnqueuer(PromptQueue queue, ResultStore results, RunRed
 
     /// <summary>Enqueues rows; those that have ended and lost their results run again.</summary>
     /// <returns>What became of each row, in their order. Those that have ended have a result.</returns>
+    /// <exception cref="CliException">A row is larger than the queue takes, with what goes around it; none of these was enqueued.</exception>
     public async Task<IReadOnlyList<EnqueueOutcome>> EnqueueAsync(IReadOnlyList<Job> jobs, CancellationToken cancellationToken)
     {
-        var outcomes = (await redis.AnsweredAsync(() => queue.EnqueueAsync(jobs, cancellationToken: cancellationToken), cancellationToken).ConfigureAwait(false)).ToArray();
+        EnqueueOutcome[] outcomes;
+        try
+        {
+            outcomes = [.. await redis.AnsweredAsync(() => queue.EnqueueAsync(jobs, cancellationToken: cancellationToken), cancellationToken).ConfigureAwait(false)];
+        }
+        catch (JobTooLargeException e)
+        {
+            throw CliException.Broke($"row {e.Job.CustomId}: {e.Message}; what is done is kept, and the same command again goes on");
+        }
+
         var ended = Enumerable.Range(0, jobs.Count).Where(n => outcomes[n] == EnqueueOutcome.Ended).ToList();
         if (ended.Count == 0)
             return outcomes;

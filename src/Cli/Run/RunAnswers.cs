@@ -11,6 +11,7 @@ internal sealed class RunAnswers(Func<string, bool> isWanted)
     // What an answer takes beside its body, roughly.
     private const int Overhead = 1024;
     private readonly ConcurrentDictionary<string, JobResult> _answers = new();
+    private readonly ConcurrentDictionary<string, JobResult> _unstored = new();
     private long _bytes;
 
     /// <summary>Keeps a completion that stands, and that nothing replaces any more.</summary>
@@ -20,9 +21,21 @@ internal sealed class RunAnswers(Func<string, bool> isWanted)
             Interlocked.Add(ref _bytes, -SizeOf(result));
     }
 
-    /// <summary>Hands it out; null when it has to be fetched.</summary>
+    /// <summary>Keeps a completion that the store refuses: there is no other copy, so that it is kept whatever its size.</summary>
+    public void AddUnstored(JobResult result)
+    {
+        if (isWanted(result.JobId))
+            _unstored[result.JobId] = result;
+    }
+
+    /// <summary>Whether a completion is one that the store refuses, and so holds an error of; true once.</summary>
+    public bool TakeUnstored(string jobId) => _unstored.TryRemove(jobId, out _);
+
+    /// <summary>Hands it out; null when it has to be fetched. One that the store refuses stays until <see cref="TakeUnstored"/>.</summary>
     public JobResult? Take(string jobId)
     {
+        if (_unstored.TryGetValue(jobId, out var unstored))
+            return unstored;
         if (!_answers.TryRemove(jobId, out var result))
             return null;
         Interlocked.Add(ref _bytes, -SizeOf(result));

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace LlmPipeline;
 
 /// <summary>Follows the batch's ended jobs and writes their results to the checkpoint, in groups that are flushed to disk.</summary>
@@ -19,6 +21,9 @@ internal sealed class RunCollector(
 
     /// <summary>Told of a completion that this process has stored, the collector need not fetch it.</summary>
     public void Know(JobResult completion) => _answers.Add(completion);
+
+    /// <summary>Told of a completion that the store refuses, the collector takes it to the checkpoint all the same.</summary>
+    public void KnowUnstored(JobResult completion) => _answers.AddUnstored(completion);
 
     /// <summary>No more rows will come: the collector ends with the last that is out.</summary>
     public void AllFed()
@@ -69,7 +74,7 @@ internal sealed class RunCollector(
             var failed = new List<string>();
             foreach (var part in ids.Distinct().Select(id => (Row: ResultLine.RowOf(output.BatchId, id), Id: id)).Where(r => window.Contains(r.Row)).Chunk(ResultsPerCall))
             {
-                foreach (var result in await GetAsync(Array.ConvertAll(part, r => r.Id), cancellationToken).ConfigureAwait(false))
+                await foreach (var result in GetAsync(Array.ConvertAll(part, r => r.Id), cancellationToken).ConfigureAwait(false))
                 {
                     // An older end of a row that runs again: it will come once more.
                     if (result is null)
@@ -77,14 +82,14 @@ internal sealed class RunCollector(
                     output.Append(ResultLine.Of(result));
                     tally.Add(result);
                     taken.Add((ResultLine.RowOf(output.BatchId, result.JobId), result.JobId));
-                    if (result.Status == ResultStatus.Failed)
+                    if (_answers.TakeUnstored(result.JobId) || result.Status == ResultStatus.Failed)
                         failed.Add(result.JobId);
+                    if (output.Unflushed > OutputFile.ManyBytes)
+                        await FlushAsync(cancellationToken).ConfigureAwait(false);
                 }
             }
 
-            // First: what is on disk as an answer is there as a cost too.
-            spending.Save();
-            await output.FlushAsync(cancellationToken).ConfigureAwait(false);
+            await FlushAsync(cancellationToken).ConfigureAwait(false);
             if (!redis.IsShared)
             {
                 await results.DeleteAsync([.. taken.Select(t => t.Id)]).ConfigureAwait(false);
@@ -99,13 +104,26 @@ internal sealed class RunCollector(
         }
     }
 
-    private async Task<IEnumerable<JobResult?>> GetAsync(string[] ids, CancellationToken cancellationToken)
+    private async Task FlushAsync(CancellationToken cancellationToken)
     {
-        var known = Array.ConvertAll(ids, _answers.Take);
-        var unknown = ids.Where((_, n) => known[n] is null).ToList();
-        return unknown.Count == 0
-            ? known
-            : known.Where(result => result is not null).Concat(await redis.AnsweredAsync(() => results.GetAsync(unknown), cancellationToken).ConfigureAwait(false));
+        // First: what is on disk as an answer is there as a cost too.
+        spending.Save();
+        await output.FlushAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private async IAsyncEnumerable<JobResult?> GetAsync(string[] ids, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var unknown = new List<string>();
+        foreach (var id in ids)
+        {
+            if (_answers.Take(id) is { } known)
+                yield return known;
+            else
+                unknown.Add(id);
+        }
+
+        await foreach (var result in results.ReadAsync(unknown, cancellationToken).ConfigureAwait(false))
+            yield return result;
     }
 
     public void Dispose() => _one.Dispose();

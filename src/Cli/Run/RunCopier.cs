@@ -32,9 +32,23 @@ internal sealed class RunCopier(RunPlan plan, OutputFile output, RunDuplicates d
     {
         if (shared is var (redis, results))
         {
-            var originals = await redis.AnsweredAsync(() => results.GetAsync([.. rows.Select(row => JobId(duplicates.LeaderOf(row.Number)))]), cancellationToken).ConfigureAwait(false);
-            await Task.WhenAll(rows.Zip(originals).Where(pair => pair.Second is not null).Select(
-                pair => redis.AnsweredAsync(() => results.PutAsync(CopyOf(pair.Second!, pair.First)), cancellationToken))).ConfigureAwait(false);
+            var storing = new List<Task>();
+            var (n, bytes) = (0, 0L);
+            await foreach (var original in results.ReadAsync([.. rows.Select(row => JobId(duplicates.LeaderOf(row.Number)))], cancellationToken).ConfigureAwait(false))
+            {
+                var row = rows[n++];
+                if (original is null)
+                    continue;
+                storing.Add(redis.AnsweredAsync(() => results.PutAsync(CopyOf(original, row)), cancellationToken));
+                bytes += original.Response.Length;
+                if (bytes < OutputFile.ManyBytes)
+                    continue;
+                await Task.WhenAll(storing).ConfigureAwait(false);
+                storing.Clear();
+                bytes = 0;
+            }
+
+            await Task.WhenAll(storing).ConfigureAwait(false);
         }
 
         foreach (var row in rows)

@@ -59,6 +59,7 @@ internal sealed class RunPlan
             System = options.System,
             Settings = set,
             Limit = options.Limit,
+            MaxRowBytes = settings.MaxRowBytes,
         });
         var summary = await input.CheckAsync(cancellationToken).ConfigureAwait(false);
         if (summary.ErrorCount > 0)

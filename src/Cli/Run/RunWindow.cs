@@ -13,7 +13,12 @@ internal readonly record struct RowTarget(string Model, string Path)
 /// The rows that are enqueued and not yet on disk. It is bounded in rows and bytes, so that the store's memory does not grow with the file. Rows that no deployment can
 /// serve take no room from the others.
 /// </summary>
-internal sealed class RunWindow(int maxRows, long maxBytes, Func<RowTarget, bool> isBlocked, TimeProvider time)
+/// <param name="maxRows">Rows at most.</param>
+/// <param name="maxBytes">Their bytes at most, but for <paramref name="leastRows"/>.</param>
+/// <param name="leastRows">So many pass whatever their bytes: rows that are so large that fewer fit would leave calls unmade.</param>
+/// <param name="isBlocked">Whether no deployment can serve rows of this kind.</param>
+/// <param name="time">The clock.</param>
+internal sealed class RunWindow(int maxRows, long maxBytes, int leastRows, Func<RowTarget, bool> isBlocked, TimeProvider time)
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<int, (RowTarget Target, int Bytes)> _rows = [];
@@ -53,7 +58,7 @@ internal sealed class RunWindow(int maxRows, long maxBytes, Func<RowTarget, bool
             lock (_lock)
             {
                 var (count, size) = Open();
-                if (count == 0 || (count + rows.Count <= maxRows && size + bytes <= maxBytes))
+                if (count == 0 || (count + rows.Count <= maxRows && (size + bytes <= maxBytes || count + rows.Count <= leastRows)))
                 {
                     foreach (var (row, target, length) in rows)
                     {

@@ -96,7 +96,9 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
         // Rows that wait on a shared Redis are there for other workers too, which know of no budget.
         var isTight = redis.IsShared && plan.Options.Budget is not null;
         var blockages = new RunBlockages(caller, output.BatchId);
-        var window = new RunWindow(isTight ? 2 * concurrency : RowsInStore, BytesInStore, target => blockages.Any && blockages.IsBlocked(target), _time);
+        // Rows that run, and a few that are taken up while their answers go to disk.
+        var window = new RunWindow(
+            isTight ? 2 * concurrency : RowsInStore, BytesInStore, concurrency + Math.Max(4, concurrency / 4), target => blockages.Any && blockages.IsBlocked(target), _time);
         var follower = await queue.Batches.FollowAsync(output.BatchId, models).ConfigureAwait(false);
         if (redis.IsShared)
         {
@@ -108,6 +110,7 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
         using var collector = new RunCollector(results, follower, output, window, tally, spending, redis, _time);
         var feeder = new RunFeeder(plan, enqueuer, output, window, collector, redis.IsShared, isTight ? Math.Min(concurrency, JobGroups.MaxJobs) : JobGroups.MaxJobs, isCalled, blockages);
         worker.Completed += collector.Know;
+        worker.CompletedUnstored += collector.KnowUnstored;
         worker.Settled += collector.Look.Set;
         worker.Settled += spending.Look;
         var changed = new VersionedSignal();

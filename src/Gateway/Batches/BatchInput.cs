@@ -3,7 +3,7 @@ using StackExchange.Redis;
 namespace LlmPipeline;
 
 /// <summary>The input of batches: checked, and opened for reading.</summary>
-internal sealed class BatchInput(FileFolder folder, GatewayOptions options)
+internal sealed class BatchInput(FileFolder folder, GatewayOptions options, int maxJobBytes)
 {
     /// <summary>Checks a batch's file as a whole, and opens it.</summary>
     /// <returns>The file when nothing is wrong with it; else what is.</returns>
@@ -17,6 +17,7 @@ internal sealed class BatchInput(FileFolder folder, GatewayOptions options)
                 DefaultModel = "none",
                 BatchEndpoint = batch.Endpoint,
                 MaxRows = options.MaxBatchRows,
+                MaxRowBytes = InputOptions.MaxRowBytesOf(maxJobBytes),
             });
             var summary = await file.CheckAsync(cancellationToken);
             return summary.ErrorCount == 0 ? (file, summary, []) : (null, summary, [.. summary.Errors.Select(Fault)]);

@@ -3,9 +3,9 @@ using System.Buffers;
 namespace LlmPipeline;
 
 /// <summary>Writes the files of a batch whose rows have ended, in the order of its input: one line for each row, whatever became of it.</summary>
-internal sealed class BatchWriter(ResultStore results, FileFolder folder, TimeProvider time)
+internal sealed class BatchWriter(ResultStore results, FileFolder folder)
 {
-    private const int RowsPerCall = 50;
+    private const int RowsPerCall = 50, ManyBytes = 1024 * 1024;
 
     /// <summary>Writes both files; writing them again makes the same ones.</summary>
     /// <param name="batch">The batch; how it ends is told by <paramref name="to"/>.</param>
@@ -20,14 +20,17 @@ internal sealed class BatchWriter(ResultStore results, FileFolder folder, TimePr
         var line = new ArrayBufferWriter<byte>();
         await foreach (var rows in ChunksAsync(input, cancellationToken))
         {
-            var found = await RedisRetry.UntilAnsweredAsync(
-                () => results.GetAsync([.. rows.Select(row => ResultLine.JobId(batch.Id, row.Number))]), time, cancellationToken: cancellationToken);
-            foreach (var (row, result) in rows.Zip(found))
+            var n = 0;
+            await foreach (var result in results.ReadAsync([.. rows.Select(row => ResultLine.JobId(batch.Id, row.Number))], cancellationToken))
             {
+                var row = rows[n++];
                 var isCompleted = result?.Status == ResultStatus.Completed;
                 (result is null ? Missing(batch, row, to) : ResultLine.Of(result)).WriteTo(line);
                 await (isCompleted ? output : errors).WriteAsync(line.WrittenMemory, cancellationToken);
-                line.ResetWrittenCount();
+                if (line.Capacity > ManyBytes)
+                    line = new ArrayBufferWriter<byte>();
+                else
+                    line.ResetWrittenCount();
                 figures.Add(result, to);
             }
         }

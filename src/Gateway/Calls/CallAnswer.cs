@@ -21,7 +21,7 @@ internal static class CallAnswer
         context.Response.StatusCode = Status(result);
         context.Response.ContentType = "application/json";
         context.Response.ContentLength = result.Response.Length;
-        await context.Response.Body.WriteAsync(result.Response, context.RequestAborted);
+        await context.WriteBytesAsync(result.Response);
     }
 
     /// <summary>What to tell in place of the provider's body; null where that is to be told: a completion, or a refusal in JSON.</summary>

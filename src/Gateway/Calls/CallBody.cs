@@ -10,26 +10,22 @@ namespace LlmPipeline;
 /// <param name="WantsUsage">Whether the stream is to end with the tokens that it took (<c>stream_options.include_usage</c>).</param>
 internal sealed record CallBody(ReadOnlyMemory<byte> Bytes, string Model, bool IsStreamed, bool WantsUsage)
 {
-    // What a job has around its body.
-    private const int Around = 4096;
     private static readonly JsonReaderOptions Depth = new() { MaxDepth = 512 };
+
+    // In the job's envelope, and as that is sent.
+    private const int Copies = 2;
 
     /// <summary>Receives a body.</summary>
     /// <param name="request">The call.</param>
     /// <param name="model">The model where the path names it; null where the body does.</param>
     /// <param name="mostJobBytes">The largest job that the queue takes.</param>
+    /// <param name="bytes">What the call holds.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <exception cref="ApiException">It is no JSON object, too large, or names no model.</exception>
-    public static async Task<CallBody> ReceiveAsync(
-        HttpRequest request, string? model, int mostJobBytes, CancellationToken cancellationToken)
+    /// <exception cref="ApiException">It is no JSON object, too large, names no model, or there is no room for it now.</exception>
+    public static async Task<CallBody> ReceiveAsync(HttpRequest request, string? model, int mostJobBytes, CountedBytes bytes, CancellationToken cancellationToken)
     {
-        JsonFields.CheckType(request);
-        using var body = new MemoryStream((int)Math.Clamp(request.ContentLength ?? 0, 0, mostJobBytes));
-        await request.Body.CopyToAsync(body, cancellationToken);
-        if (body.Length > mostJobBytes - Around)
-            throw ApiError.TooLarge($"The body has {body.Length} bytes, the most is {mostJobBytes - Around}.").Thrown();
-        var bytes = body.GetBuffer().AsMemory(0, (int)body.Length);
-        return Read(model is null ? bytes : ModelField.Set(bytes, model));
+        var body = await RequestBytes.ReceiveAsync(request, RequestBytes.MostOfJob(mostJobBytes), Copies, bytes, cancellationToken);
+        return Read(model is null ? body : ModelField.Set(body, model));
     }
 
     /// <exception cref="ApiException">It is no JSON object, or names no model.</exception>

@@ -9,7 +9,7 @@ namespace LlmPipeline;
 /// Synchronous calls, <c>/chat/completions</c> and its neighbours: a job each, in the lane of interactive work, whose deadline is the caller's patience.
 /// Who hangs up cancels it.
 /// </summary>
-internal sealed partial class CallEndpoints(GatewayParts parts, ILogger<CallEndpoints> logger)
+internal sealed partial class CallEndpoints(GatewayParts parts, ByteBudget budget, ILogger<CallEndpoints> logger)
 {
     /// <summary>The name of the path's value that is Azure's deployment: the model, whatever the body says.</summary>
     public const string Deployment = "deployment";
@@ -31,28 +31,18 @@ internal sealed partial class CallEndpoints(GatewayParts parts, ILogger<CallEndp
 
     private async Task CallAsync(HttpContext context, string path)
     {
-        var deployment = RequestShape.Segment(context, Deployment);
-        var body = await CallBody.ReceiveAsync(context.Request, deployment, parts.Queue.Options.MaxJobBytes, context.RequestAborted);
-        var job = new Job
-        {
-            Id = $"c-{context.Owner()}-{RequestId.Of(context).Unique}",
-            Queue = body.Model,
-            Lane = Lane.High,
-            Deadline = parts.Time.GetUtcNow() + parts.Options.CallTimeout,
-            MaxAttempts = parts.MaxAttempts,
-            AttemptTimeout = parts.AttemptTimeout,
-            Work = new RequestWork { Path = path, Body = body.Bytes },
-        };
+        using var bytes = budget.For(context);
+        var (job, isStreamed, wantsUsage) = await ReceiveAsync(context, path, bytes);
         using var patience = new CancellationTokenSource(parts.Options.CallTimeout + Grace, parts.Time);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, patience.Token);
         var done = false;
         try
         {
-            done = body.IsStreamed ? await StreamAsync(context, path, job, body, ended.Token) : await AnswerAsync(context, job, ended.Token);
+            done = isStreamed ? await StreamAsync(context, path, job, wantsUsage, bytes, ended.Token) : await AnswerAsync(context, job, bytes, ended.Token);
         }
         catch (OperationCanceledException e) when (patience.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested)
         {
-            throw (await NoAnswerAsync(body.Model)).Thrown(e);
+            throw (await NoAnswerAsync(job.Queue)).Thrown(e);
         }
         catch (QueueFullException)
         {
@@ -68,24 +58,36 @@ internal sealed partial class CallEndpoints(GatewayParts parts, ILogger<CallEndp
         await parts.Results.ShortenAsync(job.Id, ResultLife);
     }
 
-    private async Task<bool> AnswerAsync(HttpContext context, Job job, CancellationToken cancellationToken)
+    // Apart, so that nothing holds the body while its answer is waited for.
+    private async Task<(OutgoingJob Job, bool IsStreamed, bool WantsUsage)> ReceiveAsync(HttpContext context, string path, CountedBytes bytes)
     {
-        await EnqueueAsync(job);
-        await CallAnswer.WriteAsync(context, await parts.Results.WaitAsync(job.Id, cancellationToken));
+        var body = await CallBody.ReceiveAsync(context.Request, RequestShape.Segment(context, Deployment), parts.Queue.Options.MaxJobBytes, bytes, context.RequestAborted);
+        var job = new Job
+        {
+            Id = $"c-{context.Owner()}-{RequestId.Of(context).Unique}",
+            Queue = body.Model,
+            Lane = Lane.High,
+            Deadline = parts.Time.GetUtcNow() + parts.Options.CallTimeout,
+            MaxAttempts = parts.MaxAttempts,
+            AttemptTimeout = parts.AttemptTimeout,
+            Work = new RequestWork { Path = path, Body = body.Bytes },
+        };
+        return (new OutgoingJob(job, bytes), body.IsStreamed, body.WantsUsage);
+    }
+
+    private async Task<bool> AnswerAsync(HttpContext context, OutgoingJob job, CountedBytes bytes, CancellationToken cancellationToken)
+    {
+        await job.EnqueueAsync(parts.Queue);
+        await CallAnswer.WriteAsync(context, await parts.Results.WaitAsync(job.Id, bytes.AnswerArrived(cancellationToken), cancellationToken));
         return true;
     }
 
-    private Task<bool> StreamAsync(HttpContext context, string path, Job job, CallBody body, CancellationToken cancellationToken) =>
-        new StreamedCall(context, path, body.WantsUsage).RunAsync(parts.Results.StreamAsync(job.Id, () => EnqueueAsync(job), cancellationToken));
-
-    private async Task EnqueueAsync(Job job)
-    {
-        if ((await parts.Queue.EnqueueAsync([job]))[0] == EnqueueOutcome.Full)
-            throw new QueueFullException(job.Queue);
-    }
+    private Task<bool> StreamAsync(HttpContext context, string path, OutgoingJob job, bool wantsUsage, CountedBytes bytes, CancellationToken cancellationToken) =>
+        new StreamedCall(context, path, wantsUsage).RunAsync(
+            parts.Results.StreamAsync(job.Id, () => job.EnqueueAsync(parts.Queue), bytes.AnswerArrived(cancellationToken), cancellationToken));
 
     /// <summary>Workers end it, by breaking off the call if it runs. Where they can't be told, its deadline ends it.</summary>
-    private async Task CancelAsync(Job job)
+    private async Task CancelAsync(OutgoingJob job)
     {
         try
         {

@@ -9,6 +9,7 @@ internal sealed class EventStream(HttpContext context)
 {
     // The longest name of OpenAI's own has some 50 characters.
     private const int MaxName = 128;
+    private static readonly ReadOnlyMemory<byte> NextLine = "\ndata: "u8.ToArray(), End = "\n\n"u8.ToArray();
 
     /// <summary>Whether anything was sent.</summary>
     public bool HasStarted { get; private set; }
@@ -17,6 +18,30 @@ internal sealed class EventStream(HttpContext context)
     /// <param name="name">Its name; null for none.</param>
     /// <param name="data">Its data, of any number of lines.</param>
     public Task SendAsync(string? name, string data) => WriteAsync(Text(name, data));
+
+    /// <summary>Sends an event whose data lie in parts, which are not copied.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="data">Its data, UTF-8 of any number of lines.</param>
+    public async Task SendAsync(string name, IReadOnlyList<ReadOnlyMemory<byte>> data)
+    {
+        Begin();
+        await context.Response.WriteAsync($"event: {name}\ndata: ", context.RequestAborted);
+        foreach (var part in data)
+        {
+            for (var rest = part; ;)
+            {
+                var end = rest.Span.IndexOfAny((byte)'\r', (byte)'\n');
+                await context.WriteBytesAsync(end < 0 ? rest : rest[..end]);
+                if (end < 0)
+                    break;
+                await context.WriteBytesAsync(NextLine);
+                rest = rest[(end + (rest.Span[end..].StartsWith("\r\n"u8) ? 2 : 1))..];
+            }
+        }
+
+        await context.WriteBytesAsync(End);
+        await context.Response.Body.FlushAsync(context.RequestAborted);
+    }
 
     /// <summary>Sends what clients pass over: it keeps proxies from closing a connection that is silent.</summary>
     public Task SendNothingAsync() => WriteAsync(":\n\n");
@@ -36,16 +61,19 @@ internal sealed class EventStream(HttpContext context)
         return text.Append("data: ").Append(rest).Append("\n\n").ToString();
     }
 
+    private void Begin()
+    {
+        if (HasStarted)
+            return;
+        HasStarted = true;
+        context.Response.ContentType = "text/event-stream";
+        context.Response.Headers.CacheControl = "no-cache";
+        context.Response.Headers["X-Accel-Buffering"] = "no";
+    }
+
     private async Task WriteAsync(string text)
     {
-        if (!HasStarted)
-        {
-            HasStarted = true;
-            context.Response.ContentType = "text/event-stream";
-            context.Response.Headers.CacheControl = "no-cache";
-            context.Response.Headers["X-Accel-Buffering"] = "no";
-        }
-
+        Begin();
         await context.Response.WriteAsync(text, context.RequestAborted);
         await context.Response.Body.FlushAsync(context.RequestAborted);
     }

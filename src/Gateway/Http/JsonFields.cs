@@ -40,15 +40,16 @@ internal sealed class JsonFields : IDisposable
     }
 
     /// <summary>Reads a body that is one object, or a list of them; what is wrong with one of a list is told by its place, such as <c>[2].model</c>.</summary>
+    /// <param name="body">The body, which must stay as it is until the objects are disposed of.</param>
+    /// <param name="most">Objects in a list at most.</param>
     /// <returns>The objects, all to be disposed of with the first, and whether they were a list.</returns>
     /// <exception cref="ApiException">It is neither, has too many, names a field twice, or is nested too deeply.</exception>
-    public static async Task<(IReadOnlyList<JsonFields> Objects, bool IsList)> ReadSomeAsync(HttpRequest request, int most, CancellationToken cancellationToken)
+    public static (IReadOnlyList<JsonFields> Objects, bool IsList) ReadSome(ReadOnlyMemory<byte> body, int most)
     {
-        CheckType(request);
         JsonDocument document;
         try
         {
-            document = await JsonDocument.ParseAsync(request.Body, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = 512 }, cancellationToken);
+            document = JsonDocument.Parse(body, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = RequestBytes.MaxDepth });
         }
         catch (JsonException e)
         {

@@ -6,10 +6,10 @@ namespace LlmPipeline;
 internal sealed class JobDesk(JobRecords records, GatewayParts parts)
 {
     /// <summary>Takes jobs. One whose idempotency key is known is the job that is there.</summary>
-    /// <returns>The jobs, in their order.</returns>
+    /// <returns>The jobs, in their order; of those that were known somebody may want to know how they are.</returns>
     /// <exception cref="ApiException">An idempotency key belongs to another job; none was taken.</exception>
     /// <exception cref="QueueFullException">A queue is full; none was taken, or what was is cancelled.</exception>
-    public async Task<IReadOnlyList<JobView>> TakeAsync(string owner, IReadOnlyList<JobRequest> requests)
+    public async Task<IReadOnlyList<TakenJob>> TakeAsync(string owner, IReadOnlyList<JobRequest> requests)
     {
         var known = await Task.WhenAll(requests.Select(request => KnownAsync(owner, request)));
         var created = (await parts.Redis.Clock.NowAsync()).ToUnixTimeMilliseconds();
@@ -22,38 +22,59 @@ internal sealed class JobDesk(JobRecords records, GatewayParts parts)
         var saving = Task.WhenAll(left.Where(job => job.Request.IdempotencyKey is null).Select(job => SaveAsync(owner, job, job.Record)));
         await EnqueueAsync(owner, left, saving);
         await Task.WhenAll(left.Where(job => job.Request.IdempotencyKey is not null).Select(job => SaveAsync(owner, job, job.Record with { IsEnqueued = true })));
-        return await Task.WhenAll(taken.Select(async job => (job.IsKnown ? await ViewAsync(owner, job.Id) : null) ?? new JobView(job.Id, job.Record, JobView.Queued, null)));
+        return [.. taken.Select(job => new TakenJob(job.Id, job.Record, job.IsKnown))];
     }
 
     /// <summary>Finds a job; null when this owner has none of that id.</summary>
     public Task<JobRecord?> FindAsync(string owner, string id) => records.FindAsync(owner, id);
 
-    /// <summary>How a job is now; null when this owner has none of that id, or neither the queue nor the results know of it any more.</summary>
-    public async Task<JobView?> ViewAsync(string owner, string id) => await FindAsync(owner, id) is { } record ? await ViewAsync(owner, id, record) : null;
-
-    /// <inheritdoc cref="ViewAsync(string, string)"/>
-    public async Task<JobView?> ViewAsync(string owner, string id, JobRecord record)
+    /// <summary>How a job is now; null when neither the queue nor the results know of it any more.</summary>
+    public async Task<JobView?> ViewAsync(string owner, string id, JobRecord record, CountedBytes bytes, CancellationToken cancellationToken)
     {
         var inner = JobId.Inner(owner, id);
-        if (await parts.Results.GetAsync(inner) is { } result)
+        if (await ResultAsync(inner, bytes, cancellationToken) is { } result)
             return JobView.OfEnded(id, record, result);
-        if (await parts.Queue.FindAsync(record.Model, inner) is { State: not JobState.Dead } place)
-            return new JobView(id, record, place.State == JobState.Running ? JobView.Running : JobView.Queued, null);
+        if (await WaitingAsync(inner, record) is { } status)
+            return new JobView(id, record, status, null);
         // It may have ended between the two looks.
-        return await parts.Results.GetAsync(inner) is { } ended ? JobView.OfEnded(id, record, ended) : null;
+        return await ResultAsync(inner, bytes, cancellationToken) is { } ended ? JobView.OfEnded(id, record, ended) : null;
+    }
+
+    /// <summary>Its status alone, for which nothing large is fetched; null as above.</summary>
+    public async Task<string?> StatusAsync(string owner, string id, JobRecord record)
+    {
+        var inner = JobId.Inner(owner, id);
+        return await EndedAsync(inner) ?? await WaitingAsync(inner, record) ?? await EndedAsync(inner);
     }
 
     /// <summary>Waits for the end of a job.</summary>
-    public async Task<JobView> WaitAsync(string owner, string id, JobRecord record, CancellationToken cancellationToken) =>
-        JobView.OfEnded(id, record, await parts.Results.WaitAsync(JobId.Inner(owner, id), cancellationToken));
+    public async Task<JobView> WaitAsync(string owner, string id, JobRecord record, CountedBytes bytes, CancellationToken cancellationToken) =>
+        JobView.OfEnded(id, record, await parts.Results.WaitAsync(JobId.Inner(owner, id), bytes.AnswerArrived(cancellationToken), cancellationToken));
 
     /// <summary>Follows a job.</summary>
-    public IAsyncEnumerable<StreamedPart> FollowAsync(string owner, string id, CancellationToken cancellationToken) =>
-        parts.Results.StreamAsync(JobId.Inner(owner, id), cancellationToken);
+    public IAsyncEnumerable<StreamedPart> FollowAsync(string owner, string id, CountedBytes bytes, CancellationToken cancellationToken) =>
+        parts.Results.StreamAsync(JobId.Inner(owner, id), () => Task.CompletedTask, bytes.AnswerArrived(cancellationToken), cancellationToken);
 
     /// <summary>Asks a job to stop; workers end it.</summary>
     /// <returns>False: it has ended.</returns>
     public async Task<bool> CancelAsync(string owner, string id, JobRecord record) => (await parts.Queue.CancelAsync(record.Model, [JobId.Inner(owner, id)]))[0];
+
+    private async Task<JobResult?> ResultAsync(string inner, CountedBytes bytes, CancellationToken cancellationToken)
+    {
+        if (await parts.Results.FindSizeAsync(inner) is not { } size)
+            return null;
+        await bytes.TakeAnswerAsync(size, cancellationToken);
+        return await parts.Results.GetAsync(inner);
+    }
+
+    private async Task<string?> EndedAsync(string inner) => (await parts.Results.StatusesAsync([inner]))[0] is { } status ? JobView.StatusOf(status) : null;
+
+    private async Task<string?> WaitingAsync(string inner, JobRecord record) => await parts.Queue.StateAsync(record.Model, inner) switch
+    {
+        null or JobState.Dead => null,
+        JobState.Running => JobView.Running,
+        _ => JobView.Queued,
+    };
 
     private static string IdOf(JobRequest request) => request.IdempotencyKey is { } key ? JobId.Of(key) : JobId.New();
 
@@ -119,7 +140,7 @@ internal sealed class JobDesk(JobRecords records, GatewayParts parts)
     };
 
     private static ApiError OtherJob(JobRequest request) => ApiError.Conflict(
-        "This idempotency key was used for another job; the same key is for the same request, byte for byte.", request.Fields.Name("idempotency_key"));
+        "This idempotency key was used for another job; the same key is for the same request, byte for byte.", request.KeyName);
 
     private sealed record Taken(JobRequest Request, string Id, JobRecord Record, bool IsKnown)
     {

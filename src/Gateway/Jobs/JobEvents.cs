@@ -1,10 +1,9 @@
-using System.Text;
 using Microsoft.AspNetCore.Http;
 
 namespace LlmPipeline;
 
 /// <summary>Tells the life of a job as server-sent events: <c>queued</c>, <c>running</c>, <c>delta</c>, <c>restarted</c>, <c>done</c>.</summary>
-internal sealed class JobEvents(HttpContext context, JobDesk desk, TimeProvider time)
+internal sealed class JobEvents(HttpContext context, JobDesk desk, CountedBytes bytes, TimeProvider time)
 {
     private static readonly TimeSpan FirstLook = TimeSpan.FromSeconds(0.5), LongestLook = TimeSpan.FromSeconds(5), Silence = TimeSpan.FromSeconds(15);
 
@@ -14,7 +13,7 @@ internal sealed class JobEvents(HttpContext context, JobDesk desk, TimeProvider 
     /// <summary>Tells it until the job has ended, or <paramref name="ended"/> does.</summary>
     public async Task RunAsync(string owner, string id, JobRecord record, CancellationTokenSource ended)
     {
-        await using var parts = desk.FollowAsync(owner, id, ended.Token).GetAsyncEnumerator(ended.Token);
+        await using var parts = desk.FollowAsync(owner, id, bytes, ended.Token).GetAsyncEnumerator(ended.Token);
         var next = parts.MoveNextAsync().AsTask();
         try
         {
@@ -77,11 +76,12 @@ internal sealed class JobEvents(HttpContext context, JobDesk desk, TimeProvider 
     /// <summary>Tells whether it waits or runs, if that is new. A job that waits again after a failure is told so too.</summary>
     private async Task<bool> TellStateAsync(string owner, string id, JobRecord record)
     {
-        if (await desk.ViewAsync(owner, id, record) is not { Result: null } view || view.Status == _told)
+        var status = await desk.StatusAsync(owner, id, record);
+        if (status is not (JobView.Queued or JobView.Running) || status == _told)
             return false;
-        await SendAsync(_told = view.Status, view);
+        await SendAsync(_told = status, new JobView(id, record, status, null));
         return true;
     }
 
-    private Task SendAsync(string name, JobView view) => _events.SendAsync(name, Encoding.UTF8.GetString(view.ToJson().Span));
+    private Task SendAsync(string name, JobView view) => _events.SendAsync(name, view.ToJson());
 }

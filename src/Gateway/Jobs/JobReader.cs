@@ -8,9 +8,6 @@ internal sealed class JobReader(PromptFunctionFinder functions, PromptQueueOptio
     private const int MaxKey = 256, MaxAttempts = 1000;
     private const double MaxSeconds = 365 * 86400;
 
-    // What a job has around its work.
-    private const int Around = 4096;
-
     private static readonly string[] Known =
         ["model", "prompt", "stream", "function", "variables", "request", "lane", "delay", "deadline", "idempotency_key", "metadata", "max_attempts"];
 
@@ -40,8 +37,8 @@ internal sealed class JobReader(PromptFunctionFinder functions, PromptQueueOptio
         }
 
         var raw = fields.Raw;
-        if (raw.Length > options.MaxJobBytes - Around)
-            throw (ApiError.TooLarge($"The job has {raw.Length} bytes, the most is {options.MaxJobBytes - Around}.") with { Param = fields.Path }).Thrown();
+        if (RequestBytes.MostOfJob(options.MaxJobBytes) is var most && raw.Length > most)
+            throw (ApiError.TooLarge($"The job has {raw.Length} bytes, the most is {most}.") with { Param = fields.Path }).Thrown();
         var (model, work, function) = Work(fields, loaded);
         if (Names.Fault(model) is { } fault)
             throw fields.Wrong("model", fault);
@@ -50,7 +47,7 @@ internal sealed class JobReader(PromptFunctionFinder functions, PromptQueueOptio
             throw fields.Wrong("deadline", "must be later than 'delay'");
         return new JobRequest
         {
-            Fields = fields,
+            KeyName = fields.Name("idempotency_key"),
             Model = model,
             Work = work,
             Function = function,

@@ -3,8 +3,8 @@ namespace LlmPipeline;
 /// <summary>A job as it was asked for, checked.</summary>
 internal sealed record JobRequest
 {
-    /// <summary>Its fields, for whoever finds something wrong later.</summary>
-    public required JsonFields Fields { get; init; }
+    /// <summary>Where its idempotency key stands in the body, for whoever finds something wrong with it later.</summary>
+    public required string KeyName { get; init; }
 
     /// <summary>The model, which is the queue.</summary>
     public required string Model { get; init; }

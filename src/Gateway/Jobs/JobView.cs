@@ -13,41 +13,32 @@ internal sealed record JobView(string Id, JobRecord Record, string Status, JobRe
 {
     public const string Queued = "queued", Running = "running";
 
+    private const string BodyPlace = "0";
     private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = 1000 };
 
-    public static JobView OfEnded(string id, JobRecord record, JobResult result) => new(id, record, result.Status.ToString().ToLowerInvariant(), result);
+    /// <summary>Around the jobs of a list, and between them.</summary>
+    public static readonly ReadOnlyMemory<byte> ListStart = """{"object":"list","data":["""u8.ToArray(), ListNext = ","u8.ToArray(), ListEnd = "]}"u8.ToArray();
+
+    public static JobView OfEnded(string id, JobRecord record, JobResult result) => new(id, record, StatusOf(result.Status), result);
+
+    public static string StatusOf(ResultStatus status) => status.ToString().ToLowerInvariant();
 
     /// <summary>
-    /// JSON in valid UTF-8, with all fields always there. The provider's body is in it as it came where it is JSON; else repaired (<see
+    /// JSON in parts, in valid UTF-8 and with all fields always there. The provider's body is in it as it came, and not copied, where it is JSON; else repaired (<see
     /// cref="LenientJson"/>), or as a string.
     /// </summary>
-    public ReadOnlyMemory<byte> ToJson()
+    public IReadOnlyList<ReadOnlyMemory<byte>> ToJson()
     {
         var buffer = new ArrayBufferWriter<byte>(512);
+        int? body;
         using (var json = new Utf8JsonWriter(buffer, Relaxed))
-            Write(json);
-        return buffer.WrittenMemory;
+            body = Write(json, buffer);
+        var whole = buffer.WrittenMemory;
+        return body is { } at ? [whole[..at], Result!.Response, whole[(at + BodyPlace.Length)..]] : [whole];
     }
 
-    /// <summary>Jobs as a list.</summary>
-    public static ReadOnlyMemory<byte> ToJson(IEnumerable<JobView> jobs)
-    {
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer, Relaxed))
-        {
-            json.WriteStartObject();
-            json.WriteString("object"u8, "list"u8);
-            json.WriteStartArray("data"u8);
-            foreach (var job in jobs)
-                job.Write(json);
-            json.WriteEndArray();
-            json.WriteEndObject();
-        }
-
-        return buffer.WrittenMemory;
-    }
-
-    private void Write(Utf8JsonWriter json)
+    /// <returns>Where <see cref="BodyPlace"/> stands for the provider's body; null: nowhere.</returns>
+    private int? Write(Utf8JsonWriter json, ArrayBufferWriter<byte> buffer)
     {
         var meta = Result?.Meta;
         json.WriteStartObject();
@@ -59,11 +50,12 @@ internal sealed record JobView(string Id, JobRecord Record, string Status, JobRe
         WriteTime(json, "started_at"u8, meta?.Started);
         WriteTime(json, "finished_at"u8, meta?.Finished);
         json.WriteNumber("attempts"u8, meta?.Attempts ?? 0);
-        WriteResult(json);
+        var body = WriteResult(json, buffer);
         WriteError(json, meta?.Error);
         WriteUsage(json, meta);
         WriteMetadata(json);
         json.WriteEndObject();
+        return body;
     }
 
     private static void WriteTime(Utf8JsonWriter json, ReadOnlySpan<byte> name, long? milliseconds)
@@ -74,20 +66,33 @@ internal sealed record JobView(string Id, JobRecord Record, string Status, JobRe
             json.WriteNull(name);
     }
 
-    private void WriteResult(Utf8JsonWriter json)
+    private int? WriteResult(Utf8JsonWriter json, ArrayBufferWriter<byte> buffer)
     {
+        int? place = null;
         if (Result?.Meta.StatusCode is not { } status)
         {
             json.WriteNull("result"u8);
-            return;
+            return place;
         }
 
         json.WriteStartObject("result"u8);
         json.WriteNumber("status_code"u8, status);
         json.WriteString("request_id"u8, Result.Meta.RequestId);
         json.WritePropertyName("body"u8);
-        json.WriteRawValue(LenientJson.AsJson(Result.Response, CallAnswer.MaxDepth).Span, skipInputValidation: true);
+        var value = LenientJson.AsJson(Result.Response, CallAnswer.MaxDepth);
+        if (value.Equals(Result.Response))
+        {
+            json.WriteRawValue(BodyPlace, skipInputValidation: true);
+            json.Flush();
+            place = buffer.WrittenCount - BodyPlace.Length;
+        }
+        else
+        {
+            json.WriteRawValue(value.Span, skipInputValidation: true);
+        }
+
         json.WriteEndObject();
+        return place;
     }
 
     private static void WriteError(Utf8JsonWriter json, ResultError? error)

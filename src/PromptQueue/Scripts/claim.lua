@@ -1,7 +1,7 @@
 -- Takes waiting jobs under a lease; due delayed jobs come first. A paused queue gives none. Where there are none, the claim may stand: hand.lua answers it when one comes.
 -- KEYS 1 meta  2 jobs  3-5 waiting high, normal, low  6 delayed  7 inflight  8 leases  9 workers  10 cancel  11 stopped  12 standing
 -- ARGV 1 partitions  2 schema version  3 jobs at most (1-500)  4 token  5 lease, ms  6 worker  7 lane to start from (1-3)
---      8 bytes of envelopes at most (one job always passes)  9 claim that stood before, or ''  10 this one as it may stand, or ''
+--      8 bytes of envelopes at most (one job always passes); what is over that is not even read  9 claim that stood before, or ''  10 this one as it may stand, or ''
 -- Returns {'OK', now in Unix ms (0 when paused), ms until the next delayed job (0: look again, the list had many ids without an envelope) or -1,
 --      the sum of 1 when paused, 2 when 9 stood until now (else it may have been answered), 4 when one stands now: 9 if it stood, else 10,
 --      of the jobs that are not claimed for the first time, or asked to stop: 'which of these|attempts charged|times lost|1 when asked to stop else 0', with spaces between,
@@ -23,21 +23,28 @@ local claimed, asking, fresh = redis.call('HLEN', KEYS[8]) ~= redis.call('ZCARD'
 for step = 0, 2 do
   local lane, more = KEYS[3 + (tonumber(ARGV[7]) + step - 1) % 3], true
   while more and not full do
-    -- Few at first, then as many as their mean size promises to fit: envelopes that don't fit were read for nothing.
+    -- Few at first, then as many as their mean size promises to fit.
     local width = math.min(most - count, spent == 0 and 8 or math.max(1, math.min(250, math.floor((budget - spent) * count / spent))))
     local ids = redis.call('LPOP', lane, width) or {}
     -- Garnet answers one popped element as a string.
     if type(ids) == 'string' then ids = {ids} end
+    local popped, any = #ids, count > 0
+    if popped == 0 then break end
+    -- The sizes before the envelopes: one that does not fit is not read.
+    for i, id in ipairs(ids) do
+      local size = redis.call('HSTRLEN', KEYS[2], id)
+      if any and size > 0 and spent + size > budget then full = true for n = popped, i, -1 do redis.call('LPUSH', lane, ids[n]) ids[n] = nil end break end
+      any, spent = any or size > 0, spent + size
+    end
     if #ids == 0 then break end
     local envelopes = redis.call('HMGET', KEYS[2], unpack(ids))
     local leases, asked = claimed and redis.call('HMGET', KEYS[8], unpack(ids)) or {}, asking and redis.call('SMISMEMBER', KEYS[10], unpack(ids)) or {}
-    local scores, fences, holes, taken, n, at, fence = {}, {}, {}, #ids, 0, #out
+    local scores, fences, holes, n, at, fence = {}, {}, {}, 0, #out
     for i, id in ipairs(ids) do
       local envelope = envelopes[i]
       if not envelope then holes[#holes + 1] = id
-      elseif count > 0 and spent + #envelope > budget then full, taken = true, i - 1 break
       else
-        count, spent, fence = count + 1, spent + #envelope, fresh
+        count, fence = count + 1, fresh
         if leases[i] or asked[i] == 1 then
           local charged = string.match(leases[i] or '|0|0|', '^[^|]*(|%d+|%d+|)')
           fence, states[#states + 1] = ARGV[4] .. charged .. ARGV[6], count .. charged .. (asked[i] or 0)
@@ -46,10 +53,9 @@ for step = 0, 2 do
         n, out[at + 1], out[at + 2], at = n + 2, id, envelope, at + 2
       end
     end
-    for i = #ids, taken + 1, -1 do redis.call('LPUSH', lane, ids[i]) end
     if #holes > 0 then redis.call('HDEL', KEYS[8], unpack(holes)) end
     if n > 0 then redis.call('ZADD', KEYS[7], unpack(scores)) redis.call('HSET', KEYS[8], unpack(fences)) end
-    looked, more, full = looked + taken, #ids == width, full or count == most or looked + taken >= 2000
+    looked, more, full = looked + #ids, popped == width, full or count == most or looked + #ids >= 2000
   end
 end
 if count > 0 then redis.call('ZADD', KEYS[9], string.format('%.0f', now), ARGV[6]) end

@@ -1,6 +1,6 @@
 -- Returns expired leases, and those of processes that are gone, to the front of their lanes. One bounded step.
 -- KEYS 1 meta  2 jobs  3-5 waiting high, normal, low  6 inflight  7 leases  8 workers
--- ARGV 1 partitions  2 schema version  3 wake channel  4 publish verb  5 leases to look at, at most (<= 500)
+-- ARGV 1 partitions  2 schema version  3 wake channel  4 publish verb  5 leases to look at, at most (<= 500), and no more than envelopes of 4 MiB (one always passes): each is read for its lane
 --      6 a process not seen for so many ms is gone  7 rank in inflight to look from, for leases of the gone
 --      8 the time that the caller's last such call answered, ms, or -1: don't ask  9 the longest gap since then, ms
 -- Returns {'OK', jobs returned, rank to go on from or -1 when all were looked at, time, ms} or {'AWAY', time, ms}: the gap was longer, so
@@ -14,7 +14,13 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local told = string.format('%.0f', now)
 if ARGV[8] ~= '-1' and math.abs(now - tonumber(ARGV[8])) > tonumber(ARGV[9]) then return {'AWAY', told} end
-local most, from, returned = tonumber(ARGV[5]), tonumber(ARGV[7]), 0
+local most, from, returned, bytes = tonumber(ARGV[5]), tonumber(ARGV[7]), 0, 0
+local function isOver(id)
+  local size = redis.call('HSTRLEN', KEYS[2], id)
+  if bytes > 0 and bytes + size > 4194304 then return true end
+  bytes = bytes + size
+  return false
+end
 local function giveBack(id, lease)
   local attempt, lost = string.match(lease or '|0|0|', '^[^|]*|(%d+)|(%d+)|')
   redis.call('ZREM', KEYS[6], id)
@@ -26,19 +32,22 @@ local function giveBack(id, lease)
 end
 
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[6], '-inf', told, 'LIMIT', 0, most)) do
+  if isOver(id) then redis.call(ARGV[4], ARGV[3], '1') return {'OK', returned, from, told} end
   giveBack(id, redis.call('HGET', KEYS[7], id))
 end
 local gone, any = {}, false
 for _, worker in ipairs(redis.call('ZRANGEBYSCORE', KEYS[8], '-inf', string.format('%.0f', now - tonumber(ARGV[6])))) do gone[worker], any = true, true end
 local nextRank = -1
 if any then
-  local ids, kept = redis.call('ZRANGE', KEYS[6], from, from + most - 1), 0
+  local ids, kept, over = redis.call('ZRANGE', KEYS[6], from, from + most - 1), 0, false
   for _, id in ipairs(ids) do
     local lease = redis.call('HGET', KEYS[7], id)
-    if gone[string.match(lease or '', '([^|]*)$')] then giveBack(id, lease) else kept = kept + 1 end
+    if not gone[string.match(lease or '', '([^|]*)$')] then kept = kept + 1
+    elseif isOver(id) then over = true break
+    else giveBack(id, lease) end
   end
   -- At the end of a pass, a process that is gone for ten times that has had each of its leases looked at many times.
-  if #ids == most then nextRank = from + kept else redis.call('ZREMRANGEBYSCORE', KEYS[8], '-inf', string.format('%.0f', now - 10 * tonumber(ARGV[6]))) end
+  if #ids == most or over then nextRank = from + kept else redis.call('ZREMRANGEBYSCORE', KEYS[8], '-inf', string.format('%.0f', now - 10 * tonumber(ARGV[6]))) end
 end
 if returned > 0 then redis.call(ARGV[4], ARGV[3], '1') end
 return {'OK', returned, nextRank, told}

@@ -32,10 +32,11 @@ local due = overdue and redis.call('ZMSCORE', KEYS[9], unpack(ids)) or {}
 local deadline, taken, spent, looked = string.format('%.0f', now + tonumber(ARGV[4])), 0, 0, 0
 for i, id in ipairs(ids) do
   local stop = asked[i] == 1 or batches[string.match(id, '^(.*)%.%d+$') or '']
-  local envelope = (stop or (due[i] and tonumber(due[i]) <= now)) and redis.call('HGET', KEYS[2], id)
-  if envelope then
-    if taken > 0 and spent + #envelope > tonumber(ARGV[9]) then break end
-    taken, spent = taken + 1, spent + #envelope
+  local size = (stop or (due[i] and tonumber(due[i]) <= now)) and redis.call('HSTRLEN', KEYS[2], id) or 0
+  if size > 0 then
+    if taken > 0 and spent + size > tonumber(ARGV[9]) then break end
+    local envelope = redis.call('HGET', KEYS[2], id)
+    taken, spent = taken + 1, spent + size
     -- No id has braces. What is marked so is gone before the script ends, and a removal looks no further than the last of it.
     if delayed then redis.call('ZREM', KEYS[3], id) else redis.call('LSET', KEYS[3], string.format('%.0f', from + i - 1), '{}') end
     local attempt, lost = string.match(redis.call('HGET', KEYS[5], id) or '|0|0|', '^[^|]*|(%d+)|(%d+)|')

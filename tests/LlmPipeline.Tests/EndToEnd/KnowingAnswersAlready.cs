@@ -19,7 +19,7 @@ public sealed class KnowingAnswersAlready : IDisposable
         await using var caller = new LlmCaller(
             new LlmOptions { Deployments = { new DeploymentOptions { Name = "none", Endpoint = "http://127.0.0.1:1/v1" } } }, new PromptFunctionSource(queue).FindAsync, TimeProvider.System, NullLoggerFactory.Instance);
         var output = await _folder.OpenAsync();
-        var window = new RunWindow(10, 1000, _ => false, TimeProvider.System);
+        var window = new RunWindow(10, 1000, 0, _ => false, TimeProvider.System);
         var tally = new RunTally();
         using (var collector = new RunCollector(
             results, await queue.Batches.FollowAsync(output.BatchId, []), output, window, tally, new RunSpending(caller, new OutputSpent(output.Paths, output.BatchId), null), redis, TimeProvider.System))

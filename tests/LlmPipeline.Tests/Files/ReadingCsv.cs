@@ -98,10 +98,10 @@ public sealed class ReadingCsv
         var most = new string('x', options.MaxRowBytes - 8);
         Assert.Equal(most, (await RowsOfAsync($"q\n\"{most}\"\n", options))[0].Variables!["q"]);
         var lines = string.Concat(Enumerable.Repeat("0123456789\n", options.MaxRowBytes / 10));
-        Assert.Equal("F:3: longer than 1000000 bytes", await ErrorOfAsync($"q\nx\n\"{lines}\"\ny\n", options));
-        Assert.Equal("F:3: longer than 1000000 bytes", await ErrorOfAsync($"q\nx\n{most}123456789\ny\n", options));
+        Assert.Equal($"F:3: longer than {options.MaxRowBytes} bytes", await ErrorOfAsync($"q\nx\n\"{lines}\"\ny\n", options));
+        Assert.Equal($"F:3: longer than {options.MaxRowBytes} bytes", await ErrorOfAsync($"q\nx\n{most}123456789\ny\n", options));
         var wide = string.Concat(Enumerable.Repeat("éééééé\n", options.MaxRowBytes / 10));
-        Assert.Equal("F:3: longer than 1000000 bytes", await ErrorOfAsync($"q\nx\n\"{wide}\"\ny\n", options));
+        Assert.Equal($"F:3: longer than {options.MaxRowBytes} bytes", await ErrorOfAsync($"q\nx\n\"{wide}\"\ny\n", options));
     }
 
     [Fact]

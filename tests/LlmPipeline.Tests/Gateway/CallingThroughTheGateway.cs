@@ -104,7 +104,7 @@ public sealed partial class CallingThroughTheGateway(GatewayHouse house) : IClas
     {
         using var desk = new GatewayDesk(house.Gateway);
 
-        foreach (var length in (int[])[1_046_000, 2_000_000])
+        foreach (var length in (int[])[16_773_200, 20_000_000])
         {
             var refused = await desk.RefusedAsync(HttpMethod.Post, Chat, GatewayDesk.Json($$"""{"model":"m","x":"{{new string('x', length)}}"}"""));
             Assert.Equal((413, "request_too_large"), (refused.Status, refused.Code));

@@ -38,6 +38,16 @@ internal sealed class WorkProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>The most memory that it has had in RAM.</summary>
+    public long PeakResidentBytes
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.PeakWorkingSet64;
+        }
+    }
+
     /// <summary>Ends it at once, as <c>kill -9</c> does.</summary>
     public void Kill()
     {

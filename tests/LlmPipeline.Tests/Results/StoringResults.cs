@@ -62,6 +62,29 @@ public sealed class StoringResults
     }
 
     [Theory, ClassData(typeof(Stores))]
+    public async Task Large_results_are_read_in_parts_and_come_in_the_order_asked_for(Store store)
+    {
+        var results = await OpenAsync(store);
+        int[] sizes = [6_000_000, 6_000_000, 0, 6_000_000, 20_000_000, 10];
+        var ids = sizes.Select(_ => Stores.NewName("job")).ToArray();
+        // Of the third there is none.
+        for (var n = 0; n < sizes.Length; n++)
+        {
+            if (sizes[n] > 0)
+                await results.PutAsync(Result(ids[n], ResultStatus.Completed) with { Response = new byte[sizes[n]] });
+        }
+
+        var read = new List<(string? Id, int Bytes)>();
+        await foreach (var result in results.ReadAsync(ids))
+            read.Add((result?.JobId, result?.Response.Length ?? 0));
+
+        Assert.Equal(sizes.Select((size, n) => (size > 0 ? ids[n] : null, size)), read);
+        Assert.Equal(6_000_000, await results.FindSizeAsync(ids[0]));
+        Assert.Null(await results.FindSizeAsync(ids[2]));
+        await results.DeleteAsync(ids);
+    }
+
+    [Theory, ClassData(typeof(Stores))]
     public async Task A_completion_replaces_an_error_and_nothing_replaces_a_completion(Store store)
     {
         foreach (var error in (ResultStatus[])[ResultStatus.Failed, ResultStatus.Cancelled, ResultStatus.Expired])

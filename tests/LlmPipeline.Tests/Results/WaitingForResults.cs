@@ -19,6 +19,29 @@ public sealed class WaitingForResults
             Assert.Equal(ResultStatus.Completed, result.Status);
     }
 
+    [Theory, ClassData(typeof(Stores))]
+    public async Task A_waiter_with_little_memory_is_told_the_size_before_the_result_is_fetched(Store store)
+    {
+        var redis = await Stores.ConnectAsync(store);
+        var results = new ResultStore(redis, new ResultStoreOptions(), TimeProvider.System);
+        var id = Stores.NewName("job");
+        var (told, room) = (new TaskCompletionSource<long>(), new TaskCompletionSource());
+        var waiting = results.WaitAsync(
+            id,
+            bytes =>
+            {
+                told.SetResult(bytes);
+                return room.Task;
+            },
+            CancellationToken.None);
+        await results.PutAsync(Result(id, ResultStatus.Completed) with { Response = new byte[1234] });
+
+        Assert.Equal(1234, await told.Task.WaitAsync(TimeSpan.FromSeconds(20)));
+        Assert.False(waiting.IsCompleted);
+        room.SetResult();
+        Assert.Equal(1234, (await waiting.WaitAsync(TimeSpan.FromSeconds(20))).Response.Length);
+    }
+
     [Theory]
     [InlineData(Store.RedisServer)]
     [InlineData(Store.Embedded)]

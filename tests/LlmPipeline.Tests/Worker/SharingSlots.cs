@@ -129,6 +129,47 @@ public sealed class SharingSlots
         Assert.False(await slots.EnterAsync());
     }
 
+    [Fact]
+    public async Task Nothing_is_claimed_ahead_while_large_jobs_wait_for_a_slot()
+    {
+        const long Large = 9 * 1024 * 1024;
+        var slots = new Slots(2, _time);
+        // Short calls: many are claimed ahead.
+        for (var n = 0; n < 500; n++)
+        {
+            await TakeAsync(slots, 2);
+            End(slots, 2);
+        }
+
+        _time.Advance(TimeSpan.FromMilliseconds(50));
+        await TakeAsync(slots, 2);
+        End(slots, 2);
+        Assert.Equal(5, slots.Take(5));
+        Assert.True(await slots.EnterAsync());
+        Assert.True(await slots.EnterAsync());
+        slots.Wait(Large);
+        var waiting = slots.EnterAsync(Large).AsTask();
+        Assert.True(slots.IsFull);
+        Assert.Equal(0, slots.Take(1000));
+        slots.Called(entered: true, isAnswered: false);
+        Assert.True(await waiting.WaitAsync(TimeSpan.FromSeconds(60)));
+        Assert.False(slots.IsFull);
+        Assert.InRange(slots.Take(1000), 100, 1000);
+    }
+
+    [Fact]
+    public async Task Nothing_is_called_while_large_answers_wait_to_be_stored()
+    {
+        var slots = new Slots(8, _time);
+        await TakeAsync(slots, 8);
+        for (var n = 0; n < 3; n++)
+            slots.Called(entered: true, isAnswered: true, answerBytes: 30 * 1024 * 1024);
+        var next = slots.EnterAsync().AsTask();
+        Assert.False(next.IsCompleted);
+        slots.Stored(1, 30 * 1024 * 1024);
+        Assert.True(await next.WaitAsync(TimeSpan.FromSeconds(60)));
+    }
+
     private static void Call(Slots slots, int jobs)
     {
         for (var n = 0; n < jobs; n++)
