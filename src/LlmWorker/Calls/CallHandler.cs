@@ -17,7 +17,7 @@ internal sealed class CallHandler : DelegatingHandler
     private readonly TimeProvider _time;
 
     public CallHandler(Deployment deployment, TokenEstimator estimator, TimeProvider timeProvider)
-        : base(EndpointConnections.CreateHandler(deployment.Endpoint))
+        : base(EndpointConnections.CreateHandler(deployment.Options, timeProvider))
     {
         _deployment = deployment;
         _estimator = estimator;
@@ -77,8 +77,7 @@ internal sealed class CallHandler : DelegatingHandler
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
             // Of a call that broke off later nobody knows what it has cost, and its estimate stands.
-            if (e is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError }
-                or OperationCanceledException { InnerException: TimeoutException })
+            if (ConnectionFailures.IsUnsent(e))
                 lease.GiveBack();
             Telemetry.Called(_deployment, context.Model, request.RequestUri?.AbsolutePath, new HttpAnswer { Failure = e }, _time.GetElapsedTime(since), span);
             throw;

@@ -159,7 +159,7 @@ internal sealed partial class Deployment : IAsyncDisposable
         Volatile.Write(ref _lastFailure, null);
     }
 
-    public void Failed(string? failure) => Volatile.Write(ref _lastFailure, failure);
+    public void Failed(string? failure) => Volatile.Write(ref _lastFailure, failure is null ? null : WithoutKey(failure));
 
     public void CallStarts()
     {

@@ -68,6 +68,7 @@ public sealed class LlmOptions
             faults.AddRange(deployment.Price?.Faults($"{where}.Price") ?? []);
             if (deployment.AttemptTimeout is { } timeout)
                 Check($"{where}.AttemptTimeout", timeout, TimeSpan.FromDays(1));
+            faults.AddRange(EndpointSettings.Faults(deployment, where));
         }
         foreach (var fallback in Fallbacks)
         {

@@ -1,9 +1,5 @@
 using System.Net;
-using System.Security.Authentication;
-using Azure.Identity;
 using Microsoft.SemanticKernel;
-using Polly.CircuitBreaker;
-using Polly.Timeout;
 
 namespace LlmPipeline;
 
@@ -20,7 +16,7 @@ internal static class Outcomes
 {
     private const int LongestMessage = 300;
 
-    public static Classified Classify(HttpAnswer answer) => answer.Status is { } status ? OfStatus(answer, status) : OfFailure(answer.Failure);
+    public static Classified Classify(HttpAnswer answer) => answer.Status is { } status ? OfStatus(answer, status) : ConnectionFailures.Classify(answer.Failure);
 
     /// <summary>Of a try that came to no HTTP call at all.</summary>
     public static Classified Unsent(Exception? failure) => failure switch
@@ -29,7 +25,7 @@ internal static class Outcomes
         // The message may quote the prompt, so the kind of fault has to do.
         ArgumentException or InvalidOperationException or NotSupportedException or FormatException or System.Text.Json.JsonException or KernelException =>
             new Classified(OutcomeKind.Permanent, "invalid_request", $"the request could not be made of the job ({failure.GetType().Name})"),
-        _ => OfFailure(failure),
+        _ => ConnectionFailures.Classify(failure),
     };
 
     private static Classified OfStatus(HttpAnswer answer, int status)
@@ -71,23 +67,6 @@ internal static class Outcomes
         Classified Fault(OutcomeKind kind) => new(kind, code, error.Message is null ? name : $"{name}: {OneLine(error.Message)}");
     }
 
-    private static Classified OfFailure(Exception? failure) => failure switch
-    {
-        QuotaClosedException closed => new Classified(OutcomeKind.NotSent, "quota_closed", "the provider asked to wait", closed.RetryAfter),
-        BrokenCircuitException broken => new Classified(OutcomeKind.NotSent, "circuit_open", "the endpoint kept failing and is left alone for a while", broken.RetryAfter),
-        TimeoutRejectedException timeout => new Classified(OutcomeKind.Transient, "request_timeout", $"no answer within {timeout.Timeout.TotalSeconds:0.###} s"),
-        _ when Find<AuthenticationException>(failure) is { } tls => new Classified(OutcomeKind.DeploymentFault, "tls_error", OneLine(tls.Message)),
-        _ when Find<AuthenticationFailedException>(failure) is { } signIn && Find<Azure.RequestFailedException>(signIn) is { Status: 0 or 408 or 429 or >= 500 } =>
-            new Classified(OutcomeKind.Transient, "connection_error", "the sign-in service cannot be reached", IsDown: true),
-        _ when Find<AuthenticationFailedException>(failure) is { } identity => new Classified(OutcomeKind.DeploymentFault, "identity_error", OneLine(identity.Message)),
-        HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError } => new Classified(OutcomeKind.Transient, "connection_error", "the endpoint's host name was not found", IsDown: true),
-        HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } => new Classified(OutcomeKind.Transient, "connection_error", "the endpoint cannot be reached", IsDown: true),
-        // The handler's connect timeout comes as a cancellation that nobody asked for.
-        OperationCanceledException => new Classified(OutcomeKind.Transient, "connection_error", "the endpoint could not be connected to in time", IsDown: true),
-        HttpRequestException or IOException => new Classified(OutcomeKind.Transient, "connection_error", "the connection broke before the answer was whole"),
-        _ => new Classified(OutcomeKind.Transient, "invalid_response", "the answer could not be read"),
-    };
-
     // Providers that send no Retry-After may still say when the exhausted one of the two is there again.
     private static TimeSpan? Reset(RateLimitHeaders limits) => limits switch
     {
@@ -96,16 +75,7 @@ internal static class Outcomes
         _ => null,
     };
 
-    private static T? Find<T>(Exception? exception)
-        where T : Exception
-    {
-        for (; exception is not null; exception = exception.InnerException)
-            if (exception is T found)
-                return found;
-        return null;
-    }
-
-    private static string OneLine(string message)
+    internal static string OneLine(string message)
     {
         var line = string.Join(' ', message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
         return line.Length <= LongestMessage ? line : string.Concat(line.AsSpan(0, LongestMessage), "…");
