@@ -126,6 +126,7 @@ internal sealed partial class JobRunner(
             InputTokens = outcome.Usage.Input,
             CachedTokens = outcome.Usage.Cached,
             OutputTokens = outcome.Usage.Output,
+            UsageEstimated = outcome.IsUsageEstimated,
             Cost = outcome.Costs.Count > 0 ? JobCost.Amount(outcome.Costs.Sum(cost => cost.Nanos)) : null,
             Attempts = outcome.Attempts,
             Reasks = outcome.Reasks,

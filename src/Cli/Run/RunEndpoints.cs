@@ -24,6 +24,7 @@ internal static class RunEndpoints
             llm.Prices.Add(model, price);
         llm.MaxAttempts = settings.MaxAttempts ?? llm.MaxAttempts;
         llm.AttemptTimeout = settings.AttemptTimeout ?? llm.AttemptTimeout;
+        llm.EstimateUsage = settings.EstimateUsage;
         return llm;
     }
 
@@ -47,6 +48,7 @@ internal static class RunEndpoints
             llm.Deployments.Add(new DeploymentOptions { Name = SimulatorName, Endpoint = "http://127.0.0.1/v1" });
         llm.MaxAttempts = options.MaxAttempts ?? llm.MaxAttempts;
         llm.AttemptTimeout = options.AttemptTimeout ?? llm.AttemptTimeout;
+        llm.EstimateUsage |= options.Budget is not null;
         foreach (var deployment in llm.Deployments)
         {
             deployment.RequestsPerMinute = options.RequestsPerMinute ?? deployment.RequestsPerMinute;

@@ -60,9 +60,15 @@ internal sealed class CallHandler : DelegatingHandler
             var response = await _deployment.Circuit.ExecuteAsync(
                 static (call, token) => call.Handler.SendWholeAsync(call.Request, token), (Handler: this, Request: request), cancellationToken);
             var answer = await AnswerReader.CaptureAsync(response, _deployment.Provider, lease.Number, started, _time.GetUtcNow());
-            context.Answers.Add(answer);
             var usage = answer.Parsed.Usage;
             Settle(lease, context, answer, usage);
+            if (context.EstimatesUsage && usage.Total == 0 && Outcomes.Classify(answer).Kind == OutcomeKind.Completion)
+            {
+                usage = await CountAsync(request, context, answer.Body, cancellationToken);
+                answer = answer with { Parsed = answer.Parsed with { Usage = usage }, IsUsageEstimated = true };
+            }
+
+            context.Answers.Add(answer);
             if (answer.Status is >= 200 and < 300)
                 _deployment.Answered(answer.Limits, _time.GetElapsedTime(since));
             _deployment.Counters.Used(usage, context.Pay(usage));
@@ -137,6 +143,14 @@ internal sealed class CallHandler : DelegatingHandler
     private async ValueTask<TokenEstimate> EstimateAsync(HttpRequestMessage request, CallContext context, CancellationToken cancellationToken) =>
         _deployment.Quota.CountsTokens && request.Content is { } content
             ? _estimator.Estimate(
-                context.Model, _deployment.ProviderModel(context.Model), await content.ReadAsByteArrayAsync(cancellationToken), _deployment.Options.Charges)
+                context.Model, _deployment.ProviderModel(context.Model), await content.ReadAsByteArrayAsync(cancellationToken), _deployment.Options.Charges, request.RequestUri?.AbsolutePath)
             : default;
+
+    // The quota is not told: of what an answer without usage took of it, the reservation stands.
+    private async ValueTask<TokenUsage> CountAsync(HttpRequestMessage request, CallContext context, ReadOnlyMemory<byte> answer, CancellationToken cancellationToken)
+    {
+        var model = _deployment.ProviderModel(context.Model);
+        var body = request.Content is { } content ? await content.ReadAsByteArrayAsync(cancellationToken) : [];
+        return new TokenUsage(_estimator.Estimate(context.Model, model, body, path: request.RequestUri?.AbsolutePath).Prompt, 0, AnswerTokens.Count(model, answer.Span));
+    }
 }

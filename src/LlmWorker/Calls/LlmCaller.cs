@@ -187,9 +187,11 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
         if (call.Failed is not null)
             deployment.CountRetry(served);
         call.Model = served;
+        var price = _options.PriceOf(deployment.Options, served);
         var context = new CallContext(call.Job.Id, served, call.Job.AttemptTimeout ?? deployment.Options.AttemptTimeout ?? _options.AttemptTimeout)
         {
-            Price = _options.PriceOf(deployment.Options, served),
+            Price = price,
+            EstimatesUsage = _options.EstimateUsage && price is not null,
         };
         var failure = await SendAsync(call, deployment, context, cancellationToken);
         var answer = context.Answers.Count > 0 ? context.Answers[^1] : new HttpAnswer { Failure = failure, Started = _time.GetUtcNow() };
@@ -201,6 +203,7 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
                 found = new Classified(OutcomeKind.Transient, "invalid_response", "the answer is JSON but not a chat completion");
         }
         call.Usage += context.Usage;
+        call.IsUsageEstimated |= context.IsUsageEstimated;
         call.Pay(deployment.Name, context.Nanos);
         return Conclude(call, deployment, answer, found);
     }

@@ -27,6 +27,12 @@ public sealed class LlmOptions
     /// <summary>A wait up to this is spent holding the job; a longer one goes through the queue and holds nothing. Five seconds by default, up to a minute.</summary>
     public TimeSpan Patience { get; set; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>
+    /// Whether the tokens of a completion that tells none are counted from request and answer, where its model has a price; for a budget, to which such an answer would be free.
+    /// Results say so. False by default.
+    /// </summary>
+    public bool EstimateUsage { get; set; }
+
     /// <summary>What is wrong, one line a fault with field and bounds; empty when nothing is.</summary>
     public IReadOnlyList<string> Faults()
     {
@@ -62,13 +68,13 @@ public sealed class LlmOptions
                 faults.Add($"{where}.ApiVersion: is missing");
             if (deployment.ApiKey?.Any(c => c is <= ' ' or > '~') == true)
                 faults.Add($"{where}.ApiKey: holds a character that no header may hold");
+            faults.AddRange(EndpointSettings.Faults(deployment, where));
             CheckLimit($"{where}.RequestsPerMinute", deployment.RequestsPerMinute);
             CheckLimit($"{where}.TokensPerMinute", deployment.TokensPerMinute);
             CheckLimit($"{where}.Concurrency", deployment.Concurrency);
             faults.AddRange(deployment.Price?.Faults($"{where}.Price") ?? []);
             if (deployment.AttemptTimeout is { } timeout)
                 Check($"{where}.AttemptTimeout", timeout, TimeSpan.FromDays(1));
-            faults.AddRange(EndpointSettings.Faults(deployment, where));
         }
         foreach (var fallback in Fallbacks)
         {

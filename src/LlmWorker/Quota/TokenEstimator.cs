@@ -9,7 +9,7 @@ namespace LlmPipeline;
 /// </summary>
 internal sealed class TokenEstimator
 {
-    private const double FirstAverage = 256;
+    private const double FirstAverage = TokenCounter.UsualCompletion;
     private const double Weight = 1.0 / 16;
 
     // By OpenAI's cookbook ("How to count tokens with tiktoken"): three a message beside its texts, and three that begin the answer.
@@ -26,11 +26,12 @@ internal sealed class TokenEstimator
     /// <param name="model">The model, whose tokenizer counts.</param>
     /// <param name="body">The request.</param>
     /// <param name="charge">What the provider charges.</param>
-    public TokenEstimate Estimate(string queue, string model, ReadOnlySpan<byte> body, TokenCharge charge = TokenCharge.Used)
+    /// <param name="path">Where it goes: an embedding has no completion. Null when that is not known.</param>
+    public TokenEstimate Estimate(string queue, string model, ReadOnlySpan<byte> body, TokenCharge charge = TokenCharge.Used, string? path = null)
     {
         var read = Read(model, body);
         var prompt = (int)Math.Clamp(read.Prompt, 1, int.MaxValue);
-        if (model.Contains("embed", StringComparison.OrdinalIgnoreCase))
+        if (model.Contains("embed", StringComparison.OrdinalIgnoreCase) || path?.EndsWith("/embeddings", StringComparison.Ordinal) == true)
             return new TokenEstimate(prompt, 0, 0);
         var average = _completions.GetValueOrDefault(queue, FirstAverage);
         var expected = read.Limit is { } limit ? Math.Min(limit, average) : average;

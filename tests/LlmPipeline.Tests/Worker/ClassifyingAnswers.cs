@@ -159,18 +159,6 @@ public sealed class ClassifyingAnswers
         { new BrokenCircuitException(), "NotSent", "circuit_open" },
     };
 
-    [Fact]
-    public void Usage_is_read_in_all_of_OpenAIs_spellings()
-    {
-        Assert.Equal(new TokenUsage(7, 3, 2), Usage(RawReply.Completion));
-        Assert.Equal(new TokenUsage(5, 4, 6), Usage("""{"output":[{"usage":1}],"usage":{"input_tokens":5,"input_tokens_details":{"cached_tokens":4},"output_tokens":6,"total_tokens":11}}"""));
-        Assert.Equal(new TokenUsage(8, 0, 0), Usage("""{"data":[],"usage":{"prompt_tokens":8,"total_tokens":8}}"""));
-        Assert.Equal(default, Usage("""{"usage":null}"""));
-        Assert.Equal(default, Usage("""{"usage":{"prompt_tokens":"7","completion_tokens":-1,"x":[{}]}}"""));
-    }
-
-    private static TokenUsage Usage(string body) => AnswerBody.Read(Encoding.UTF8.GetBytes(body)).Usage;
-
     private static (OutcomeKind, string?) KindAndCode(Classified found) => (found.Kind, found.Code);
 
     private static HttpAnswer Answer(int status, string body, TimeSpan? retryAfter = null)
