@@ -23,6 +23,8 @@ internal sealed class NoProxyList
     /// <summary>Whether calls to this address go past the proxy.</summary>
     public bool Covers(Uri destination)
     {
+        if (_entries.Count == 0)
+            return false;
         var host = destination.IdnHost.TrimEnd('.');
         var address = IPAddress.TryParse(host, out var parsed) ? parsed : null;
         foreach (var entry in _entries)

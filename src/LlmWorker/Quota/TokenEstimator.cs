@@ -55,6 +55,7 @@ internal sealed class TokenEstimator
         long prompt = 0;
         long? limit = null;
         long choices = 1;
+        long prompts = 0;
         var picture = new PictureTokens();
         var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = 256 });
         try
@@ -63,6 +64,8 @@ internal sealed class TokenEstimator
             while (reader.Read())
             {
                 var isTop = reader.CurrentDepth == 1;
+                // Each of several prompts of a completion, texts or token arrays, has an answer of its own.
+                prompts += reader.CurrentDepth == 2 && field == "prompt" && reader.TokenType is JsonTokenType.String or JsonTokenType.StartArray ? 1 : 0;
                 switch (reader.TokenType)
                 {
                     case JsonTokenType.PropertyName:
@@ -96,7 +99,7 @@ internal sealed class TokenEstimator
             // Not JSON, or half a surrogate: the provider will say what is wrong with it; here only its size matters.
             prompt = body.Length / 4;
         }
-        return (prompt, limit, choices);
+        return (prompt, limit, choices * Math.Max(1, prompts));
     }
 
     private static long Text(string model, ref Utf8JsonReader reader)

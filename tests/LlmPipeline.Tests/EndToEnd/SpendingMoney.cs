@@ -142,6 +142,10 @@ public sealed class SpendingMoney : IDisposable
     [InlineData("""{"custom_id":"r","method":"POST","url":"/v1/embeddings","body":{"model":"bge-m3","input":[1,2,3]}}""", 3, 0)]
     // Three that begin the answer, three of the message, its role and its word; five answers.
     [InlineData("""{"custom_id":"r","method":"POST","url":"/v1/chat/completions","body":{"model":"m","n":5,"max_tokens":200,"messages":[{"role":"user","content":"hello"}]}}""", 8, 1000)]
+    // https://platform.openai.com/docs/api-reference/completions/create: each of several prompts has n answers.
+    [InlineData("""{"custom_id":"r","method":"POST","url":"/v1/completions","body":{"model":"m","max_tokens":7,"n":2,"prompt":["one","two","three"]}}""", 3, 42)]
+    [InlineData("""{"custom_id":"r","method":"POST","url":"/v1/completions","body":{"model":"m","max_tokens":7,"prompt":[[1,2],[3]]}}""", 3, 14)]
+    [InlineData("""{"custom_id":"r","method":"POST","url":"/v1/completions","body":{"model":"m","max_tokens":7,"prompt":[1,2,3]}}""", 3, 7)]
     // A picture of low detail counts 85, whatever its data; its type counts two.
     [InlineData("""{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"detail":"low","url":"data:image/png;base64,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}}]}]}""", 94, 1)]
     public async Task A_check_counts_as_the_quota_does(string row, long prompt, long completion)

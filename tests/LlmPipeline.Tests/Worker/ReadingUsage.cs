@@ -84,5 +84,24 @@ public sealed class ReadingUsage
     [InlineData("""{"choices":[NaN],"usage":{"prompt_tokens":10,"completion_tokens":20},"note":"see \"usage\" above"}""")]
     public void A_fault_elsewhere_in_the_body_loses_no_tokens(string body) => Assert.Equal(new TokenUsage(10, 0, 20), Usage(body));
 
+    [Theory]
+    // https://github.com/earendil-works/pi/issues/2017
+    [InlineData("moonshot", """{"choices":[{"index":0,"delta":{},"finish_reason":"stop","usage":{"prompt_tokens":10,"completion_tokens":20,"total_tokens":30}}]}""")]
+    [InlineData("groq", """{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"x_groq":{"usage":{"prompt_tokens":10,"completion_tokens":20,"total_tokens":30}}}""")]
+    // https://docs.perplexity.ai: each chunk tells the usage so far.
+    [InlineData("growing", """{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":10,"completion_tokens":20,"total_tokens":30}}""")]
+    public async Task A_stream_tells_it_wherever_its_last_chunk_does(string provider, string last)
+    {
+        var first = """{"choices":[{"index":0,"delta":{"role":"assistant","content":"hello"},"finish_reason":null}],"usage":{"prompt_tokens":10,"completion_tokens":1,"total_tokens":11}}""";
+        if (provider != "growing")
+            first = first[..first.IndexOf(",\"usage\"", StringComparison.Ordinal)] + "}";
+        await using var endpoint = new RawEndpoint((_, _) => new RawReply(200, $"data: {first}\n\ndata: {last}\n\ndata: [DONE]\n\n", "Content-Type: text/event-stream"));
+        await using var caller = CallerHouse.Caller(CallerHouse.Options(CallerHouse.At(endpoint)));
+
+        var outcome = await caller.CallAsync(CallerHouse.Request("""{"model":"m","stream":true,"messages":[]}"""), 0, default);
+
+        Assert.Equal((CallVerdict.Completed, new TokenUsage(10, 0, 20)), (outcome.Verdict, outcome.Usage));
+    }
+
     private static TokenUsage Usage(string body) => AnswerBody.Read(Encoding.UTF8.GetBytes(body)).Usage;
 }
