@@ -52,6 +52,9 @@ internal sealed class Settings
     /// <summary>Model → what its tokens cost, where a deployment has no <c>Price</c> of its own.</summary>
     internal IReadOnlyDictionary<string, TokenPrice> Prices { get; private set; } = new Dictionary<string, TokenPrice>();
 
+    /// <summary>Whether the tokens of answers that tell none are estimated also without a budget, where their model has a price.</summary>
+    public bool EstimateUsage { get; set; }
+
     /// <summary>The LLM endpoints.</summary>
     public IList<DeploymentOptions> Deployments { get; set; } = [];
 

@@ -74,6 +74,10 @@ internal sealed partial class JobRunner(
             case CallVerdict.Retry:
                 settler.Settle(new Settlement(SettleVerb.Retry, held, outcome.Costs) { Attempts = outcome.Attempts, Delay = outcome.Delay });
                 break;
+            // Back to where it was, and uncharged; but what its calls have cost is spent, and only a retry counts that.
+            case CallVerdict.Release when outcome.Costs.Count > 0:
+                settler.Settle(new Settlement(SettleVerb.Retry, held, outcome.Costs) { Attempts = held.Claim.Attempts });
+                break;
             case CallVerdict.Release:
                 settler.Settle(new Settlement(SettleVerb.Release, held, []));
                 break;
@@ -126,6 +130,7 @@ internal sealed partial class JobRunner(
             InputTokens = outcome.Usage.Input,
             CachedTokens = outcome.Usage.Cached,
             OutputTokens = outcome.Usage.Output,
+            UsageEstimated = outcome.IsUsageEstimated,
             Cost = outcome.Costs.Count > 0 ? JobCost.Amount(outcome.Costs.Sum(cost => cost.Nanos)) : null,
             Attempts = outcome.Attempts,
             Reasks = outcome.Reasks,

@@ -33,6 +33,9 @@ internal sealed class StoredMeta
     [JsonPropertyName("o")]
     public long OutputTokens { get; set; }
 
+    [JsonPropertyName("u")]
+    public bool UsageEstimated { get; set; }
+
     [JsonPropertyName("p")]
     public decimal? Cost { get; set; }
 
@@ -68,6 +71,7 @@ internal sealed class StoredMeta
         InputTokens = meta.InputTokens,
         CachedTokens = meta.CachedTokens,
         OutputTokens = meta.OutputTokens,
+        UsageEstimated = meta.UsageEstimated,
         Cost = meta.Cost,
         CopyOf = meta.CopyOf,
         MoreAttempts = meta.Attempts - 1,
@@ -88,6 +92,7 @@ internal sealed class StoredMeta
         InputTokens = InputTokens,
         CachedTokens = CachedTokens,
         OutputTokens = OutputTokens,
+        UsageEstimated = UsageEstimated,
         Cost = Cost,
         CopyOf = CopyOf,
         Attempts = MoreAttempts + 1,

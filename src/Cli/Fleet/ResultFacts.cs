@@ -15,6 +15,10 @@ internal sealed class ResultFacts(ResultMeta meta)
 
     public long OutputTokens => meta.OutputTokens;
 
+    /// <summary>Absent where the provider told all tokens; true where some are counted here.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool UsageEstimated => meta.UsageEstimated;
+
     /// <summary>In the price table's currency; absent when no price is known.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public decimal? Cost => meta.Cost;

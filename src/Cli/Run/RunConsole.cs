@@ -76,7 +76,7 @@ internal sealed class RunConsole(RunOptions options)
 
     private static string Text(RunEstimate estimate) => string.Create(
         CultureInfo.InvariantCulture,
-        $"about {Text(estimate.Prompt)} prompt tokens, {Text(estimate.Completion)} completion tokens at {RunEstimate.UsualCompletion} an answer, cost {(estimate.Nanos is { } nanos ? "about " + Money.About(nanos) : "unknown")}");
+        $"about {Text(estimate.Prompt)} prompt tokens, {Text(estimate.Completion)} completion tokens at {TokenCounter.UsualCompletion} an answer, cost {(estimate.Nanos is { } nanos ? "about " + Money.About(nanos) : "unknown")}");
 
     public static string Text(long number) => number.ToString("N0", CultureInfo.InvariantCulture);
 
@@ -88,6 +88,8 @@ internal sealed class RunConsole(RunOptions options)
         Say(string.Create(
             CultureInfo.InvariantCulture,
             $"{Text(report.InputTokens)} prompt and {Text(report.OutputTokens)} completion tokens, {Text(report.Calls)} calls in {report.Seconds:0.0} s ({report.CallsPerSecond:0.0}/s), {Text(report.Retries)} retries"));
+        if (report.UsageEstimated > 0)
+            Say($"{Text(report.UsageEstimated)} answers told no usage: their tokens are estimated, and so is their part of the cost");
         if (report.SavedCalls is { } saved)
             Say($"{Text(saved)} rows are copies of the answers of others that ask the same: {Text(saved)} calls saved");
         if (report.Cost is { } cost)

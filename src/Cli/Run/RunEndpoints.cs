@@ -25,6 +25,7 @@ internal static class RunEndpoints
         llm.MaxAttempts = settings.MaxAttempts ?? llm.MaxAttempts;
         llm.AttemptTimeout = settings.AttemptTimeout ?? llm.AttemptTimeout;
         llm.MaxRetryAfter = settings.MaxRetryAfter ?? llm.MaxRetryAfter;
+        llm.EstimateUsage = settings.EstimateUsage;
         return llm;
     }
 
@@ -49,6 +50,7 @@ internal static class RunEndpoints
         llm.MaxAttempts = options.MaxAttempts ?? llm.MaxAttempts;
         llm.AttemptTimeout = options.AttemptTimeout ?? llm.AttemptTimeout;
         llm.KeepGoing = options.KeepGoing;
+        llm.EstimateUsage |= options.Budget is not null;
         foreach (var deployment in llm.Deployments)
         {
             deployment.RequestsPerMinute = options.RequestsPerMinute ?? deployment.RequestsPerMinute;

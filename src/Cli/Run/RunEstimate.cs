@@ -4,13 +4,10 @@ namespace LlmPipeline;
 
 /// <summary>What rows will take, told before anybody is called.</summary>
 /// <param name="Prompt">Their prompt tokens.</param>
-/// <param name="Completion">Their completion tokens: <see cref="RunEstimate.UsualCompletion"/> a row, or its own limit where that is less; none for embeddings.</param>
+/// <param name="Completion">Their completion tokens, see <see cref="TokenCounter.Expect"/>.</param>
 /// <param name="Nanos">What both cost, nothing being cached; null when a model of theirs has no price.</param>
 internal sealed record RunEstimate(long Prompt, long Completion, decimal? Nanos)
 {
-    /// <summary>Tokens of an answer of which nothing is known; what a worker reserves of its quota before the first answer.</summary>
-    public const int UsualCompletion = 256;
-
     // A sample of a large file is enough for a line that says "about".
     private const int RowsOfSample = 200;
 
@@ -35,7 +32,7 @@ internal sealed record RunEstimate(long Prompt, long Completion, decimal? Nanos)
     private static async Task<RunEstimate> CountAsync(RunPlan plan, int most, Func<int, bool> isWanted, CancellationToken cancellationToken)
     {
         foreach (var model in plan.Summary.Models.Keys)
-            await TokenCounter.LoadAsync(model).ConfigureAwait(false);
+            await TokenCounter.LoadAsync(RunTokens.ProviderModel(plan, model)).ConfigureAwait(false);
         var prices = plan.Summary.Models.Keys.ToDictionary(model => model, model => PriceOf(plan, model));
         var (prompt, completion, nanos, count) = (0L, 0L, (decimal?)0, 0);
         var tokens = new RunTokens(plan);
@@ -43,11 +40,10 @@ internal sealed record RunEstimate(long Prompt, long Completion, decimal? Nanos)
         {
             if (!isWanted(row.Number))
                 continue;
-            var (input, limit) = await tokens.CountAsync(row, cancellationToken).ConfigureAwait(false);
-            var output = row.Url == "/v1/embeddings" ? 0 : Math.Min(limit ?? UsualCompletion, UsualCompletion);
-            prompt += input;
-            completion += output;
-            nanos += prices[row.Model] is { } price ? price.Nanos(new TokenUsage(input, 0, output)) ?? 0 : null;
+            var usage = await tokens.CountAsync(row, cancellationToken).ConfigureAwait(false);
+            prompt += usage.Input;
+            completion += usage.Output;
+            nanos += prices[row.Model] is { } price ? price.Nanos(usage) ?? 0 : null;
             if (++count == most)
                 break;
         }

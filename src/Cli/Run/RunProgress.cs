@@ -8,6 +8,8 @@ namespace LlmPipeline;
 internal sealed class RunProgress : IAsyncDisposable
 {
     private static readonly TimeSpan LineEvery = TimeSpan.FromSeconds(5);
+    // Shorter than the time between two lines, so that the first of them tells it.
+    private static readonly TimeSpan Stalled = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan DrawEvery = TimeSpan.FromMilliseconds(250);
     private readonly Lock _lock = new();
     private readonly RunTally _tally;
@@ -21,6 +23,7 @@ internal sealed class RunProgress : IAsyncDisposable
     private readonly IAnsiConsole? _terminal;
     private readonly Task _loop;
     private bool _drawn;
+    private (long At, long Completed) _success = (Stopwatch.GetTimestamp(), 0);
 
     private RunProgress(RunTally tally, RunSpending spending, WorkerProcess worker, LlmCaller caller, int rows, Action ended)
     {
@@ -116,9 +119,19 @@ internal sealed class RunProgress : IAsyncDisposable
                 text += $", about {Money.About((_spending.InAll ?? spent) - spent + ((decimal)spent / (completed + failed) * _rows))} at the end";
         }
 
-        if (RunObstacles.Text(deployments) is { } obstacle)
-            text += ", " + obstacle;
-        return text;
+        var obstacle = RunObstacles.Text(deployments);
+        return obstacle is null ? text + LastFailure(deployments, completed) : $"{text}, {obstacle}";
+    }
+
+    /// <summary>Why nothing succeeds: what each deployment has met since its last success, once no row has completed for some seconds.</summary>
+    private string LastFailure(IReadOnlyList<DeploymentStatus> deployments, long completed)
+    {
+        if (completed != _success.Completed)
+            _success = (Stopwatch.GetTimestamp(), completed);
+        if (Stopwatch.GetElapsedTime(_success.At) < Stalled)
+            return "";
+        var failures = deployments.Where(d => d.LastFailure is not null).Select(d => deployments.Count > 1 ? $"{d.Name}: {d.LastFailure}" : d.LastFailure!).ToList();
+        return failures.Count == 0 ? "" : $", last failure: {string.Join("; ", failures)}";
     }
 
     /// <summary>Rows per second over the last half minute.</summary>

@@ -30,6 +30,10 @@ internal sealed record RunReport
 
     public required long OutputTokens { get; init; }
 
+    /// <summary>Rows of this run whose answers told no tokens, so that they are counted from request and answer; absent when there are none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public required long UsageEstimated { get; init; }
+
     /// <summary>What the calls of this run have cost, in the price table's currency; absent when no price is known.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public required decimal? Cost { get; init; }
@@ -75,6 +79,7 @@ internal sealed record RunReport
             Failures = tally.Failures,
             InputTokens = tally.InputTokens,
             OutputTokens = tally.OutputTokens,
+            UsageEstimated = tally.UsageEstimated,
             Cost = Money.Amount(spending.OfThisRun),
             BatchCost = Money.Amount(spending.InAll),
             Budget = Money.Amount(spending.Budget),

@@ -9,6 +9,7 @@ internal sealed class RunTally
     private long _failed;
     private long _inputTokens;
     private long _outputTokens;
+    private long _estimated;
 
     /// <summary>Rows of this run that ended with a completion.</summary>
     public long Completed => Interlocked.Read(ref _completed);
@@ -19,6 +20,9 @@ internal sealed class RunTally
     public long InputTokens => Interlocked.Read(ref _inputTokens);
 
     public long OutputTokens => Interlocked.Read(ref _outputTokens);
+
+    /// <summary>Rows of this run some of whose tokens no provider told.</summary>
+    public long UsageEstimated => Interlocked.Read(ref _estimated);
 
     /// <summary>Kind of failure → rows.</summary>
     public IReadOnlyDictionary<string, int> Failures
@@ -34,6 +38,8 @@ internal sealed class RunTally
     {
         Interlocked.Add(ref _inputTokens, result.Meta.InputTokens);
         Interlocked.Add(ref _outputTokens, result.Meta.OutputTokens);
+        if (result.Meta.UsageEstimated)
+            Interlocked.Increment(ref _estimated);
         if (result.Status == ResultStatus.Completed)
         {
             Interlocked.Increment(ref _completed);

@@ -1,49 +1,67 @@
+using System.Buffers;
+using System.ClientModel.Primitives;
 using System.Text.Json;
 using Microsoft.SemanticKernel;
+using Microsoft.SemanticKernel.ChatCompletion;
 using Microsoft.SemanticKernel.Connectors.OpenAI;
 
 namespace LlmPipeline;
 
-/// <summary>Counts what rows are in tokens, without calling anybody.</summary>
+/// <summary>Counts what rows are in tokens, without calling anybody: as a worker's quota counts the request that it makes of them.</summary>
 internal sealed class RunTokens(RunPlan plan)
 {
-    private static readonly string[] Limits = ["max_tokens", "max_completion_tokens", "max_output_tokens"];
     private readonly Kernel _kernel = new();
-    private readonly long? _functionLimit = (plan.Function?.SettingsWith(plan.Settings).Execution as OpenAIPromptExecutionSettings)?.MaxTokens;
+    private readonly ArrayBufferWriter<byte> _body = new();
+    private readonly OpenAIPromptExecutionSettings? _settings = plan.Function?.SettingsWith(plan.Settings).Execution as OpenAIPromptExecutionSettings;
 
-    /// <returns>The prompt's tokens, and the most that the completion may have; null when the row does not say.</returns>
-    public async Task<(long Prompt, long? Limit)> CountAsync(InputRow row, CancellationToken cancellationToken)
+    /// <summary>What the provider of the first calls names a model.</summary>
+    public static string ProviderModel(RunPlan plan, string model) =>
+        plan.Llm.For(model).OrderBy(deployment => deployment.Priority).FirstOrDefault()?.As is { Length: > 0 } name ? name : model;
+
+    /// <summary>What the row's call will probably use.</summary>
+    public async Task<TokenUsage> CountAsync(InputRow row, CancellationToken cancellationToken)
     {
+        var model = ProviderModel(plan, row.Model);
         if (row.Variables is null)
-            return Count(row.Model, row.Body);
-        var tokens = (long)TokenCounter.Count(row.Model, plan.Options.System);
-        foreach (var message in await plan.Function!.RenderAsync(_kernel, row.Variables, cancellationToken).ConfigureAwait(false))
-            tokens += TokenCounter.Count(row.Model, message.Content);
-        return (tokens, _functionLimit);
+            return TokenCounter.Expect(model, row.Url, row.Body.Span);
+        Write(await plan.Function!.RenderAsync(_kernel, row.Variables, cancellationToken).ConfigureAwait(false));
+        return TokenCounter.Expect(model, null, _body.WrittenSpan);
     }
 
-    /// <summary>Every text of a body but the names of its fields.</summary>
-    private static (long Prompt, long? Limit) Count(string model, ReadOnlyMemory<byte> body)
+    // The request as Semantic Kernel makes it, as far as it holds tokens.
+    private void Write(ChatHistory messages)
     {
-        // Half a surrogate pair has no text, and counts as the U+FFFD that a provider makes of it.
-        var reader = new Utf8JsonReader(LenientJson.WithoutHalves(body.Span), new JsonReaderOptions { MaxDepth = 256 });
-        var (tokens, limit, field) = (0L, (long?)null, "");
-        while (reader.Read())
+        _body.ResetWrittenCount();
+        using var writer = new Utf8JsonWriter(_body, new JsonWriterOptions { SkipValidation = true });
+        writer.WriteStartObject();
+        writer.WriteStartArray("messages");
+        if (plan.Options.System is { } system)
+            Write(writer, AuthorRole.System.Label, system);
+        foreach (var message in messages)
+            Write(writer, message.Role.Label, message.Content);
+        writer.WriteEndArray();
+        if (_settings?.MaxTokens is { } limit)
+            writer.WriteNumber("max_tokens", limit);
+        if (_settings?.ResponseFormat is { } format)
         {
-            switch (reader.TokenType)
-            {
-                case JsonTokenType.PropertyName when reader.CurrentDepth == 1:
-                    field = reader.GetString()!;
-                    break;
-                case JsonTokenType.String when reader.CurrentDepth > 1 || field is "input" or "prompt" or "instructions":
-                    tokens += TokenCounter.Count(model, reader.GetString());
-                    break;
-                case JsonTokenType.Number when reader.CurrentDepth == 1 && Limits.Contains(field) && reader.TryGetInt64(out var number) && number > 0:
-                    limit = number;
-                    break;
-            }
+            writer.WritePropertyName("response_format");
+            writer.WriteRawValue(ModelReaderWriter.Write(format).ToMemory().Span, skipInputValidation: true);
         }
 
-        return (tokens, limit);
+        foreach (var (name, value) in _settings?.ExtraBody ?? new Dictionary<string, object?>())
+        {
+            writer.WritePropertyName(name);
+            JsonSerializer.Serialize(writer, value);
+        }
+
+        writer.WriteEndObject();
+    }
+
+    private static void Write(Utf8JsonWriter writer, string role, string? text)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("role", role);
+        writer.WriteString("content", text ?? "");
+        writer.WriteEndObject();
     }
 }

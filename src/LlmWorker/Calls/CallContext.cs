@@ -32,6 +32,12 @@ internal sealed class CallContext(string jobId, string model, TimeSpan attemptTi
     /// <summary>What its tokens cost; null when that is not known.</summary>
     public TokenPrice? Price { get; init; }
 
+    /// <summary>Whether the tokens of an answer that tells none are counted here, because a budget depends on them.</summary>
+    public bool EstimatesUsage { get; init; }
+
+    /// <summary>Whether the tokens of one of its calls are counted here.</summary>
+    public bool IsUsageEstimated => Answers.Exists(answer => answer.IsUsageEstimated);
+
     /// <summary>What its calls have cost so far, in nanos; null as long as neither price nor tokens are known.</summary>
     public long? Nanos { get; private set; }
 

@@ -19,7 +19,7 @@ internal sealed class CallHandler : DelegatingHandler
     private readonly TimeProvider _time;
 
     public CallHandler(Deployment deployment, TokenEstimator estimator, TimeProvider timeProvider)
-        : base(EndpointConnections.CreateHandler(deployment.Endpoint))
+        : base(EndpointConnections.CreateHandler(deployment.Options, timeProvider))
     {
         _deployment = deployment;
         _estimator = estimator;
@@ -74,9 +74,15 @@ internal sealed class CallHandler : DelegatingHandler
             model.Circuit.Enter();
             var response = await SendThroughAsync(request, context, model.Circuit, cancellationToken);
             var answer = await AnswerReader.CaptureAsync(response, _deployment.Provider, lease.Number, started, _time.GetUtcNow());
-            context.Answers.Add(answer);
             var usage = answer.Parsed.Usage;
             Settle(lease, context, answer, usage);
+            if (context.EstimatesUsage && usage.Total == 0 && Outcomes.Classify(answer).Kind == OutcomeKind.Completion)
+            {
+                usage = await CountAsync(request, context, answer.Body, cancellationToken);
+                answer = answer with { Parsed = answer.Parsed with { Usage = usage }, IsUsageEstimated = true };
+            }
+
+            context.Answers.Add(answer);
             if (answer.Status is >= 200 and < 300)
                 _deployment.Answered(model, answer.Limits, _time.GetElapsedTime(since));
             _deployment.Counters.Used(usage, context.Pay(usage));
@@ -91,8 +97,7 @@ internal sealed class CallHandler : DelegatingHandler
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
             // Of a call that broke off later nobody knows what it has cost, and its estimate stands.
-            if (e is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError }
-                or OperationCanceledException { InnerException: TimeoutException })
+            if (ConnectionFailures.IsUnsent(e))
                 lease.GiveBack();
             Telemetry.Called(_deployment, context.Model, request.RequestUri?.AbsolutePath, new HttpAnswer { Failure = e }, _time.GetElapsedTime(since), span);
             throw;
@@ -187,6 +192,14 @@ internal sealed class CallHandler : DelegatingHandler
     private async ValueTask<TokenEstimate> EstimateAsync(HttpRequestMessage request, CallContext context, DeploymentModel model, CancellationToken cancellationToken) =>
         _deployment.Models.CountsTokens(model) && request.Content is { } content
             ? _estimator.Estimate(
-                context.Model, _deployment.ProviderModel(context.Model), await content.ReadAsByteArrayAsync(cancellationToken), _deployment.Options.Charges)
+                context.Model, _deployment.ProviderModel(context.Model), await content.ReadAsByteArrayAsync(cancellationToken), _deployment.Options.Charges, request.RequestUri?.AbsolutePath)
             : default;
+
+    // The quota is not told: of what an answer without usage took of it, the reservation stands.
+    private async ValueTask<TokenUsage> CountAsync(HttpRequestMessage request, CallContext context, ReadOnlyMemory<byte> answer, CancellationToken cancellationToken)
+    {
+        var model = _deployment.ProviderModel(context.Model);
+        var body = request.Content is { } content ? await content.ReadAsByteArrayAsync(cancellationToken) : [];
+        return new TokenUsage(_estimator.Estimate(context.Model, model, body, path: request.RequestUri?.AbsolutePath).Prompt, 0, AnswerTokens.Count(model, answer.Span));
+    }
 }

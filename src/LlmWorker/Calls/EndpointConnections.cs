@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Security;
 using System.Text;
 
 namespace LlmPipeline;
@@ -6,13 +7,28 @@ namespace LlmPipeline;
 /// <summary>The connections of a deployment to its endpoint.</summary>
 internal static class EndpointConnections
 {
-    /// <summary>A handler that neither follows redirects nor decides on retries, with as many connections as there are calls.</summary>
-    public static SocketsHttpHandler CreateHandler(Uri endpoint) => new()
+    /// <summary>A handler that neither follows redirects nor retries a call, with as many connections as there are calls.</summary>
+    /// <param name="options">The deployment's, checked.</param>
+    /// <param name="time">The clock.</param>
+    /// <exception cref="LlmSettingsException">A file of certificates is gone or broken since the options were checked.</exception>
+    public static ConnectionHandler CreateHandler(DeploymentOptions options, TimeProvider time)
+    {
+        // Whoever sets HTTPS_PROXY means it, but not for an endpoint on this machine.
+        var proxy = new Uri(options.Endpoint).IsLoopback ? null : EndpointProxy.OfProcess();
+        return new ConnectionHandler(CreateSockets(options, proxy), proxy, time);
+    }
+
+    private static SocketsHttpHandler CreateSockets(DeploymentOptions options, EndpointProxy? proxy) => new()
     {
         AllowAutoRedirect = false,
         UseCookies = false,
-        // Whoever sets HTTPS_PROXY means it, but not for an endpoint on this machine.
-        UseProxy = !endpoint.IsLoopback,
+        UseProxy = proxy is not null,
+        Proxy = proxy,
+        SslOptions = new SslClientAuthenticationOptions
+        {
+            CertificateChainPolicy = EndpointCertificates.Trust(options),
+            ClientCertificateContext = EndpointCertificates.Client(options),
+        },
         AutomaticDecompression = DecompressionMethods.None,
         MaxConnectionsPerServer = int.MaxValue,
         PooledConnectionLifetime = TimeSpan.FromMinutes(5),

@@ -61,6 +61,9 @@ internal sealed class JobCall(Job job, int charged, int maxAttempts)
 
     public TokenUsage Usage { get; set; }
 
+    /// <summary>Whether a provider did not tell some of these tokens, and they are counted here.</summary>
+    public bool IsUsageEstimated { get; set; }
+
     /// <summary>What its calls have cost, each deployment once.</summary>
     public List<JobCost> Costs { get; } = [];
 
@@ -90,6 +93,7 @@ internal sealed class JobCall(Job job, int charged, int maxAttempts)
         ErrorMessage = verdict == CallVerdict.Completed ? null : message,
         Deployment = Deployment?.Name,
         Usage = Usage,
+        IsUsageEstimated = IsUsageEstimated,
         Costs = [.. Costs],
         Attempts = Attempts,
         Reasks = Reasks,

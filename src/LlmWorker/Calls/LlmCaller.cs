@@ -260,9 +260,11 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
         if (call.Failed is not null)
             deployment.CountRetry(served);
         call.Model = served;
+        var price = _options.PriceOf(deployment.Options, served);
         var context = new CallContext(call.Job.Id, served, call.Job.AttemptTimeout ?? deployment.Options.AttemptTimeout ?? _options.AttemptTimeout)
         {
-            Price = _options.PriceOf(deployment.Options, served),
+            Price = price,
+            EstimatesUsage = _options.EstimateUsage && price is not null,
             Flow = call.Flow,
         };
         var failure = await SendAsync(call, deployment, context, cancellationToken);
@@ -276,6 +278,7 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
         }
         found = found.Bounded(_options.MaxRetryAfter);
         call.Usage += context.Usage;
+        call.IsUsageEstimated |= context.IsUsageEstimated;
         call.Pay(deployment.Name, context.Nanos);
         return await ConcludeAsync(call, deployment, context, answer, found, probed, cancellationToken);
     }

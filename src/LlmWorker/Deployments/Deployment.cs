@@ -38,7 +38,7 @@ internal sealed class Deployment : IAsyncDisposable
         DeploymentOptions options, Func<RedisConnections>? fleet, LlmOptions llm, TokenEstimator estimator, Action onRoom, Action onAvailability, TimeProvider timeProvider, ILogger logger)
     {
         Options = options;
-        _keys = new KeyMask([options.ApiKey]);
+        _keys = new KeyMask([options.ApiKey, .. options.Headers.Values, .. options.Query.Values]);
         Endpoint = new Uri(options.Endpoint.TrimEnd('/'));
         EndpointName = Endpoint.GetLeftPart(UriPartial.Authority);
         _onRoom = onRoom;
@@ -166,7 +166,7 @@ internal sealed class Deployment : IAsyncDisposable
         Volatile.Write(ref _lastFailure, null);
     }
 
-    public void Failed(string? failure) => Volatile.Write(ref _lastFailure, failure);
+    public void Failed(string? failure) => Volatile.Write(ref _lastFailure, failure is null ? null : WithoutKey(failure));
 
     /// <summary>A call is sent.</summary>
     /// <returns>What <see cref="CallEnds"/> is to be given.</returns>

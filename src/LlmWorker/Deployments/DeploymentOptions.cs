@@ -48,6 +48,30 @@ public sealed class DeploymentOptions
     /// <summary>What its tokens cost; null for what <see cref="LlmOptions.Prices"/> says of the model.</summary>
     public TokenPrice? Price { get; set; }
 
+    /// <summary>
+    /// Headers of each call, such as <c>OpenAI-Organization</c> or a gateway's own key. They take the place of what the client would send; <c>Authorization</c> only without
+    /// an <see cref="ApiKey"/>. Their values are kept out of messages and logs.
+    /// </summary>
+    public IDictionary<string, string> Headers { get; set; } = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Fields of the query of each call. Their values are escaped, and kept out of messages and logs.</summary>
+    public IDictionary<string, string> Query { get; set; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>
+    /// The certificate that is shown to an endpoint that wants one: a file in PEM, with its key and possibly the certificates between it and its authority, or PKCS#12;
+    /// null for none.
+    /// </summary>
+    public string? ClientCertificate { get; set; }
+
+    /// <summary>The key of <see cref="ClientCertificate"/> in a PEM file of its own; null when it is in the same file.</summary>
+    public string? ClientCertificateKey { get; set; }
+
+    /// <summary>The password of the key or of the PKCS#12 file; null for none.</summary>
+    public string? ClientCertificatePassword { get; set; }
+
+    /// <summary>A PEM file with one or more root certificates that are trusted for this deployment, instead of those of the system; null for the system's.</summary>
+    public string? CertificateAuthority { get; set; }
+
     internal TokenCharge Charges => Charge ?? (Kind == DeploymentKind.AzureOpenAI ? TokenCharge.Reserved : TokenCharge.Used);
 
     internal bool ServesAll => Model is null or "" or "*";

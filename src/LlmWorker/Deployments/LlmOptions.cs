@@ -39,6 +39,12 @@ public sealed class LlmOptions
     /// <summary>Whether the rows of a batch go on although its first five fail alike, each with its own error; false by default.</summary>
     public bool KeepGoing { get; set; }
 
+    /// <summary>
+    /// Whether the tokens of a completion that tells none are counted from request and answer, where its model has a price; for a budget, to which such an answer would be free.
+    /// Results say so. False by default.
+    /// </summary>
+    public bool EstimateUsage { get; set; }
+
     /// <summary>What is wrong, one line a fault with field and bounds; empty when nothing is.</summary>
     public IReadOnlyList<string> Faults()
     {
@@ -79,6 +85,7 @@ public sealed class LlmOptions
                 faults.Add($"{where}.ApiVersion: is missing");
             if (deployment.ApiKey?.Any(c => c is <= ' ' or > '~') == true)
                 faults.Add($"{where}.ApiKey: holds a character that no header may hold");
+            faults.AddRange(EndpointSettings.Faults(deployment, where));
             CheckLimit($"{where}.RequestsPerMinute", deployment.RequestsPerMinute);
             CheckLimit($"{where}.TokensPerMinute", deployment.TokensPerMinute);
             CheckLimit($"{where}.Concurrency", deployment.Concurrency);

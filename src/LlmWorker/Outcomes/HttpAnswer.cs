@@ -12,6 +12,9 @@ internal sealed record HttpAnswer
     /// <summary>What the pipeline reads of the body.</summary>
     public AnswerBody Parsed { get; init; }
 
+    /// <summary>Whether the provider told no tokens, and those in <see cref="Parsed"/> are counted here.</summary>
+    public bool IsUsageEstimated { get; init; }
+
     public string? MediaType { get; init; }
 
     public string? RequestId { get; init; }

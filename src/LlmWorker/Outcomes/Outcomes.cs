@@ -1,8 +1,5 @@
 using System.Net;
-using System.Security.Authentication;
-using Azure.Identity;
 using Microsoft.SemanticKernel;
-using Polly.Timeout;
 
 namespace LlmPipeline;
 
@@ -33,7 +30,7 @@ internal static class Outcomes
     // Too large for a limit is too large the next time, unless the limit is raised.
     private const int OversizedAttempts = 3;
 
-    public static Classified Classify(HttpAnswer answer) => answer.Status is { } status ? OfStatus(answer, status) : OfFailure(answer.Failure);
+    public static Classified Classify(HttpAnswer answer) => answer.Status is { } status ? OfStatus(answer, status) : ConnectionFailures.Classify(answer.Failure);
 
     /// <summary>Of a try that came to no HTTP call at all.</summary>
     public static Classified Unsent(Exception? failure) => failure switch
@@ -42,7 +39,7 @@ internal static class Outcomes
         // The message may quote the prompt, so the kind of fault has to do.
         ArgumentException or InvalidOperationException or NotSupportedException or FormatException or System.Text.Json.JsonException or KernelException =>
             new Classified(OutcomeKind.Permanent, "invalid_request", $"the request could not be made of the job ({failure.GetType().Name})"),
-        _ => OfFailure(failure),
+        _ => ConnectionFailures.Classify(failure),
     };
 
     private static Classified OfStatus(HttpAnswer answer, int status)
@@ -95,31 +92,5 @@ internal static class Outcomes
         };
 
         Classified Fault(OutcomeKind kind) => new(kind, code, error.Message is null ? name : $"{name}: {SafeText.Line(error.Message, LongestMessage)}");
-    }
-
-    private static Classified OfFailure(Exception? failure) => failure switch
-    {
-        QuotaClosedException closed => new Classified(OutcomeKind.NotSent, "quota_closed", "the provider asked to wait", closed.RetryAfter),
-        CircuitOpenException broken => new Classified(OutcomeKind.NotSent, "circuit_open", "the endpoint kept failing and is left alone for a while", broken.RetryAfter),
-        TimeoutRejectedException timeout => new Classified(OutcomeKind.Transient, "request_timeout", $"no answer within {timeout.Timeout.TotalSeconds:0.###} s"),
-        _ when Find<AuthenticationException>(failure) is { } tls => new Classified(OutcomeKind.DeploymentFault, "tls_error", SafeText.Line(tls.Message, LongestMessage)),
-        _ when Find<AuthenticationFailedException>(failure) is { } signIn && Find<Azure.RequestFailedException>(signIn) is { Status: 0 or 408 or 429 or >= 500 } =>
-            new Classified(OutcomeKind.Transient, "connection_error", "the sign-in service cannot be reached", IsDown: true),
-        _ when Find<AuthenticationFailedException>(failure) is { } identity => new Classified(OutcomeKind.DeploymentFault, "identity_error", SafeText.Line(identity.Message, LongestMessage)),
-        HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError } => new Classified(OutcomeKind.Transient, "connection_error", "the endpoint's host name was not found", IsDown: true),
-        HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } => new Classified(OutcomeKind.Transient, "connection_error", "the endpoint cannot be reached", IsDown: true),
-        // The handler's connect timeout comes as a cancellation that nobody asked for.
-        OperationCanceledException => new Classified(OutcomeKind.Transient, "connection_error", "the endpoint could not be connected to in time", IsDown: true),
-        HttpRequestException or IOException => new Classified(OutcomeKind.Transient, "connection_error", "the connection broke before the answer was whole"),
-        _ => new Classified(OutcomeKind.Transient, "invalid_response", "the answer could not be read"),
-    };
-
-    private static T? Find<T>(Exception? exception)
-        where T : Exception
-    {
-        for (; exception is not null; exception = exception.InnerException)
-            if (exception is T found)
-                return found;
-        return null;
     }
 }

@@ -15,6 +15,7 @@ internal sealed class AzureOpenAIProvider : Provider
     private readonly string _query;
 
     public AzureOpenAIProvider(DeploymentOptions options, HttpClient http)
+        : base(options)
     {
         _root = options.Endpoint.TrimEnd('/');
         _query = $"api-version={Uri.EscapeDataString(options.ApiVersion)}";
@@ -37,7 +38,7 @@ internal sealed class AzureOpenAIProvider : Provider
         : new Uri($"{_root}/openai/deployments/{Uri.EscapeDataString(model)}{path["/v1".Length..]}");
 
     // Semantic Kernel's client knows only the api-versions of its time.
-    public override void Prepare(HttpRequestMessage request)
+    protected override void Correct(HttpRequestMessage request)
     {
         if (request.RequestUri is { } uri)
             request.RequestUri = new UriBuilder(uri) { Query = _query }.Uri;

@@ -13,6 +13,7 @@ internal sealed class OpenAIProvider : Provider
     private readonly string _root;
 
     public OpenAIProvider(DeploymentOptions options, HttpClient http)
+        : base(options)
     {
         _hasKey = options.ApiKey is not null;
         _root = options.Endpoint.TrimEnd('/');
@@ -32,7 +33,7 @@ internal sealed class OpenAIProvider : Provider
     public override Uri Url(string model, string path) => new(_root + path["/v1".Length..]);
 
     // The SDK wants a key; an endpoint without one must not get the stand-in.
-    public override void Prepare(HttpRequestMessage request)
+    protected override void Correct(HttpRequestMessage request)
     {
         if (!_hasKey)
             request.Headers.Authorization = null;

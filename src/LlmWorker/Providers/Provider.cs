@@ -5,7 +5,7 @@ using OpenAI;
 namespace LlmPipeline;
 
 /// <summary>The protocol of a deployment: how it is addressed, how calls are signed, and what its answers say beside the completion.</summary>
-internal abstract class Provider
+internal abstract class Provider(DeploymentOptions options)
 {
     private static readonly string[] RequestIdHeaders = ["x-request-id", "apim-request-id", "x-ms-request-id", "request-id"];
 
@@ -36,8 +36,15 @@ internal abstract class Provider
     /// <param name="path">The path of a job, which begins with <c>/v1</c>.</param>
     public abstract Uri Url(string model, string path);
 
+    /// <summary>Corrects what the SDKs made of a request, and adds what the settings say.</summary>
+    public void Prepare(HttpRequestMessage request)
+    {
+        Correct(request);
+        EndpointAdditions.Apply(options, request);
+    }
+
     /// <summary>Corrects what the SDKs made of a request.</summary>
-    public virtual void Prepare(HttpRequestMessage request)
+    protected virtual void Correct(HttpRequestMessage request)
     {
     }
 

@@ -8,6 +8,11 @@ namespace LlmPipeline;
 /// </summary>
 public static class TokenCounter
 {
+    /// <summary>Tokens of a completion of which nothing is known: of a queue's first calls, and of rows that are not called yet.</summary>
+    public const int UsualCompletion = 256;
+
+    private static readonly TokenEstimator Unlearned = new();
+
     // The tokenizer is quadratic on long runs of one character; in slices it is not, and counts about 0.3 % too much.
     private const int Slice = 1024;
 
@@ -32,6 +37,19 @@ public static class TokenCounter
             text = text[cut..];
         }
         return count + tokenizer.CountTokens(text);
+    }
+
+    /// <summary>
+    /// What a request will probably use, as a quota reserves it before anything was answered: texts, token arrays and pictures; for each of its <c>n</c> completions
+    /// <see cref="UsualCompletion"/>, or its own limit where that is less.
+    /// </summary>
+    /// <param name="model">What the provider calls the model.</param>
+    /// <param name="path">Where it goes, such as <c>/v1/embeddings</c>; null when that is not known.</param>
+    /// <param name="body">The request.</param>
+    public static TokenUsage Expect(string model, string? path, ReadOnlySpan<byte> body)
+    {
+        var estimate = Unlearned.Estimate("", model, body, path: path);
+        return new TokenUsage(estimate.Prompt, 0, estimate.Expected);
     }
 
     private static Task<Tokenizer> For(string model) =>

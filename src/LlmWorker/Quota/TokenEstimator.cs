@@ -10,7 +10,7 @@ namespace LlmPipeline;
 /// </summary>
 internal sealed class TokenEstimator
 {
-    private const double FirstAverage = 256;
+    private const double FirstAverage = TokenCounter.UsualCompletion;
     private const double Weight = 1.0 / 16;
 
     // By OpenAI's cookbook ("How to count tokens with tiktoken"): three a message beside its texts, and three that begin the answer.
@@ -27,11 +27,12 @@ internal sealed class TokenEstimator
     /// <param name="model">The model, whose tokenizer counts.</param>
     /// <param name="body">The request.</param>
     /// <param name="charge">What the provider charges.</param>
-    public TokenEstimate Estimate(string queue, string model, ReadOnlySpan<byte> body, TokenCharge charge = TokenCharge.Used)
+    /// <param name="path">Where it goes: an embedding has no completion. Null when that is not known.</param>
+    public TokenEstimate Estimate(string queue, string model, ReadOnlySpan<byte> body, TokenCharge charge = TokenCharge.Used, string? path = null)
     {
         var read = Read(model, body);
         var prompt = (int)Math.Clamp(read.Prompt, 1, int.MaxValue);
-        if (model.Contains("embed", StringComparison.OrdinalIgnoreCase))
+        if (model.Contains("embed", StringComparison.OrdinalIgnoreCase) || path?.EndsWith("/embeddings", StringComparison.Ordinal) == true)
             return new TokenEstimate(prompt, 0, 0);
         var average = _completions.GetValueOrDefault(queue, FirstAverage);
         var expected = read.Limit is { } limit ? Math.Min(limit, average) : average;
@@ -55,6 +56,7 @@ internal sealed class TokenEstimator
         long prompt = 0;
         long? limit = null;
         long choices = 1;
+        long prompts = 0;
         var picture = new PictureTokens();
         var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = 256 });
         try
@@ -63,6 +65,8 @@ internal sealed class TokenEstimator
             while (reader.Read())
             {
                 var isTop = reader.CurrentDepth == 1;
+                // Each of several prompts of a completion, texts or token arrays, has an answer of its own.
+                prompts += reader.CurrentDepth == 2 && field == "prompt" && reader.TokenType is JsonTokenType.String or JsonTokenType.StartArray ? 1 : 0;
                 switch (reader.TokenType)
                 {
                     case JsonTokenType.PropertyName:
@@ -100,7 +104,7 @@ internal sealed class TokenEstimator
             // Not JSON, or half a surrogate: the provider will say what is wrong with it; here only its size matters.
             prompt = body.Length / 4;
         }
-        return (prompt, limit, choices);
+        return (prompt, limit, choices * Math.Max(1, prompts));
     }
 
     private static long Text(string model, ref Utf8JsonReader reader)

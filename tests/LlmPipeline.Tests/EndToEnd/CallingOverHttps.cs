@@ -75,6 +75,38 @@ public sealed class CallingOverHttps : IDisposable
     }
 
     [Fact]
+    public async Task An_authority_of_the_settings_is_trusted_without_any_of_the_system()
+    {
+        await using var endpoint = await TrustedAsync(new SimulatorOptions { Https = true, CountTokens = false });
+        _llmpipe.Environment.Remove("SSL_CERT_FILE");
+        _llmpipe.Environment.Remove("OPENAI_BASE_URL");
+        _llmpipe.Write("llmpipe.json", Rows.Json(new
+        {
+            Deployments = new[] { new { Name = "one", Endpoint = endpoint.BaseUrl.ToString(), CertificateAuthority = "endpoint.pem", Headers = new Dictionary<string, string> { ["X-Team"] = "a" } } },
+        }));
+        _llmpipe.Write("in.jsonl", Rows.BatchLines(3));
+
+        var (exitCode, _, error) = await _llmpipe.RunAsync("run", "in.jsonl");
+
+        Assert.True(exitCode == 0, error);
+        Assert.Equal(3, endpoint.Stats.Completed);
+    }
+
+    [Fact]
+    public async Task A_certificate_that_is_not_there_is_a_wrong_setting()
+    {
+        _llmpipe.Environment["LLMPIPE__Deployments__0__Name"] = "one";
+        _llmpipe.Environment["LLMPIPE__Deployments__0__Endpoint"] = "https://localhost/v1";
+        _llmpipe.Environment["LLMPIPE__Deployments__0__ClientCertificate"] = "no.pem";
+        _llmpipe.Write("in.jsonl", Rows.BatchLines(3));
+
+        var (exitCode, _, error) = await _llmpipe.RunAsync("run", "in.jsonl");
+
+        Assert.Equal(2, exitCode);
+        Assert.Contains("Deployments[one].ClientCertificate: no.pem: there is no such file", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task The_simulator_as_a_program_writes_its_certificate_and_says_where_it_listens()
     {
         using var process = _llmpipe.Start("simulate", "--https", "cert.pem", "--json");

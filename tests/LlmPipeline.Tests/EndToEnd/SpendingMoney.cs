@@ -116,6 +116,61 @@ public sealed class SpendingMoney : IDisposable
         Assert.True((decimal)JsonNode.Parse(output)!["batch_cost"]! > 0.0001m, output);
     }
 
+    [Fact]
+    public async Task Answers_that_tell_no_usage_are_not_free_where_there_is_a_budget()
+    {
+        await using var endpoint = new Tests.RawEndpoint((_, _) => new Tests.RawReply(200, """{"choices":[{"index":0,"message":{"role":"assistant","content":"four"},"finish_reason":"stop"}]}"""));
+        _llmpipe.Environment["OPENAI_BASE_URL"] = endpoint.Url + "/v1";
+        _llmpipe.Environment["LLMPIPE__Prices__gpt-4o-mini__Input"] = "0.15";
+        _llmpipe.Environment["LLMPIPE__Prices__gpt-4o-mini__Output"] = "0.60";
+        _llmpipe.Write("in.jsonl", Rows.BatchLines(200));
+
+        var (exitCode, output, error) = await _llmpipe.RunAsync("run", "in.jsonl", "--json", "--concurrency", "1", "--budget", "0.00005");
+
+        Assert.True(exitCode == 3, error);
+        Assert.Contains("the budget of 0.00005 is reached", error);
+        Assert.Contains("answers told no usage: their tokens are estimated", error);
+        var report = JsonNode.Parse(output)!;
+        Assert.Equal((int)report["completed_rows"]!, (int)report["usage_estimated"]!);
+        Assert.InRange(endpoint.Requests.Count, 1, 100);
+    }
+
+    [Theory]
+    // https://platform.openai.com/docs/api-reference/embeddings/create: tokens, and lists of them.
+    [InlineData("""{"model":"text-embedding-3-small","input":[[1,2,3],[4,5]]}""", 5, 0)]
+    [InlineData("""{"model":"text-embedding-3-small","input":[101,102,103,104]}""", 4, 0)]
+    [InlineData("""{"custom_id":"r","method":"POST","url":"/v1/embeddings","body":{"model":"bge-m3","input":[1,2,3]}}""", 3, 0)]
+    // Three that begin the answer, three of the message, its role and its word; five answers.
+    [InlineData("""{"custom_id":"r","method":"POST","url":"/v1/chat/completions","body":{"model":"m","n":5,"max_tokens":200,"messages":[{"role":"user","content":"hello"}]}}""", 8, 1000)]
+    // https://platform.openai.com/docs/api-reference/completions/create: each of several prompts has n answers.
+    [InlineData("""{"custom_id":"r","method":"POST","url":"/v1/completions","body":{"model":"m","max_tokens":7,"n":2,"prompt":["one","two","three"]}}""", 3, 42)]
+    [InlineData("""{"custom_id":"r","method":"POST","url":"/v1/completions","body":{"model":"m","max_tokens":7,"prompt":[[1,2],[3]]}}""", 3, 14)]
+    [InlineData("""{"custom_id":"r","method":"POST","url":"/v1/completions","body":{"model":"m","max_tokens":7,"prompt":[1,2,3]}}""", 3, 7)]
+    // A picture of low detail counts 85, whatever its data; its type counts two.
+    [InlineData("""{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"detail":"low","url":"data:image/png;base64,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}}]}]}""", 94, 1)]
+    public async Task A_check_counts_as_the_quota_does(string row, long prompt, long completion)
+    {
+        _llmpipe.Write("in.jsonl", [row]);
+
+        var (exitCode, output, error) = await _llmpipe.RunAsync("run", "in.jsonl", "--check", "--json");
+
+        Assert.True(exitCode == 0, error);
+        var report = JsonNode.Parse(output)!;
+        Assert.Equal((prompt, completion), ((long)report["prompt_tokens"]!, (long)report["completion_tokens"]!));
+    }
+
+    [Fact]
+    public async Task A_check_of_a_prompt_function_counts_the_request_that_is_made_of_it()
+    {
+        _llmpipe.Write("in.jsonl", ["""{"question":"1+1"}"""]);
+
+        var (exitCode, output, error) = await _llmpipe.RunAsync(
+            "run", "in.jsonl", "--prompt", "solve-math", "--set", "n=3", "--set", "max_completion_tokens=10", "--check", "--json");
+
+        Assert.True(exitCode == 0, error);
+        Assert.Equal(30, (long)JsonNode.Parse(output)!["completion_tokens"]!);
+    }
+
     [Theory]
     [InlineData("--budget 0", "--budget 0: an amount above 0 is needed")]
     [InlineData("--budget -5", "--budget -5: an amount above 0 is needed")]

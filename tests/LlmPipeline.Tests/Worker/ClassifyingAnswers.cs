@@ -164,28 +164,19 @@ public sealed class ClassifyingAnswers
         { new HttpRequestException(HttpRequestError.ConnectionError, "refused"), "Transient", "connection_error" },
         { new HttpRequestException(HttpRequestError.NameResolutionError, "no host"), "Transient", "connection_error" },
         { new HttpRequestException(HttpRequestError.ResponseEnded, "cut"), "Transient", "connection_error" },
-        { new HttpRequestException(HttpRequestError.SecureConnectionError, "tls", new IOException("reset")), "Transient", "connection_error" },
+        { new HttpRequestException(HttpRequestError.SecureConnectionError, "tls", new IOException("reset")), "Transient", "tls_error" },
         { new TaskCanceledException("connect", new TimeoutException()), "Transient", "connection_error" },
         { new IOException("cut"), "Transient", "connection_error" },
         { new TimeoutRejectedException("late", TimeSpan.FromSeconds(2)), "Transient", "request_timeout" },
-        { new HttpRequestException(HttpRequestError.SecureConnectionError, "tls", new AuthenticationException("UntrustedRoot")), "DeploymentFault", "tls_error" },
+        // Whether it is the deployment's fault, a second connection decides.
+        { new HttpRequestException(HttpRequestError.SecureConnectionError, "tls", new AuthenticationException("UntrustedRoot")), "Transient", "tls_error" },
+        { new TlsException(new TlsFailure(true, "UntrustedRoot"), true, new IOException()), "DeploymentFault", "tls_error" },
+        { new TlsException(new TlsFailure(true, "UntrustedRoot"), false, new IOException()), "Transient", "tls_error" },
         { new AuthenticationFailedException("no credential"), "DeploymentFault", "identity_error" },
         { new AuthenticationFailedException("away", new Azure.RequestFailedException(0, "no network")), "Transient", "connection_error" },
         { new QuotaClosedException(TimeSpan.FromSeconds(1)), "NotSent", "quota_closed" },
         { new CircuitOpenException(TimeSpan.FromSeconds(1)), "NotSent", "circuit_open" },
     };
-
-    [Fact]
-    public void Usage_is_read_in_all_of_OpenAIs_spellings()
-    {
-        Assert.Equal(new TokenUsage(7, 3, 2), Usage(RawReply.Completion));
-        Assert.Equal(new TokenUsage(5, 4, 6), Usage("""{"output":[{"usage":1}],"usage":{"input_tokens":5,"input_tokens_details":{"cached_tokens":4},"output_tokens":6,"total_tokens":11}}"""));
-        Assert.Equal(new TokenUsage(8, 0, 0), Usage("""{"data":[],"usage":{"prompt_tokens":8,"total_tokens":8}}"""));
-        Assert.Equal(default, Usage("""{"usage":null}"""));
-        Assert.Equal(default, Usage("""{"usage":{"prompt_tokens":"7","completion_tokens":-1,"x":[{}]}}"""));
-    }
-
-    private static TokenUsage Usage(string body) => AnswerBody.Read(Encoding.UTF8.GetBytes(body)).Usage;
 
     private static (OutcomeKind, string?) KindAndCode(Classified found) => (found.Kind, found.Code);
 
