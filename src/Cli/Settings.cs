@@ -25,6 +25,9 @@ internal sealed class Settings
     /// <summary>How long one call may take.</summary>
     public TimeSpan? AttemptTimeout { get; set; }
 
+    /// <summary>The largest answer, in bytes.</summary>
+    public int? MaxAnswerBytes { get; set; }
+
     /// <summary>How long a claim is valid without a renewal.</summary>
     public TimeSpan? Lease { get; set; }
 

@@ -59,7 +59,9 @@ internal sealed class CallHandler : DelegatingHandler
         {
             var response = await _deployment.Circuit.ExecuteAsync(
                 static (call, token) => call.Handler.SendWholeAsync(call.Request, token), (Handler: this, Request: request), cancellationToken);
-            var answer = await AnswerReader.CaptureAsync(response, _deployment.Provider, lease.Number, started, _time.GetUtcNow());
+            var answer = AnswerReader.Capture(response, _deployment.Provider, lease.Number, started, _time.GetUtcNow());
+            if (answer.Check is { Code: CompletionCheck.TooLarge })
+                answer = await WithEstimateAsync(answer, request, context, lease.Estimate, cancellationToken);
             context.Answers.Add(answer);
             var usage = answer.Parsed.Usage;
             Settle(lease, context, answer, usage);
@@ -104,6 +106,19 @@ internal sealed class CallHandler : DelegatingHandler
         }
         if (usage.Output > 0)
             _estimator.Learn(context.Model, usage.Output);
+    }
+
+    // Its usage is at an end that was not read, and it was made and is billed all the same.
+    private async ValueTask<HttpAnswer> WithEstimateAsync(
+        HttpAnswer answer, HttpRequestMessage request, CallContext context, TokenEstimate estimate, CancellationToken cancellationToken)
+    {
+        if (estimate.Prompt == 0 && request.Content is { } content)
+        {
+            var body = await content.ReadAsByteArrayAsync(cancellationToken);
+            estimate = _estimator.Estimate(context.Model, _deployment.ProviderModel(context.Model), body, _deployment.Options.Charges);
+        }
+
+        return answer with { Parsed = new AnswerBody(false, new TokenUsage(estimate.Prompt, 0, Math.Max(estimate.Held, estimate.Expected))) };
     }
 
     private async ValueTask<HttpResponseMessage> SendWholeAsync(HttpRequestMessage request, CancellationToken cancellationToken)

@@ -7,6 +7,12 @@ internal sealed class JobCall(Job job, int charged, int maxAttempts)
 {
     public Job Job { get; } = job;
 
+    /// <summary>The path that it asks for.</summary>
+    public string Path => Job.Work is RequestWork request ? request.Path : "/v1/chat/completions";
+
+    /// <summary>How many embeddings it asks for; 0 when it does not say, or asks for none.</summary>
+    public int Inputs { get; } = job.Work is RequestWork { Path: "/v1/embeddings" } request ? EmbeddingInputs.Count(request.Body.Span) : 0;
+
     /// <summary>Attempts charged, those of earlier claims included.</summary>
     public int Attempts { get; set; } = charged;
 
@@ -73,6 +79,7 @@ internal sealed class JobCall(Job job, int charged, int maxAttempts)
         Body = Answer?.Body ?? default,
         ErrorCode = verdict == CallVerdict.Completed ? null : code,
         ErrorMessage = verdict == CallVerdict.Completed ? null : message,
+        Flags = verdict == CallVerdict.Completed ? Last.Flags : AnswerFlags.None,
         Deployment = Deployment?.Name,
         Usage = Usage,
         Costs = [.. Costs],

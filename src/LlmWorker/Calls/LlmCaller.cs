@@ -189,6 +189,9 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
         call.Model = served;
         var context = new CallContext(call.Job.Id, served, call.Job.AttemptTimeout ?? deployment.Options.AttemptTimeout ?? _options.AttemptTimeout)
         {
+            Path = call.Path,
+            Inputs = call.Inputs,
+            MaxAnswerBytes = _options.MaxAnswerBytes,
             Price = _options.PriceOf(deployment.Options, served),
         };
         var failure = await SendAsync(call, deployment, context, cancellationToken);

@@ -76,6 +76,7 @@ internal sealed partial class Circuit
     private static bool IsDown(Outcome<HttpResponseMessage> outcome) => outcome switch
     {
         { Exception: HttpRequestException or IOException or TimeoutRejectedException or OperationCanceledException { InnerException: TimeoutException } } => true,
+        { Result.Content: AnswerContent { IsDown: true } } => true,
         // With Retry-After it is busy, not down: the gate deals with that.
         { Result: { StatusCode: >= HttpStatusCode.InternalServerError } response } => response.Headers.RetryAfter is null,
         _ => false,

@@ -27,6 +27,16 @@ public sealed class LlmOptions
     /// <summary>A wait up to this is spent holding the job; a longer one goes through the queue and holds nothing. Five seconds by default, up to a minute.</summary>
     public TimeSpan Patience { get; set; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>
+    /// The largest answer, in bytes, decompressed; 32 MiB by default, from 1 KiB to 256 MiB. A larger one ends its job with <c>answer_too_large</c>, without another
+    /// try, and its cost is estimated. Each call in flight may take a few times as much memory.
+    /// </summary>
+    public int MaxAnswerBytes { get; set; } = DefaultMaxAnswerBytes;
+
+    internal const int DefaultMaxAnswerBytes = 32 * 1024 * 1024;
+    private const int LeastMaxAnswerBytes = 1024;
+    private const int MostMaxAnswerBytes = 256 * 1024 * 1024;
+
     /// <summary>What is wrong, one line a fault with field and bounds; empty when nothing is.</summary>
     public IReadOnlyList<string> Faults()
     {
@@ -39,6 +49,8 @@ public sealed class LlmOptions
         Check(nameof(RetryBase), RetryBase, TimeSpan.FromMinutes(1));
         Check(nameof(LongestRetry), LongestRetry, TimeSpan.FromHours(1));
         Check(nameof(Patience), Patience, TimeSpan.FromMinutes(1));
+        if (MaxAnswerBytes is < LeastMaxAnswerBytes or > MostMaxAnswerBytes)
+            faults.Add($"MaxAnswerBytes: {MaxAnswerBytes} is not from {LeastMaxAnswerBytes} to {MostMaxAnswerBytes}");
         foreach (var (model, price) in Prices)
             faults.AddRange(price.Faults($"Prices[{model}]"));
         var names = new HashSet<string>(StringComparer.Ordinal);

@@ -7,14 +7,15 @@ namespace LlmPipeline;
 /// <param name="Usage">Its top-level <c>usage</c>, in any of OpenAI's spellings; zeros when there is none.</param>
 internal readonly record struct AnswerBody(bool IsJsonObject, TokenUsage Usage)
 {
-    public static AnswerBody Read(ReadOnlySpan<byte> body)
+    /// <summary>Reads a body as received. Where only a tolerant reader can, its tokens are counted all the same.</summary>
+    public static AnswerBody Read(ReadOnlyMemory<byte> body) => JsonRepair.ToStrict(body, out _) is { } json ? ReadStrict(json.Span) : default;
+
+    private static AnswerBody ReadStrict(ReadOnlySpan<byte> body)
     {
-        if (body.StartsWith("\uFEFF"u8))
-            body = body[3..];
         var usage = default(TokenUsage);
         try
         {
-            var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = 512 });
+            var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = int.MaxValue });
             if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
                 return default;
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)

@@ -12,7 +12,8 @@ internal sealed record HttpAnswer
     /// <summary>What the pipeline reads of the body.</summary>
     public AnswerBody Parsed { get; init; }
 
-    public string? MediaType { get; init; }
+    /// <summary>Whether the body is the answer that was asked for; null where nobody has looked.</summary>
+    public CompletionVerdict? Check { get; init; }
 
     public string? RequestId { get; init; }
 

@@ -13,7 +13,11 @@ namespace LlmPipeline;
 /// <param name="Message">For people, one line, without prompt text; null with a completion.</param>
 /// <param name="NotBefore">The provider's own word on when to come again; null for none.</param>
 /// <param name="IsDown">Whether nobody was there to take the call: it has cost nothing.</param>
-internal readonly record struct Classified(OutcomeKind Kind, string? Code = null, string? Message = null, TimeSpan? NotBefore = null, bool IsDown = false);
+internal readonly record struct Classified(OutcomeKind Kind, string? Code = null, string? Message = null, TimeSpan? NotBefore = null, bool IsDown = false)
+{
+    /// <summary>What is special about a completion.</summary>
+    public AnswerFlags Flags { get; init; }
+}
 
 /// <summary>The outcome table.</summary>
 internal static class Outcomes
@@ -36,12 +40,11 @@ internal static class Outcomes
     {
         if (status is >= 200 and < 300)
         {
-            if (answer.Parsed.IsJsonObject)
-                return new Classified(OutcomeKind.Completion);
-            // It would be paid for again and again, and never fit.
-            return answer.MediaType == "text/event-stream"
-                ? new Classified(OutcomeKind.Permanent, "streamed_answer", "the answer is a stream, which is not supported: leave \"stream\" out")
-                : new Classified(OutcomeKind.Transient, "invalid_response", $"HTTP {status} with a body that is not a JSON object");
+            var check = answer.Check ?? CompletionCheck.Of(null, answer.Body);
+            if (check.ErrorStatus is not { } told)
+                return new Classified(check.Kind, check.Code, check.Message) { Flags = check.Flags };
+            var inner = OfStatus(answer with { Body = check.ErrorBody }, told);
+            return inner with { Message = $"an error in an answer of HTTP {status}: {inner.Message}" };
         }
 
         var error = ProviderError.Read(answer.Body);

@@ -9,16 +9,19 @@ namespace LlmPipeline.Tests;
 public sealed class ClassifyingAnswers
 {
     [Theory]
-    // A completion is any whole JSON object, whatever its finish_reason.
-    [InlineData(200, """{"choices":[{"finish_reason":"length"}]}""", "Completion")]
-    [InlineData(200, " {\n \"object\" : \"list\" }\r\n", "Completion")]
-    [InlineData(201, "{}", "Completion")]
+    [InlineData(200, """{"choices":[{"message":{"content":""},"finish_reason":"length"}]}""", "Completion")]
+    [InlineData(201, " {\n \"choices\" : [{\"message\":{\"content\":\"x\"}}] }\r\n", "Completion")]
+    [InlineData(200, """{"choices":[]}""", "Transient")]
     [InlineData(200, "", "Transient")]
     [InlineData(200, "[]", "Transient")]
     [InlineData(200, "\"text\"", "Transient")]
     [InlineData(200, "<html>busy</html>", "Transient")]
     [InlineData(200, """{"choices":[""", "Transient")]
-    [InlineData(200, "{} {}", "Transient")]
+    // An error inside is what it would be with its own status.
+    [InlineData(200, """{"error":{"message":"Provider returned error","code":502}}""", "Transient")]
+    [InlineData(200, """{"error":{"message":"Rate limit exceeded","code":429}}""", "Later")]
+    [InlineData(200, """{"error":{"message":"too long","code":"context_length_exceeded"}}""", "Permanent")]
+    [InlineData(200, """{"error":{"message":"You exceeded your current quota","code":"insufficient_quota"}}""", "DeploymentFault")]
     // May go better next time.
     [InlineData(408, "", "Transient")]
     [InlineData(409, """{"error":{"message":"conflict"}}""", "Transient")]
@@ -117,10 +120,6 @@ public sealed class ClassifyingAnswers
         Assert.Equal(TimeSpan.FromSeconds(9), Outcomes.Classify(Answer(500, "", TimeSpan.FromSeconds(9))).NotBefore);
 
     [Fact]
-    public void A_streamed_answer_is_not_paid_for_again() =>
-        Assert.Equal((OutcomeKind.Permanent, "streamed_answer"), KindAndCode(Outcomes.Classify(Answer(200, "data: {}\n\n") with { MediaType = "text/event-stream" })));
-
-    [Fact]
     public void A_redirect_says_where_to_without_its_query()
     {
         var found = Outcomes.Classify(Answer(301, "") with { Location = new Uri("https://other.example/v1/x?token=secret") });
@@ -167,8 +166,6 @@ public sealed class ClassifyingAnswers
     }
 
     private static TokenUsage Usage(string body) => AnswerBody.Read(Encoding.UTF8.GetBytes(body)).Usage;
-
-    private static (OutcomeKind, string?) KindAndCode(Classified found) => (found.Kind, found.Code);
 
     private static HttpAnswer Answer(int status, string body, TimeSpan? retryAfter = null)
     {
