@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 
@@ -6,7 +7,9 @@ namespace LlmPipeline;
 /// <summary>The provider's body in an output line.</summary>
 public static class OutputLineBody
 {
-    /// <summary>The bytes of <c>response.body</c>; a body that is no JSON stands there as a string, and is its text. Empty when there is none.</summary>
+    /// <summary>
+    /// The bytes of <c>response.body</c>; a body that is no JSON stands there as a string, and is its text. Empty when there is none.
+    /// </summary>
     /// <param name="line">A line as <see cref="OutputLine"/> writes it.</param>
     public static ReadOnlyMemory<byte> Of(ReadOnlyMemory<byte> line)
     {
@@ -24,7 +27,7 @@ public static class OutputLineBody
     /// <param name="line">A line, whoever wrote it.</param>
     public static (string JobId, ReadOnlyMemory<byte> Body)? Completion(ReadOnlyMemory<byte> line) =>
         OutputLineHead.TryRead(line.Span, out var head) && head.IsCompletion
-            ? (string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{Encoding.UTF8.GetString(head.Batch)}.{head.Row}"), Of(line))
+            ? (string.Create(CultureInfo.InvariantCulture, $"{Encoding.UTF8.GetString(head.Batch)}.{head.Row}"), Of(line))
             : null;
 
     /// <summary>Goes on to the value of a field of the object that the reader is on.</summary>

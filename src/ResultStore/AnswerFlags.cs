@@ -8,7 +8,8 @@ public enum AnswerFlags
     None = 0,
 
     /// <summary>
-    /// The body is JSON for a tolerant reader only: it holds <c>NaN</c>, bytes that are not UTF-8, half of a surrogate pair, or the like. It is stored as
+    /// The body is JSON for a tolerant reader only: it holds <c>NaN</c>, bytes that are not UTF-8, half of a surrogate pair, or the like.
+    /// It is stored as
     /// received.
     /// </summary>
     Lenient = 1,

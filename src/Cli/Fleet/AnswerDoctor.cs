@@ -40,12 +40,14 @@ internal static class AnswerDoctor
         var completions = 0;
         for (var first = 1; first <= batch.Rows; first += BatchReader.RowsPerCall)
         {
-            var page = await new BatchReader(fleet, batch).ReadAsync(first, Math.Min(BatchReader.RowsPerCall, batch.Rows - first + 1), cancellationToken).ConfigureAwait(false);
+            var count = Math.Min(BatchReader.RowsPerCall, batch.Rows - first + 1);
+            var page = await new BatchReader(fleet, batch).ReadAsync(first, count, cancellationToken).ConfigureAwait(false);
             foreach (var row in page.Where(row => row.IsCompleted))
             {
                 completions++;
                 if (StoredAnswer.Fault(row.Result!.Response) is { } fault)
-                    findings.Add(new AnswerFinding(row.JobId, fault, repair && await RepairAsync(fleet, batch, row, fault).ConfigureAwait(false)));
+                    findings.Add(new AnswerFinding(
+                        row.JobId, fault, repair && await RepairAsync(fleet, batch, row, fault).ConfigureAwait(false)));
             }
         }
 
@@ -55,7 +57,9 @@ internal static class AnswerDoctor
     // The counts first: where it is broken off between the two, the completion is still there to be found.
     private static async Task<bool> RepairAsync(Fleet fleet, BatchInfo batch, BatchRow row, string fault)
     {
-        await fleet.AnsweredAsync(() => fleet.Queue.Batches.RevokeAsync(batch, [(row.JobId, row.Row)]), CancellationToken.None).ConfigureAwait(false);
-        return await fleet.AnsweredAsync(() => fleet.Results.RevokeAsync(row.Result!, new ResultError("invalid_response", fault)), CancellationToken.None).ConfigureAwait(false);
+        await fleet.AnsweredAsync(() => fleet.Queue.Batches.RevokeAsync(batch, [(row.JobId, row.Row)]),
+            CancellationToken.None).ConfigureAwait(false);
+        var error = new ResultError("invalid_response", fault);
+        return await fleet.AnsweredAsync(() => fleet.Results.RevokeAsync(row.Result!, error), CancellationToken.None).ConfigureAwait(false);
     }
 }

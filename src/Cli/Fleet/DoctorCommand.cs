@@ -29,7 +29,11 @@ internal static class DoctorCommand
     private static readonly Option<bool> Repair = new("--repair") { Description = "Mend what is found." };
     private static readonly Option<string?> Queue = new("--queue") { Description = "Only this queue.", HelpName = "Q" };
 
-    private static readonly Option<string?> Answers = new("--answers") { Description = "Look for completions of this batch, or of this results file, that hold no answer.", HelpName = "BATCH|FILE" };
+    private static readonly Option<string?> Answers = new("--answers")
+    {
+        Description = "Look for completions of this batch, or of this results file, that hold no answer.",
+        HelpName = "BATCH|FILE",
+    };
 
     public static Command Create() => FleetCommand.Create("doctor", Help, [Repair, Queue, Answers], ExecuteAsync);
 
@@ -60,7 +64,7 @@ internal static class DoctorCommand
             throw CliException.Usage("--queue: a batch or a file is looked at as a whole, without --queue");
         var isFile = File.Exists(answers);
         if (isFile && call.Line.GetValue(Repair))
-            throw CliException.Usage($"--repair: nothing is changed in {answers}; run INPUT --retry-failed runs the rows again that hold no answer");
+            throw CliException.Usage($"--repair: {answers} is not changed; run INPUT --retry-failed runs the rows again that hold no answer");
         AnswersReport report;
         if (isFile)
         {
@@ -70,7 +74,8 @@ internal static class DoctorCommand
         {
             await using var fleet = await call.OpenAsync(cancellationToken).ConfigureAwait(false);
             var batch = await fleet.BatchAsync(answers, cancellationToken).ConfigureAwait(false);
-            report = await AnswerDoctor.OfBatchAsync(fleet, batch, call.Line.GetValue(Repair), cancellationToken).ConfigureAwait(false);
+            report = await AnswerDoctor.OfBatchAsync(
+                fleet, batch, call.Line.GetValue(Repair), cancellationToken).ConfigureAwait(false);
         }
 
         if (call.Json)
@@ -80,7 +85,8 @@ internal static class DoctorCommand
         FleetCall.Say(report.Findings.Count == 0
             ? $"{answers}: {RunConsole.Text(report.Completions)} completions, each holds an answer"
             : $"{answers}: {RunConsole.Text(report.Findings.Count)} of {RunConsole.Text(report.Completions)} completions hold no answer; "
-                + (isFile ? "'run INPUT --retry-failed' runs these rows again" : "'submit --retry-failed' of the same file runs them again" + (report.Left > 0 ? ", once --repair has marked them" : "")));
+                + (isFile ? "'run INPUT --retry-failed' runs these rows again"
+                    : "'submit --retry-failed' of the same file runs them again" + (report.Left > 0 ? ", once --repair has marked them" : "")));
         return report.Left > 0 ? ExitCodes.Broke : ExitCodes.Done;
     }
 

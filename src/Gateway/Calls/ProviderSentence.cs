@@ -20,16 +20,19 @@ internal static class ProviderSentence
     }
 
     private static string? Message(JsonElement element, string name) =>
-        Text(element, name) ?? (element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var error) ? Text(error, "message") : null);
+        Text(element, name)
+        ?? (element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var error) ? Text(error, "message") : null);
 
     private static JsonElement? First(JsonElement element, string name) =>
-        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var items) && items.ValueKind == JsonValueKind.Array && items.GetArrayLength() > 0
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var items)
+        && items.ValueKind == JsonValueKind.Array && items.GetArrayLength() > 0
             ? items[0]
             : null;
 
     private static string? Text(JsonElement element, string name)
     {
-        if (element.ValueKind != JsonValueKind.Object || !element.TryGetProperty(name, out var text) || text.ValueKind != JsonValueKind.String)
+        if (element.ValueKind != JsonValueKind.Object || !element.TryGetProperty(name, out var text)
+            || text.ValueKind != JsonValueKind.String)
             return null;
         try
         {

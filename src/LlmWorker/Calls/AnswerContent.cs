@@ -24,7 +24,8 @@ internal sealed class AnswerContent : ByteArrayContent
     /// <param name="check">What it is.</param>
     public static AnswerContent Of(HttpContentHeaders headers, byte[] received, CompletionVerdict? check)
     {
-        var readable = check is { IsCompletion: true } && check.Flags.HasFlag(AnswerFlags.Lenient) && JsonRepair.ToStrict(received, out _) is { } repaired
+        var readable = check is { IsCompletion: true } && check.Flags.HasFlag(AnswerFlags.Lenient)
+            && JsonRepair.ToStrict(received, out _) is { } repaired
             ? repaired.ToArray()
             : received;
         var content = new AnswerContent(readable) { Received = received, Check = check };

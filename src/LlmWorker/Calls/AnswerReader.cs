@@ -5,7 +5,8 @@ using System.IO.Pipelines;
 namespace LlmPipeline;
 
 /// <summary>
-/// Reads the whole answer to an HTTP call, streamed or not, so that it is under the attempt's timeout and seen by the circuit breaker. No answer, compressed or
+/// Reads the whole answer to an HTTP call, streamed or not, so that it is under the attempt's timeout and seen by the circuit breaker. No
+/// answer, compressed or
 /// not, takes more memory than <see cref="LlmOptions.MaxAnswerBytes"/> allows.
 /// </summary>
 internal static class AnswerReader
@@ -27,7 +28,8 @@ internal static class AnswerReader
         await using var stream = await received.ReadAsStreamAsync(cancellationToken);
         if (!response.IsSuccessStatusCode)
         {
-            var (error, _) = await ReadAsync(stream, received.Headers.ContentLength, Math.Min(context.MaxAnswerBytes, MostErrorBytes), cancellationToken);
+            var most = Math.Min(context.MaxAnswerBytes, MostErrorBytes);
+            var (error, _) = await ReadAsync(stream, received.Headers.ContentLength, most, cancellationToken);
             response.Content = AnswerContent.Of(received.Headers, error, null);
             return;
         }
@@ -42,7 +44,8 @@ internal static class AnswerReader
     /// <param name="number">The call's number.</param>
     /// <param name="started">When the call was sent.</param>
     /// <param name="now">The time.</param>
-    public static HttpAnswer Capture(HttpResponseMessage response, Provider provider, long number, DateTimeOffset started, DateTimeOffset now)
+    public static HttpAnswer Capture(
+        HttpResponseMessage response, Provider provider, long number, DateTimeOffset started, DateTimeOffset now)
     {
         var content = (AnswerContent)response.Content;
         return new HttpAnswer
@@ -52,7 +55,9 @@ internal static class AnswerReader
             Parsed = AnswerBody.Read(content.Received),
             Check = content.Check,
             RequestId = provider.RequestId(response),
-            Location = response.Headers.Location is { } location && response.RequestMessage?.RequestUri is { } from ? new Uri(from, location) : null,
+            Location = response.Headers.Location is { } location && response.RequestMessage?.RequestUri is { } from
+                ? new Uri(from, location)
+                : null,
             Number = number,
             Limits = provider.Limits(response, now),
             Started = started,
@@ -68,12 +73,14 @@ internal static class AnswerReader
             switch (await KindAsync(pipe, headers.ContentType?.MediaType == StreamedAnswer.MediaType, cancellationToken))
             {
                 case BodyKind.Events:
-                    return await StreamedAnswer.ReadAsync(pipe.AsStream(leaveOpen: true), context.MaxAnswerBytes, context.Delta, cancellationToken);
+                    return await StreamedAnswer.ReadAsync(
+                        pipe.AsStream(leaveOpen: true), context.MaxAnswerBytes, context.Delta, cancellationToken);
                 case BodyKind.Gzip:
                     await using (var unpacked = new GZipStream(pipe.AsStream(leaveOpen: true), CompressionMode.Decompress))
                         return Whole(await ReadAsync(unpacked, null, context.MaxAnswerBytes, cancellationToken));
                 default:
-                    return Whole(await ReadAsync(pipe.AsStream(leaveOpen: true), headers.ContentLength, context.MaxAnswerBytes, cancellationToken));
+                    return Whole(await ReadAsync(
+                        pipe.AsStream(leaveOpen: true), headers.ContentLength, context.MaxAnswerBytes, cancellationToken));
             }
         }
         catch (AnswerTooLargeException)
@@ -86,10 +93,12 @@ internal static class AnswerReader
         }
     }
 
-    private static (byte[] Body, AnswerFault Fault) Whole((byte[] Body, bool IsCut) read) => read.IsCut ? ([], AnswerFault.TooLarge) : (read.Body, AnswerFault.None);
+    private static (byte[] Body, AnswerFault Fault) Whole((byte[] Body, bool IsCut) read) =>
+        read.IsCut ? ([], AnswerFault.TooLarge) : (read.Body, AnswerFault.None);
 
     /// <summary>
-    /// Tells by its first bytes what a body is: there are servers that answer a call for a stream with JSON, one without with a stream, name the type of a stream
+    /// Tells by its first bytes what a body is: there are servers that answer a call for a stream with JSON, one without with a stream,
+    /// name the type of a stream
     /// <c>text/plain</c>, or that of neither.
     /// </summary>
     private static async Task<BodyKind> KindAsync(PipeReader pipe, bool isNamedStream, CancellationToken cancellationToken)
@@ -98,7 +107,8 @@ internal static class AnswerReader
         {
             var read = await pipe.ReadAsync(cancellationToken);
             var start = Start(read.Buffer, out var blank);
-            var isEnough = start.Length >= LongestStart || read.IsCompleted || blank > MostBlank || (start.Length > 0 && start[0] is (byte)'{' or (byte)'[');
+            var isEnough = start.Length >= LongestStart || read.IsCompleted || blank > MostBlank
+                || (start.Length > 0 && start[0] is (byte)'{' or (byte)'[');
             pipe.AdvanceTo(read.Buffer.Start, isEnough ? read.Buffer.Start : read.Buffer.End);
             if (!isEnough)
                 continue;
@@ -120,9 +130,11 @@ internal static class AnswerReader
 
     // The fields of an event, and a comment (https://html.spec.whatwg.org/multipage/server-sent-events.html).
     private static bool BeginsEvents(ReadOnlySpan<byte> start) =>
-        start.StartsWith(":"u8) || start.StartsWith("data:"u8) || start.StartsWith("event:"u8) || start.StartsWith("id:"u8) || start.StartsWith("retry:"u8);
+        start.StartsWith(":"u8) || start.StartsWith("data:"u8) || start.StartsWith("event:"u8)
+        || start.StartsWith("id:"u8) || start.StartsWith("retry:"u8);
 
-    private static async Task<(byte[] Body, bool IsCut)> ReadAsync(Stream stream, long? announced, int most, CancellationToken cancellationToken)
+    private static async Task<(byte[] Body, bool IsCut)> ReadAsync(
+        Stream stream, long? announced, int most, CancellationToken cancellationToken)
     {
         // What is announced need not come.
         using var body = new MemoryStream((int)Math.Min(announced ?? 0, MostBlank));

@@ -15,7 +15,8 @@ internal static class EmbeddingInputs
     {
         try
         {
-            var reader = new Utf8JsonReader(body.StartsWith("\uFEFF"u8) ? body[3..] : body, new JsonReaderOptions { MaxDepth = int.MaxValue });
+            var json = body.StartsWith("\uFEFF"u8) ? body[3..] : body;
+            var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = int.MaxValue });
             reader.Read();
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {

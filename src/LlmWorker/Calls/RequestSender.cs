@@ -21,7 +21,8 @@ internal static partial class RequestSender
         var streamed = StreamFields.IsStreamed(body);
         if (streamed)
             CallContext.Current.Delta = stream?.Invoke();
-        var withUsage = streamed && work.Path is ("/v1/chat/completions" or "/v1/completions") && !deployment.RefusesStreamOptions(name) ? StreamFields.WithUsage(body) : body;
+        var asksUsage = streamed && work.Path is ("/v1/chat/completions" or "/v1/completions") && !deployment.RefusesStreamOptions(name);
+        var withUsage = asksUsage ? StreamFields.WithUsage(body) : body;
         var url = deployment.Provider.Url(name, work.Path);
         await SendAsync(deployment, url, withUsage, streamed, cancellationToken);
         if (withUsage.Equals(body) || !IsRefusedForStreamOptions(CallContext.Current.Answers))
@@ -31,7 +32,8 @@ internal static partial class RequestSender
         await SendAsync(deployment, url, body, streamed, cancellationToken);
     }
 
-    private static async Task SendAsync(Deployment deployment, Uri url, ReadOnlyMemory<byte> body, bool streamed, CancellationToken cancellationToken)
+    private static async Task SendAsync(
+        Deployment deployment, Uri url, ReadOnlyMemory<byte> body, bool streamed, CancellationToken cancellationToken)
     {
         using var message = deployment.Provider.Client.Pipeline.CreateMessage(url, "POST");
         message.Request.Headers.Set("Content-Type", "application/json");

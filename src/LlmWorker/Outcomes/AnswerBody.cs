@@ -3,12 +3,15 @@ using System.Text.Json;
 namespace LlmPipeline;
 
 /// <summary>What the pipeline reads of a provider's body: whether it is whole, and the tokens.</summary>
-/// <param name="IsJsonObject">Whether the body is one whole JSON object and nothing else.</param>
+/// <param name="IsJsonObject">Whether the body is one whole JSON object, at least for a tolerant reader.</param>
 /// <param name="Usage">Its top-level <c>usage</c>, in any of OpenAI's spellings; zeros when there is none.</param>
 internal readonly record struct AnswerBody(bool IsJsonObject, TokenUsage Usage)
 {
     /// <summary>Reads a body as received. Where only a tolerant reader can, its tokens are counted all the same.</summary>
-    public static AnswerBody Read(ReadOnlyMemory<byte> body) => JsonRepair.ToStrict(body, out _) is { } json ? ReadStrict(json.Span) : default;
+    public static AnswerBody Read(ReadOnlyMemory<byte> body) =>
+        ReadStrict(body.Span) is { IsJsonObject: true } read ? read
+        : JsonRepair.ToStrict(body, out var isLenient) is { } json && isLenient ? ReadStrict(json.Span)
+        : default;
 
     private static AnswerBody ReadStrict(ReadOnlySpan<byte> body)
     {
@@ -31,8 +34,9 @@ internal readonly record struct AnswerBody(bool IsJsonObject, TokenUsage Usage)
             reader.Read();
             return new AnswerBody(true, usage);
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
+            // The latter for half of a surrogate pair in a name.
             return default;
         }
     }

@@ -2,10 +2,15 @@ using System.Text.Json;
 
 namespace LlmPipeline;
 
-/// <summary>What a body says of the answer in it: which of the fields of OpenAI's API it has, and what is in them. Read in one pass, without a copy.</summary>
+/// <summary>
+/// What a body says of the answer in it: which of the fields of OpenAI's API it has, and what is in them. Read in one pass, without a
+/// copy.
+/// </summary>
 /// <remarks>
-/// <see href="https://platform.openai.com/docs/api-reference/chat/object"/>, <see href="https://platform.openai.com/docs/api-reference/completions/object"/>,
-/// <see href="https://platform.openai.com/docs/api-reference/embeddings/object"/>, <see href="https://platform.openai.com/docs/api-reference/responses/object"/>.
+/// <see href="https://platform.openai.com/docs/api-reference/chat/object"/>, <see
+/// href="https://platform.openai.com/docs/api-reference/completions/object"/>,
+/// <see href="https://platform.openai.com/docs/api-reference/embeddings/object"/>, <see
+/// href="https://platform.openai.com/docs/api-reference/responses/object"/>.
 /// </remarks>
 internal sealed class AnswerShape
 {
@@ -66,7 +71,8 @@ internal sealed class AnswerShape
         while (hasFields && reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             hasMessage |= reader.ValueTextEquals("message"u8) || reader.ValueTextEquals("msg"u8);
-            hasCode |= reader.ValueTextEquals("code"u8) || reader.ValueTextEquals("statusCode"u8) || reader.ValueTextEquals("status_code"u8);
+            hasCode |= reader.ValueTextEquals("code"u8) || reader.ValueTextEquals("statusCode"u8)
+                || reader.ValueTextEquals("status_code"u8);
             shape.ReadField(ref reader);
         }
 

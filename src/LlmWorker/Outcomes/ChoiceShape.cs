@@ -121,7 +121,8 @@ internal sealed class ChoiceShape
                 speaks |= refuses;
             }
             else if (AnswerShape.Is(ref reader, "content"u8) || AnswerShape.Is(ref reader, "tool_calls"u8)
-                || AnswerShape.Is(ref reader, "function_call"u8) || AnswerShape.Is(ref reader, "audio"u8) || AnswerShape.Is(ref reader, "images"u8))
+                || AnswerShape.Is(ref reader, "function_call"u8) || AnswerShape.Is(ref reader, "audio"u8)
+                || AnswerShape.Is(ref reader, "images"u8))
             {
                 speaks |= AnswerShape.RangeOf(ref reader) is not null;
             }

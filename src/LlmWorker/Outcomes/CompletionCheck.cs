@@ -1,7 +1,8 @@
 namespace LlmPipeline;
 
 /// <summary>
-/// What a completion is: a whole body that holds an answer of the kind that was asked for. Providers and gateways send errors with status 200 too
+/// What a completion is: a whole body that holds an answer of the kind that was asked for. Providers and gateways send errors with status
+/// 200 too
 /// (<see href="https://openrouter.ai/docs/api-reference/errors"/>), bodies without a choice, and responses that are still being made.
 /// </summary>
 internal static class CompletionCheck
@@ -19,7 +20,8 @@ internal static class CompletionCheck
     public const string Background = "background_response";
 
     /// <summary>Judges a body.</summary>
-    /// <param name="path">The job's path, such as <c>/v1/embeddings</c>; null when that is not known: the body's own shape then says what it should be.</param>
+    /// <param name="path">The job's path, such as <c>/v1/embeddings</c>; null when that is not known: the body's own shape then says what
+    /// it should be.</param>
     /// <param name="body">The body as received, with a 2xx status.</param>
     /// <param name="inputs">How many inputs the embeddings are of; 0 when that is not known.</param>
     /// <param name="fault">What is known of the body beside its bytes.</param>
@@ -34,11 +36,15 @@ internal static class CompletionCheck
             return error.ToVerdict();
         if (fault != AnswerFault.None)
             return Broken(fault);
-        var verdict = shape.IsObject ? OfShape(KindOf(path, shape), shape, inputs) : CompletionVerdict.Transient("the answer is not a JSON object");
+        var verdict = shape.IsObject
+            ? OfShape(KindOf(path, shape), shape, inputs)
+            : CompletionVerdict.Transient("the answer is not a JSON object");
         if (verdict.IsCompletion)
             return isLenient ? verdict with { Flags = verdict.Flags | AnswerFlags.Lenient } : verdict;
         // A body without an answer may still tell why.
-        return verdict.Kind == OutcomeKind.Transient && shape.LooksLikeAnError && InnerError.OfBody(json) is { } reason ? reason.ToVerdict() : verdict;
+        return verdict.Kind == OutcomeKind.Transient && shape.LooksLikeAnError && InnerError.OfBody(json) is { } reason
+            ? reason.ToVerdict()
+            : verdict;
     }
 
     private static CompletionVerdict NoJson(ReadOnlySpan<byte> body) => CompletionVerdict.Transient(
@@ -55,7 +61,8 @@ internal static class CompletionCheck
         : null;
 
     private static string? KindOf(string? path, AnswerShape shape) => path
-        ?? (shape.HasChoices ? shape.Object == "text_completion" || shape.Choices is { Messages: 0, Texts: > 0 } ? "/v1/completions" : "/v1/chat/completions"
+        ?? (shape.HasChoices && (shape.Object == "text_completion" || shape.Choices is { Messages: 0, Texts: > 0 }) ? "/v1/completions"
+        : shape.HasChoices ? "/v1/chat/completions"
         : shape.HasOutput || shape.Object == "response" ? "/v1/responses"
         : shape.Data is { Embeddings: > 0 } or { Count: 0 } ? "/v1/embeddings"
         : null);
@@ -80,7 +87,9 @@ internal static class CompletionCheck
         if (answers < choices.Count)
             return CompletionVerdict.Transient($"a choice of the answer has no {name}");
         return CompletionVerdict.Completion(
-            (choices.IsCutOff ? AnswerFlags.CutOff : 0) | (choices.Spoken == 0 ? AnswerFlags.Empty : 0) | (choices.IsRefused ? AnswerFlags.Refused : 0));
+            (choices.IsCutOff ? AnswerFlags.CutOff : 0)
+            | (choices.Spoken == 0 ? AnswerFlags.Empty : 0)
+            | (choices.IsRefused ? AnswerFlags.Refused : 0));
     }
 
     private static CompletionVerdict OfVectors(VectorShape? data, int inputs) => data switch
@@ -94,7 +103,8 @@ internal static class CompletionCheck
     private static CompletionVerdict OfResponse(AnswerShape shape) => shape.Status switch
     {
         "queued" or "in_progress" => CompletionVerdict.Permanent(
-            Background, $"the provider goes on making the response (status {shape.Status}), which is not waited for: leave \"background\" out"),
+            Background,
+            $"the provider goes on making the response (status {shape.Status}), which is not waited for: leave \"background\" out"),
         "failed" => CompletionVerdict.Transient("the response has failed, without a reason", "response_failed"),
         "cancelled" => CompletionVerdict.Transient("the response was cancelled at the provider", "response_cancelled"),
         "incomplete" => OfOutput(shape),

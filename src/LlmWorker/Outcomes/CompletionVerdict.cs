@@ -17,7 +17,10 @@ internal sealed record CompletionVerdict
     /// <summary>For people, one line, without words of the body; null with a completion.</summary>
     public string? Message { get; init; }
 
-    /// <summary>The status that the error inside would have come with from most providers; null where there is no error, or one that no status is known of.</summary>
+    /// <summary>
+    /// The status that the error inside would have come with from most providers; null where there is no error, or one that no status is
+    /// known of.
+    /// </summary>
     public int? ErrorStatus { get; init; }
 
     /// <summary>The error inside, as the body of an answer of <see cref="ErrorStatus"/>.</summary>
@@ -28,5 +31,6 @@ internal sealed record CompletionVerdict
     public static CompletionVerdict Transient(string message, string code = CompletionCheck.InvalidResponse) =>
         new() { Kind = OutcomeKind.Transient, Code = code, Message = message };
 
-    public static CompletionVerdict Permanent(string code, string message) => new() { Kind = OutcomeKind.Permanent, Code = code, Message = message };
+    public static CompletionVerdict Permanent(string code, string message) =>
+        new() { Kind = OutcomeKind.Permanent, Code = code, Message = message };
 }

@@ -12,7 +12,8 @@ namespace LlmPipeline;
 internal sealed record InnerError(int? Status, string? Code, ReadOnlyMemory<byte> Body)
 {
     // Fields that a code may be in, the most telling first: OpenAI and OpenRouter, Azure's gateway, Google, Baidu, and Anthropic.
-    private static readonly string[] CodeFields = ["code", "status_code", "statusCode", "http_status", "status", "error_code", "errcode", "type", "reason"];
+    private static readonly string[] CodeFields =
+        ["code", "status_code", "statusCode", "http_status", "status", "error_code", "errcode", "type", "reason"];
 
     private static readonly JsonDocumentOptions AnyDepth = new() { MaxDepth = int.MaxValue };
 
@@ -34,7 +35,8 @@ internal sealed record InnerError(int? Status, string? Code, ReadOnlyMemory<byte
         var root = document.RootElement;
         if (root.ValueKind == JsonValueKind.Array && root.GetArrayLength() > 0)
             root = root[0];
-        if (root.ValueKind == JsonValueKind.Object && root.TryGetProperty("errors", out var errors) && errors.ValueKind == JsonValueKind.Array && errors.GetArrayLength() > 0)
+        if (root.ValueKind == JsonValueKind.Object && root.TryGetProperty("errors", out var errors)
+            && errors.ValueKind == JsonValueKind.Array && errors.GetArrayLength() > 0)
             return OfValue(JsonMarshal.GetRawUtf8Value(errors[0]).ToArray());
         return Of(root, body);
     }
@@ -59,10 +61,12 @@ internal sealed record InnerError(int? Status, string? Code, ReadOnlyMemory<byte
         return name is "tokens" or "requests" ? 429 : name.StartsWith("invalid", StringComparison.Ordinal) ? 400 : null;
     }
 
-    public CompletionVerdict ToVerdict() => CompletionVerdict.Transient("the answer is an error", Code ?? "error_in_answer") with { ErrorStatus = Status, ErrorBody = Body };
+    public CompletionVerdict ToVerdict() =>
+        CompletionVerdict.Transient("the answer is an error", Code ?? "error_in_answer") with { ErrorStatus = Status, ErrorBody = Body };
 
     // Parts of names without case and punctuation; the first that fits counts. Sources: OpenAI's error codes
-    // (https://platform.openai.com/docs/guides/error-codes, https://platform.openai.com/docs/api-reference/responses/object), Anthropic's error types
+    // (https://platform.openai.com/docs/guides/error-codes, https://platform.openai.com/docs/api-reference/responses/object), Anthropic's
+    // error types
     // (https://docs.anthropic.com/en/api/errors), Google's (https://cloud.google.com/apis/design/errors), Alibaba's
     // (https://www.alibabacloud.com/help/en/model-studio/error-code), Moonshot's (https://platform.moonshot.ai/docs/api/errors).
     private static readonly (int Status, string[] Parts)[] Names =
@@ -73,14 +77,17 @@ internal sealed record InnerError(int? Status, string? Code, ReadOnlyMemory<byte
         (529, ["overload"]),
         (504, ["timeout", "timedout", "deadlineexceeded"]),
         (503, ["unavailable", "capacity", "busy", "loading"]),
-        (401, ["invalidapikey", "incorrectapikey", "apikeyinvalid", "unauthorized", "unauthenticated", "authentication", "invalidauth", "invalidtoken"]),
+        (401, ["invalidapikey", "incorrectapikey", "apikeyinvalid",
+            "unauthorized", "unauthenticated", "authentication", "invalidauth", "invalidtoken"]),
         (403, ["permission", "forbidden", "accessdenied", "accountdeactivated", "accessterminated"]),
         (404, ["notfound", "unknownmodel", "invalidmodel", "modelnotexist"]),
         (413, ["toolarge"]),
         (400,
         [
-            "contextlength", "contextwindow", "abovemax", "invalidrequest", "invalidprompt", "invalidargument", "invalidparameter", "badrequest", "failedprecondition",
-            "contentfilter", "contentpolicy", "moderation", "datainspection", "unsupported", "missingrequired", "unprocessable", "validation",
+            "contextlength", "contextwindow", "abovemax", "invalidrequest", "invalidprompt", "invalidargument",
+            "invalidparameter", "badrequest", "failedprecondition",
+            "contentfilter", "contentpolicy", "moderation",
+            "datainspection", "unsupported", "missingrequired", "unprocessable", "validation",
         ]),
         (502, ["badgateway", "upstream", "providererror"]),
         (500, ["servererror", "internal", "apierror", "cancelled", "aborted"]),
@@ -106,7 +113,9 @@ internal sealed record InnerError(int? Status, string? Code, ReadOnlyMemory<byte
         return new InnerError(null, code, body);
     }
 
-    private static string? Text(JsonElement element, string name) => !element.TryGetProperty(name, out var value) ? null : value.ValueKind switch
+    private static string? Text(JsonElement element, string name) => !element.TryGetProperty(name, out var value)
+        ? null
+        : value.ValueKind switch
     {
         JsonValueKind.String => value.GetString() is { Length: > 0 } text ? text : null,
         JsonValueKind.Number => value.GetRawText(),

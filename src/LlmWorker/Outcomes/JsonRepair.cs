@@ -6,14 +6,18 @@ using System.Text.Unicode;
 namespace LlmPipeline;
 
 /// <summary>
-/// Makes JSON of what only a tolerant reader takes for JSON. Providers send <c>NaN</c> and <c>Infinity</c> (Python's json writes them by default), bytes that
-/// are not UTF-8, halves of surrogate pairs where a token ends in the middle of a character, control characters in strings, a byte order mark, and more text
+/// Makes JSON of what only a tolerant reader takes for JSON. Providers send <c>NaN</c> and <c>Infinity</c> (Python's json writes them by
+/// default), bytes that
+/// are not UTF-8, halves of surrogate pairs where a token ends in the middle of a character, control characters in strings, a byte order
+/// mark, and more text
 /// behind the end. Pure, and linear in the length of the text.
 /// </summary>
 internal ref struct JsonRepair
 {
     private static readonly JsonReaderOptions Strict = new() { MaxDepth = int.MaxValue };
-    private static readonly JsonReaderOptions Tolerant = new() { MaxDepth = int.MaxValue, AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip };
+    private static readonly JsonReaderOptions Tolerant = new() { MaxDepth = int.MaxValue,
+        AllowTrailingCommas = true,
+        CommentHandling = JsonCommentHandling.Skip };
 
     private readonly ReadOnlySpan<byte> _text;
     private readonly ArrayBufferWriter<byte> _written;
@@ -27,10 +31,15 @@ internal ref struct JsonRepair
         _written = new ArrayBufferWriter<byte>(text.Length + 16);
     }
 
-    /// <summary>Whether a text is one JSON value whose strings every reader can decode: valid UTF-8, no byte order mark, no half of a surrogate pair.</summary>
+    /// <summary>
+    /// Whether a text is one JSON value whose strings every reader can decode: valid UTF-8, no byte order mark, no half of a surrogate
+    /// pair.
+    /// </summary>
     public static bool IsStrict(ReadOnlySpan<byte> text) => Utf8.IsValid(text) && !HasHalves(text) && IsJson(text, Strict);
 
-    /// <summary>The text as JSON that every reader can decode; null when it is none for a tolerant reader either, such as one that was cut off.</summary>
+    /// <summary>
+    /// The text as JSON that every reader can decode; null when it is none for a tolerant reader either, such as one that was cut off.
+    /// </summary>
     /// <param name="text">As received.</param>
     /// <param name="isLenient">Whether something had to be repaired: the result is then another text.</param>
     public static ReadOnlyMemory<byte>? ToStrict(ReadOnlyMemory<byte> text, out bool isLenient)
@@ -39,7 +48,9 @@ internal ref struct JsonRepair
         return isLenient ? Repaired(text.Span, keepsHalves: false) : text;
     }
 
-    /// <summary>As <see cref="ToStrict"/> for a piece of a stream: bytes and escapes whose other half the next piece may bring stay as they are.</summary>
+    /// <summary>
+    /// As <see cref="ToStrict"/> for a piece of a stream: bytes and escapes whose other half the next piece may bring stay as they are.
+    /// </summary>
     public static ReadOnlyMemory<byte>? ToPiece(ReadOnlyMemory<byte> text) =>
         IsJson(text.Span, Strict) ? text : Repaired(text.Span, keepsHalves: true);
 
@@ -177,7 +188,8 @@ internal ref struct JsonRepair
         _at += length;
     }
 
-    private static bool IsOfWord(byte sign) => char.IsAsciiLetterOrDigit((char)sign) || sign is (byte)'+' or (byte)'-' or (byte)'.' or (byte)'_';
+    private static bool IsOfWord(byte sign) =>
+        char.IsAsciiLetterOrDigit((char)sign) || sign is (byte)'+' or (byte)'-' or (byte)'.' or (byte)'_';
 
     // Numbers that are none, as Python, JavaScript and printf spell them, and Python's and JavaScript's null.
     private static bool IsNoValue(ReadOnlySpan<byte> word)
@@ -236,7 +248,7 @@ internal ref struct JsonRepair
                 _at += 6;
             }
         }
-        else if (_at + 1 < _text.Length && _text[_at + 1] is (byte)'"' or (byte)'\\' or (byte)'/' or (byte)'b' or (byte)'f' or (byte)'n' or (byte)'r' or (byte)'t')
+        else if (_at + 1 < _text.Length && "\"\\/bfnrt"u8.Contains(_text[_at + 1]))
         {
             Copy(2);
         }

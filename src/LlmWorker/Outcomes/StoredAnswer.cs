@@ -4,7 +4,8 @@ namespace LlmPipeline;
 public static class StoredAnswer
 {
     /// <summary>
-    /// Why a body that is stored as a completion holds no answer; null when it holds one. Told in one line, without words of the body. What was asked for is taken
+    /// Why a body that is stored as a completion holds no answer; null when it holds one. Told in one line, without words of the body.
+    /// What was asked for is taken
     /// from the body's own shape.
     /// </summary>
     /// <param name="body">The body as stored.</param>

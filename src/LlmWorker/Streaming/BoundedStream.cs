@@ -1,7 +1,8 @@
 namespace LlmPipeline;
 
 /// <summary>
-/// The bytes of a stream of events, none of which may be larger than an answer: a line that does not end would else be kept until there is no memory left.
+/// The bytes of a stream of events, none of which may be larger than an answer: a line that does not end would else be kept until there
+/// is no memory left.
 /// All events together may be some times as large, for a chunk takes more bytes than the few characters of the answer in it.
 /// </summary>
 /// <param name="inner">The stream.</param>
@@ -33,7 +34,9 @@ internal sealed class BoundedStream(Stream inner, int mostBytes) : Stream
         _inEvent += read;
         _inAll += read;
         // What was read for one event may hold parts of the next.
-        return _inEvent > (long)mostBytes + buffer.Length || _inAll > (long)mostBytes * BytesForOne ? throw new AnswerTooLargeException() : read;
+        return _inEvent > (long)mostBytes + buffer.Length || _inAll > (long)mostBytes * BytesForOne
+            ? throw new AnswerTooLargeException()
+            : read;
     }
 
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>

@@ -7,7 +7,8 @@ using System.Text.Json;
 namespace LlmPipeline;
 
 /// <summary>
-/// Puts the chunks of a streamed completion together, vendors' own fields included. Fields may be null or missing in any chunk: whatever one says of a field,
+/// Puts the chunks of a streamed completion together, vendors' own fields included. Fields may be null or missing in any chunk: whatever
+/// one says of a field,
 /// a later one that says nothing takes nothing away.
 /// </summary>
 /// <param name="mostBytes">The largest answer.</param>
@@ -72,7 +73,8 @@ internal sealed class ChunkMerger(int mostBytes)
         }
 
         if (_body.Text("object"u8) is var kind && (kind.IsEmpty || kind.SequenceEqual("chat.completion.chunk"u8)))
-            _body["object"u8] = new MergedValue(_choices.Values.Any(choice => choice["text"u8] is not null) ? "\"text_completion\""u8 : "\"chat.completion\""u8);
+            _body["object"u8] = new MergedValue(
+                _choices.Values.Any(choice => choice["text"u8] is not null) ? "\"text_completion\""u8 : "\"chat.completion\""u8);
         _body["choices"u8] = choices;
         // Where a body without stream has them.
         _body.Lead("id", "object", "created", "model", "choices");
@@ -84,7 +86,8 @@ internal sealed class ChunkMerger(int mostBytes)
     private void AddChoice(JsonElement chunk)
     {
         Count++;
-        var index = chunk.TryGetProperty("index"u8, out var number) && number.ValueKind == JsonValueKind.Number && number.TryGetInt32(out var n) ? n : 0;
+        var index = chunk.TryGetProperty("index"u8, out var number) && number.ValueKind == JsonValueKind.Number
+            && number.TryGetInt32(out var n) ? n : 0;
         if (!_choices.TryGetValue(index, out var choice))
         {
             _choices.Add(index, choice = new MergedObject());
@@ -166,7 +169,10 @@ internal sealed class ChunkMerger(int mostBytes)
         }
     }
 
-    /// <summary>Adds what comes beside the deltas: what filters found is told anew with each chunk, the probabilities of tokens are those of the chunk's tokens.</summary>
+    /// <summary>
+    /// Adds what comes beside the deltas: what filters found is told anew with each chunk, the probabilities of tokens are those of the
+    /// chunk's tokens.
+    /// </summary>
     private void Join(MergedObject merged, JsonElement part, bool appends)
     {
         foreach (var field in part.EnumerateObject())
@@ -284,5 +290,6 @@ internal sealed class ChunkMerger(int mostBytes)
 
     // Texts that come whole, and in some servers' streams again and again.
     private static bool IsSetOnce(ReadOnlySpan<byte> name) =>
-        name.SequenceEqual("id"u8) || name.SequenceEqual("type"u8) || name.SequenceEqual("role"u8) || name.SequenceEqual("name"u8) || name.SequenceEqual("format"u8);
+        name.SequenceEqual("id"u8) || name.SequenceEqual("type"u8) || name.SequenceEqual("role"u8)
+        || name.SequenceEqual("name"u8) || name.SequenceEqual("format"u8);
 }

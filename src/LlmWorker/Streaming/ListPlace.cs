@@ -6,7 +6,8 @@ namespace LlmPipeline;
 /// <summary>
 /// Tells which item of a list a piece of a stream goes on with. OpenAI gives each tool call its index
 /// (<see href="https://platform.openai.com/docs/api-reference/chat-streaming/streaming"/>), OpenRouter each part of the reasoning
-/// (<see href="https://openrouter.ai/docs/use-cases/reasoning-tokens"/>). Others leave the index out (<see href="https://github.com/ollama/ollama/issues/7881"/>),
+/// (<see href="https://openrouter.ai/docs/use-cases/reasoning-tokens"/>). Others leave the index out (<see
+/// href="https://github.com/ollama/ollama/issues/7881"/>),
 /// give all calls the same (<see href="https://github.com/InternLM/lmdeploy/issues/3412"/>), or a call another id in each piece
 /// (<see href="https://github.com/poolsideai/pool/issues/9"/>). Of anything else a chunk brings what is new.
 /// </summary>
@@ -41,20 +42,23 @@ internal static class ListPlace
         var at = items.Count;
         if (IndexOf(Raw(piece, "index"u8)) is { } index)
         {
-            while (at > 0 && items[at - 1] is MergedObject { } before && before["index"u8] is MergedValue place && IndexOf(place.Raw) > index)
+            while (at > 0 && items[at - 1] is MergedObject { } before
+                && before["index"u8] is MergedValue place && IndexOf(place.Raw) > index)
                 at--;
         }
 
         items.Insert(at, item);
     }
 
-    private static int? IndexOf(ReadOnlySpan<byte> raw) => System.Buffers.Text.Utf8Parser.TryParse(raw, out int index, out var used) && used == raw.Length ? index : null;
+    private static int? IndexOf(ReadOnlySpan<byte> raw) =>
+        System.Buffers.Text.Utf8Parser.TryParse(raw, out int index, out var used) && used == raw.Length ? index : null;
 
     // Parts of the reasoning of another type are other parts; a call with another id and a name of its own is another call.
     private static bool IsSame(MergedObject item, JsonElement piece, bool isCalls)
     {
         if (!isCalls)
-            return Text(piece, "type"u8) is var type && (type.IsEmpty || item.Text("type"u8).IsEmpty || type.SequenceEqual(item.Text("type"u8)));
+            return Text(piece, "type"u8) is var type
+                && (type.IsEmpty || item.Text("type"u8).IsEmpty || type.SequenceEqual(item.Text("type"u8)));
         return !IsAnother(item, piece);
     }
 
@@ -73,7 +77,9 @@ internal static class ListPlace
     /// <summary>Whether a piece begins another call: it has an id and a name, or a name where the call before is whole.</summary>
     private static bool IsAnother(MergedObject call, JsonElement piece)
     {
-        var name = piece.TryGetProperty("function"u8, out var function) && function.ValueKind == JsonValueKind.Object ? Text(function, "name"u8) : default;
+        var name = piece.TryGetProperty("function"u8, out var function) && function.ValueKind == JsonValueKind.Object
+            ? Text(function, "name"u8)
+            : default;
         if (name.IsEmpty || call["function"u8] is not MergedObject begun || begun.Text("name"u8).IsEmpty)
             return false;
         var id = Text(piece, "id"u8);
@@ -86,5 +92,6 @@ internal static class ListPlace
     private static ReadOnlySpan<byte> Raw(JsonElement element, ReadOnlySpan<byte> name) =>
         element.TryGetProperty(name, out var value) ? JsonMarshal.GetRawUtf8Value(value) : default;
 
-    private static ReadOnlySpan<byte> Text(JsonElement element, ReadOnlySpan<byte> name) => Raw(element, name) is [(byte)'"', .. var raw, (byte)'"'] ? raw : default;
+    private static ReadOnlySpan<byte> Text(JsonElement element, ReadOnlySpan<byte> name) =>
+        Raw(element, name) is [(byte)'"', .. var raw, (byte)'"'] ? raw : default;
 }

@@ -7,9 +7,12 @@ namespace LlmPipeline;
 
 /// <summary>Reads a streamed answer to its end, and makes of it the one body that a call without <c>stream</c> would have had.</summary>
 /// <remarks>
-/// Chat completions and completions come as chunks (<see href="https://platform.openai.com/docs/api-reference/chat-streaming"/>); responses as typed events,
-/// the last of which carries the whole (<see href="https://platform.openai.com/docs/api-reference/responses-streaming"/>). Between them are comments, pings and
-/// empty events (<see href="https://openrouter.ai/docs/api-reference/streaming"/>). An error comes as an event too, for the status has long been 200.
+/// Chat completions and completions come as chunks (<see href="https://platform.openai.com/docs/api-reference/chat-streaming"/>);
+/// responses as typed events,
+/// the last of which carries the whole (<see href="https://platform.openai.com/docs/api-reference/responses-streaming"/>). Between them
+/// are comments, pings and
+/// empty events (<see href="https://openrouter.ai/docs/api-reference/streaming"/>). An error comes as an event too, for the status has
+/// long been 200.
 /// </remarks>
 internal sealed class StreamedAnswer
 {
@@ -32,15 +35,18 @@ internal sealed class StreamedAnswer
     /// <param name="mostBytes">The largest answer, and the largest event.</param>
     /// <param name="delta">Gets the data of each event that is a part of the answer, when it comes; null for nobody.</param>
     /// <param name="cancellationToken">Breaks it off.</param>
-    /// <returns>The body; of a stream that failed the data of the event that said so; of one that broke off what there is of the answer.</returns>
+    /// <returns>The body; of a stream that failed the data of the event that said so; of one that broke off what there is of the
+    /// answer.</returns>
     /// <exception cref="AnswerTooLargeException">It is.</exception>
-    public static async Task<(byte[] Body, AnswerFault Fault)> ReadAsync(Stream stream, int mostBytes, Action<string>? delta, CancellationToken cancellationToken)
+    public static async Task<(byte[] Body, AnswerFault Fault)> ReadAsync(
+        Stream stream, int mostBytes, Action<string>? delta, CancellationToken cancellationToken)
     {
         var answer = new StreamedAnswer(mostBytes, delta);
         var bounded = new BoundedStream(stream, mostBytes);
         try
         {
-            await foreach (var item in SseParser.Create(bounded, static (_, data) => data.ToArray()).EnumerateAsync(cancellationToken).ConfigureAwait(false))
+            var events = SseParser.Create(bounded, static (_, data) => data.ToArray());
+            await foreach (var item in events.EnumerateAsync(cancellationToken).ConfigureAwait(false))
             {
                 bounded.EventEnds();
                 if (answer.Take(item.EventType, item.Data) is { } end)
@@ -110,8 +116,8 @@ internal sealed class StreamedAnswer
         : (_lastText, AnswerFault.Truncated);
 
     private static bool IsLast(ReadOnlySpan<byte> type) =>
-        type.SequenceEqual("\"response.completed\""u8) || type.SequenceEqual("\"response.incomplete\""u8) || type.SequenceEqual("\"response.failed\""u8)
-        || type.SequenceEqual("\"response.cancelled\""u8);
+        type.SequenceEqual("\"response.completed\""u8) || type.SequenceEqual("\"response.incomplete\""u8)
+        || type.SequenceEqual("\"response.failed\""u8) || type.SequenceEqual("\"response.cancelled\""u8);
 
     private static bool HasError(JsonElement json)
     {

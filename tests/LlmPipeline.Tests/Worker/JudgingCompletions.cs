@@ -146,6 +146,14 @@ public sealed class JudgingCompletions
     }
 
     [Fact]
+    public void Half_of_a_character_in_a_name_is_tolerated_and_the_tokens_are_counted()
+    {
+        var body = """{"\ud83d":1,"choices":[{"\ude00":2,"message":{"\ud83d":3,"content":"four"}}],"usage":{"\ud83d":4,"prompt_tokens":7}}"""u8.ToArray();
+        Assert.Equal(AnswerFlags.Lenient, CompletionCheck.Of(Chat, body).Flags);
+        Assert.Equal(new TokenUsage(7, 0, 0), AnswerBody.Read(body).Usage);
+    }
+
+    [Fact]
     public void What_is_repaired_says_the_same_and_JSON_stays_the_very_same()
     {
         var body = """{"a":"\ud83d\ude00 \ud83d x","b":NaN,"c":"\u00e9\n"}"""u8.ToArray();
