@@ -28,6 +28,9 @@ internal sealed class OutputCheckpoint : IDisposable
     /// <summary>Lines that were not whole; their rows run again.</summary>
     public int Dropped { get; private set; }
 
+    /// <summary>Completions that hold no answer.</summary>
+    public int Unanswered { get; private set; }
+
     /// <summary>The finished files as found; null where there is none.</summary>
     public (SafeFileHandle Handle, OutputScan Scan)? Results { get; private set; }
 
@@ -125,8 +128,9 @@ internal sealed class OutputCheckpoint : IDisposable
     {
         try
         {
-            OutputScan scan = OutputScan.Read(handle, source, Index, IsMine, cancellationToken);
+            OutputScan scan = OutputScan.Read(handle, source, Index, IsMine, _options.RetryFailed ? _options.HoldsAnswer : null, cancellationToken);
             Dropped += scan.Dropped;
+            Unanswered += scan.Unanswered;
             _hasRecord |= scan.BatchId is not null || scan.Others.Count > 0;
             return scan;
         }

@@ -39,6 +39,9 @@ public sealed class OutputFile : IAsyncDisposable
     /// <summary>Lines of an earlier run that were damaged and left out; their rows count as missing. A last line that was cut off is not among them.</summary>
     public int Dropped => _found.Dropped;
 
+    /// <summary>Rows that an earlier run counted as completed although their body holds no answer (<see cref="OutputOptions.HoldsAnswer"/>): they count as missing.</summary>
+    public int Unanswered => _found.Unanswered;
+
     /// <summary>Rows with a completion, those beyond the rows of this run included.</summary>
     public int Completed
     {

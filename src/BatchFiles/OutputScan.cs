@@ -28,6 +28,9 @@ internal sealed class OutputScan
     /// <summary>Lines in the midst of the file that are not whole.</summary>
     public int Dropped { get; private set; }
 
+    /// <summary>Completions that hold no answer; they are not taken.</summary>
+    public int Unanswered { get; private set; }
+
     /// <summary>Where the last whole line ends. Bytes.</summary>
     public long GoodEnd { get; private set; }
 
@@ -38,8 +41,10 @@ internal sealed class OutputScan
     /// <param name="source">Which one it is.</param>
     /// <param name="index">Where the lines go.</param>
     /// <param name="isMine">Are lines of this batch taken? Asked once for each change of batch in the file.</param>
+    /// <param name="holdsAnswer">Whether the body of a completion holds an answer; null for not looking.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
-    public static OutputScan Read(SafeFileHandle handle, OutputSource source, OutputIndex index, Func<string, bool> isMine, CancellationToken cancellationToken)
+    public static OutputScan Read(
+        SafeFileHandle handle, OutputSource source, OutputIndex index, Func<string, bool> isMine, Func<ReadOnlyMemory<byte>, bool>? holdsAnswer, CancellationToken cancellationToken)
     {
         var scan = new OutputScan();
         var reader = new OutputLineReader(handle);
@@ -76,6 +81,13 @@ internal sealed class OutputScan
                 if (!scan.IsChosen(head.Batch, isMine))
                     continue;
                 mine = head.Batch.ToArray();
+            }
+
+            if (head.IsCompletion && holdsAnswer is not null && !holdsAnswer(OutputLineBody.Of(reader.Line)))
+            {
+                scan.Unanswered++;
+                scan.IsSorted = false;
+                continue;
             }
 
             var entry = new OutputEntry(reader.Offset, line.Length, source, head.IsCompletion, IsEarlier: true);

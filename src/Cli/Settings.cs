@@ -28,6 +28,9 @@ internal sealed class Settings
     /// <summary>The longest wait asked for by a provider that is trusted without a probe.</summary>
     public TimeSpan? MaxRetryAfter { get; set; }
 
+    /// <summary>The largest answer, in bytes.</summary>
+    public int? MaxAnswerBytes { get; set; }
+
     /// <summary>How long a claim is valid without a renewal.</summary>
     public TimeSpan? Lease { get; set; }
 

@@ -134,6 +134,7 @@ internal sealed partial class JobRunner(
             Cost = outcome.Costs.Count > 0 ? JobCost.Amount(outcome.Costs.Sum(cost => cost.Nanos)) : null,
             Attempts = outcome.Attempts,
             Reasks = outcome.Reasks,
+            Flags = outcome.Flags,
             Enqueued = job.Enqueued.ToUnixTimeMilliseconds(),
             Started = outcome.Started == default ? 0 : outcome.Started.ToUnixTimeMilliseconds(),
             Finished = time.GetUtcNow().ToUnixTimeMilliseconds(),

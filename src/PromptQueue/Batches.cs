@@ -32,6 +32,7 @@ public sealed record BatchInfo
 /// <summary>Jobs that were submitted together: their progress, and their ids as they end.</summary>
 public sealed class Batches
 {
+    private const int RowsPerRevoke = 500;
     private static readonly TimeSpan ShortestLook = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(1);
     private readonly RedisConnections _redis;
@@ -118,6 +119,33 @@ public sealed class Batches
         foreach (var partition in await PartitionsOfAsync(batch).ConfigureAwait(false))
             rows.AddRange(await EndedRows.ReadAsync(_redis.Commands, partition.Keys.Ended(batch), EndState.Expired).ConfigureAwait(false));
         return [.. rows.Distinct().Order().Select(row => ($"{batch}.{row}", row))];
+    }
+
+    /// <summary>Counts completed rows as failed: their completions turned out to be none. Safe to repeat.</summary>
+    /// <param name="batch">The batch.</param>
+    /// <param name="rows">Ids and rows.</param>
+    /// <returns>How many were counted as completed.</returns>
+    public async Task<int> RevokeAsync(BatchInfo batch, IReadOnlyList<(string Id, int Row)> rows)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        ArgumentNullException.ThrowIfNull(rows);
+        var revoked = 0;
+        foreach (var queue in batch.Queues)
+        {
+            // A row is in one partition of one queue; elsewhere its bits are 0.
+            var partitions = await _queue.PartitionsAsync(queue).ConfigureAwait(false);
+            foreach (var group in rows.GroupBy(row => Names.PartitionOf(row.Id, partitions.Count)))
+            {
+                var keys = partitions[group.Key].Keys;
+                foreach (var part in group.Chunk(RowsPerRevoke))
+                {
+                    revoked += (int)await QueueScripts.Revoke.RunAsync(
+                        _redis.Commands, [keys.Batch(batch.Id), keys.Ended(batch.Id)], [.. part.Select(row => (RedisValue)row.Row)]).ConfigureAwait(false);
+                }
+            }
+        }
+
+        return revoked;
     }
 
     /// <summary>How rows of a batch have ended, in their order; null for those that have not.</summary>

@@ -27,6 +27,7 @@ internal static class QueueScripts
     public static readonly RedisScript Scan = Load("scan");
     public static readonly RedisScript Examine = Load("examine");
     public static readonly RedisScript Recount = Load("recount");
+    public static readonly RedisScript Revoke = Load("revoke");
     public static readonly RedisScript Stats = Load("stats");
 
     /// <summary>Runs a script that begins its answer with <c>OK</c> or <c>MISMATCH</c>.</summary>

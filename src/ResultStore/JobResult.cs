@@ -80,6 +80,12 @@ public sealed record ResultMeta
     /// <summary>How often the model was asked again because its answer did not fit the schema of the prompt function, in the last claim; the tokens are those of all its calls.</summary>
     public int Reasks { get; init; }
 
+    /// <summary>What is special about the completion; of an error nothing.</summary>
+    public AnswerFlags Flags { get; init; }
+
+    /// <summary>Whether the body is JSON for a tolerant reader only, see <see cref="AnswerFlags.Lenient"/>.</summary>
+    public bool Lenient => Flags.HasFlag(AnswerFlags.Lenient);
+
     /// <summary>When the job was enqueued, Unix ms by the clock of Redis.</summary>
     public long Enqueued { get; init; }
 

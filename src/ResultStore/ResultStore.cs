@@ -10,6 +10,7 @@ public sealed class ResultStore
     private static readonly RedisScript Put = RedisScript.Load(Assembly.GetExecutingAssembly(), "put");
     private static readonly RedisScript Statuses = RedisScript.Load(Assembly.GetExecutingAssembly(), "statuses");
     private static readonly RedisScript ForgetError = RedisScript.Load(Assembly.GetExecutingAssembly(), "forget-error");
+    private static readonly RedisScript Revoke = RedisScript.Load(Assembly.GetExecutingAssembly(), "revoke");
     private const int MostPuts = 256;
     private const int MostStatuses = 500;
     private const int MostDeletes = 500;
@@ -237,6 +238,17 @@ public sealed class ResultStore
         var database = _redis.Commands;
         var removed = await Task.WhenAll(jobIds.Select(id => ForgetError.RunAsync(database, [Key(id)], []))).ConfigureAwait(false);
         return removed.Sum(r => (int)r);
+    }
+
+    /// <summary>Makes of a completion that turned out to be none an error, with the same body. Safe to repeat.</summary>
+    /// <param name="completion">The completion as it was read; one that has changed since stays.</param>
+    /// <param name="error">Why it is none.</param>
+    /// <returns>False when it has changed, or is no completion any more.</returns>
+    public async Task<bool> RevokeAsync(JobResult completion, ResultError error)
+    {
+        ArgumentNullException.ThrowIfNull(completion);
+        return (int)await Revoke.RunAsync(
+            _redis.Commands, [Key(completion.JobId)], [ResultFormat.Encode(completion.Meta), ResultFormat.Encode(completion.Meta with { Error = error })]).ConfigureAwait(false) == 1;
     }
 
     /// <summary>Has a result removed earlier than its time is over: for a caller who has it, and whom alone it was for.</summary>

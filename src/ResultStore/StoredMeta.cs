@@ -49,6 +49,9 @@ internal sealed class StoredMeta
     [JsonPropertyName("q")]
     public int Reasks { get; set; }
 
+    [JsonPropertyName("l")]
+    public AnswerFlags Flags { get; set; }
+
     [JsonPropertyName("t")]
     public long Enqueued { get; set; }
 
@@ -76,6 +79,7 @@ internal sealed class StoredMeta
         CopyOf = meta.CopyOf,
         MoreAttempts = meta.Attempts - 1,
         Reasks = meta.Reasks,
+        Flags = meta.Flags,
         Enqueued = meta.Enqueued,
         StartedAfter = meta.Started == 0 ? null : meta.Started - meta.Enqueued,
         FinishedAfter = meta.Finished - (meta.Started == 0 ? meta.Enqueued : meta.Started),
@@ -97,6 +101,7 @@ internal sealed class StoredMeta
         CopyOf = CopyOf,
         Attempts = MoreAttempts + 1,
         Reasks = Reasks,
+        Flags = Flags,
         Enqueued = Enqueued,
         Started = StartedAfter is { } after ? Enqueued + after : 0,
         Finished = Enqueued + (StartedAfter ?? 0) + FinishedAfter,

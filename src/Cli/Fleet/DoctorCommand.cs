@@ -12,9 +12,16 @@ internal static class DoctorCommand
 
         First it tells, on standard error, what is unsafe in how the Redis is set up (eviction, persistence, replicas, version).
 
+        --answers looks at completions instead: those of a batch, or of the results file of a run. It names each that holds no
+        answer, as earlier versions took errors with HTTP 200 and streams that were cut off for completions. With --repair
+        those of a batch count as failed from then on; 'submit --retry-failed' of the same file runs them again. Of a file
+        nothing is changed: 'run INPUT --retry-failed' runs these rows again.
+
         Examples:
           llmpipe doctor --redis redis.internal:6379
           llmpipe doctor --repair --queue gpt-4o-mini
+          llmpipe doctor --answers b-0123456789abcdef0123456789abcdef --repair
+          llmpipe doctor --answers rows.results.jsonl
 
         Exit codes: 0 nothing is wrong, or all was mended; 1 something is; 2 bad usage.
         """;
@@ -22,10 +29,18 @@ internal static class DoctorCommand
     private static readonly Option<bool> Repair = new("--repair") { Description = "Mend what is found." };
     private static readonly Option<string?> Queue = new("--queue") { Description = "Only this queue.", HelpName = "Q" };
 
-    public static Command Create() => FleetCommand.Create("doctor", Help, [Repair, Queue], ExecuteAsync);
+    private static readonly Option<string?> Answers = new("--answers")
+    {
+        Description = "Look for completions of this batch, or of this results file, that hold no answer.",
+        HelpName = "BATCH|FILE",
+    };
+
+    public static Command Create() => FleetCommand.Create("doctor", Help, [Repair, Queue, Answers], ExecuteAsync);
 
     private static async Task<int> ExecuteAsync(FleetCall call, CancellationToken cancellationToken)
     {
+        if (call.Line.GetValue(Answers) is { } answers)
+            return await ExamineAnswersAsync(call, answers, cancellationToken).ConfigureAwait(false);
         await using var fleet = await call.OpenAsync(cancellationToken).ConfigureAwait(false);
         var queues = await fleet.QueuesAsync(call.Line.GetValue(Queue), cancellationToken).ConfigureAwait(false);
         var unsafeSettings = await RedisPreflight.CheckAsync(fleet.Redis.Connections).ConfigureAwait(false);
@@ -44,6 +59,38 @@ internal static class DoctorCommand
         else
             Tell(reports);
         return left > 0 ? ExitCodes.Broke : ExitCodes.Done;
+    }
+
+    private static async Task<int> ExamineAnswersAsync(FleetCall call, string answers, CancellationToken cancellationToken)
+    {
+        if (call.Line.GetValue(Queue) is not null)
+            throw CliException.Usage("--queue: a batch or a file is looked at as a whole, without --queue");
+        var isFile = File.Exists(answers);
+        if (isFile && call.Line.GetValue(Repair))
+            throw CliException.Usage($"--repair: {answers} is not changed; run INPUT --retry-failed runs the rows again that hold no answer");
+        AnswersReport report;
+        if (isFile)
+        {
+            report = AnswerDoctor.OfFile(answers, cancellationToken);
+        }
+        else
+        {
+            await using var fleet = await call.OpenAsync(cancellationToken).ConfigureAwait(false);
+            var batch = await fleet.BatchAsync(answers, cancellationToken).ConfigureAwait(false);
+            report = await AnswerDoctor.OfBatchAsync(
+                fleet, batch, call.Line.GetValue(Repair), cancellationToken).ConfigureAwait(false);
+        }
+
+        if (call.Json)
+            Console.Out.WriteLine(FleetJson.Of(report));
+        foreach (var finding in call.Json ? [] : report.Findings)
+            Console.Out.WriteLine($"{finding.Id}: {finding.What}{(finding.Repaired ? " (counts as failed now)" : "")}");
+        FleetCall.Say(report.Findings.Count == 0
+            ? $"{answers}: {RunConsole.Text(report.Completions)} completions, each holds an answer"
+            : $"{answers}: {RunConsole.Text(report.Findings.Count)} of {RunConsole.Text(report.Completions)} completions hold no answer; "
+                + (isFile ? "'run INPUT --retry-failed' runs these rows again"
+                    : "'submit --retry-failed' of the same file runs them again" + (report.Left > 0 ? ", once --repair has marked them" : "")));
+        return report.Left > 0 ? ExitCodes.Broke : ExitCodes.Done;
     }
 
     private static void Tell(List<(string Queue, DoctorReport Report)> reports)

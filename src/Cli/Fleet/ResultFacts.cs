@@ -28,4 +28,10 @@ internal sealed class ResultFacts(ResultMeta meta)
     public string? CopyOf => meta.CopyOf;
 
     public int Attempts => meta.Attempts;
+
+    /// <summary>What is special about the completion: lenient, cut_off, empty, refused; absent for nothing.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<AnswerFlags>? Flags => meta.Flags == AnswerFlags.None
+        ? null
+        : [.. Enum.GetValues<AnswerFlags>().Where(flag => flag != AnswerFlags.None && meta.Flags.HasFlag(flag))];
 }

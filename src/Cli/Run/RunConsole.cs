@@ -29,6 +29,8 @@ internal sealed class RunConsole(RunOptions options)
         Say($"{plan.Input.Path}: {Text(plan.Rows)} rows for {models}{(earlier > 0 ? $", {Text(earlier)} of them answered before" : "")}{(estimate is null ? plan.IsSimulated ? "" : "; cost unknown, as no price is set" : $"; {Text(estimate)}")}");
         if (output.Dropped > 0)
             Say($"{output.Paths.Partial}: {Text(output.Dropped)} damaged lines were left out; their rows run again");
+        if (output.Unanswered > 0)
+            Say($"{Text(output.Unanswered)} rows that count as completed hold no answer; they run again");
     }
 
     /// <summary>Shows how far the run is, until it is disposed.</summary>
@@ -83,6 +85,9 @@ internal sealed class RunConsole(RunOptions options)
     private void Tell(RunReport report)
     {
         Say($"{Text(report.Rows)} rows: {Text(report.CompletedRows)} completed, {Text(report.FailedRows)} failed{(report.EarlierRows > 0 ? $"; {Text(report.EarlierRows)} of these before this run" : "")}");
+        var special = new[] { (report.CutOffAnswers, "cut off"), (report.EmptyAnswers, "empty"), (report.RefusedAnswers, "refused"), (report.LenientAnswers, "lenient JSON") };
+        if (special.Where(one => one.Item1 > 0).Select(one => $"{Text(one.Item1)} {one.Item2}").ToList() is { Count: > 0 } named)
+            Say($"  of the answers {string.Join(", ", named)}");
         foreach (var (kind, rows) in report.Failures)
             Say($"  {kind}: {Text(rows)}");
         Say(string.Create(

@@ -26,6 +26,7 @@ internal static class RunEndpoints
         llm.AttemptTimeout = settings.AttemptTimeout ?? llm.AttemptTimeout;
         llm.MaxRetryAfter = settings.MaxRetryAfter ?? llm.MaxRetryAfter;
         llm.EstimateUsage = settings.EstimateUsage;
+        llm.MaxAnswerBytes = settings.MaxAnswerBytes ?? llm.MaxAnswerBytes;
         return llm;
     }
 

@@ -26,6 +26,18 @@ internal sealed record RunReport
     /// <summary>Kind of failure → rows of this run.</summary>
     public required IReadOnlyDictionary<string, int> Failures { get; init; }
 
+    /// <summary>Completions of this run that ended where they had the most tokens that they may have.</summary>
+    public required long CutOffAnswers { get; init; }
+
+    /// <summary>Completions of this run without any text.</summary>
+    public required long EmptyAnswers { get; init; }
+
+    /// <summary>Completions of this run by which the model or a filter refused to answer.</summary>
+    public required long RefusedAnswers { get; init; }
+
+    /// <summary>Completions of this run that are JSON for a tolerant reader only.</summary>
+    public required long LenientAnswers { get; init; }
+
     public required long InputTokens { get; init; }
 
     public required long OutputTokens { get; init; }
@@ -77,6 +89,10 @@ internal sealed record RunReport
             FailedRows = failed,
             EarlierRows = plan.Rows - missing,
             Failures = tally.Failures,
+            CutOffAnswers = tally.Flagged(AnswerFlags.CutOff),
+            EmptyAnswers = tally.Flagged(AnswerFlags.Empty),
+            RefusedAnswers = tally.Flagged(AnswerFlags.Refused),
+            LenientAnswers = tally.Flagged(AnswerFlags.Lenient),
             InputTokens = tally.InputTokens,
             OutputTokens = tally.OutputTokens,
             UsageEstimated = tally.UsageEstimated,

@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace LlmPipeline;
 
 /// <summary>What a run has brought so far, for the progress view and the report. Safe for use by many threads.</summary>
@@ -5,6 +7,7 @@ internal sealed class RunTally
 {
     private readonly Lock _lock = new();
     private readonly SortedDictionary<string, int> _failures = new(StringComparer.Ordinal);
+    private readonly long[] _flagged = new long[32];
     private long _completed;
     private long _failed;
     private long _inputTokens;
@@ -23,6 +26,9 @@ internal sealed class RunTally
 
     /// <summary>Rows of this run some of whose tokens no provider told.</summary>
     public long UsageEstimated => Interlocked.Read(ref _estimated);
+
+    /// <summary>Completions of this run that are so.</summary>
+    public long Flagged(AnswerFlags flag) => Interlocked.Read(ref _flagged[BitOperations.Log2((uint)flag)]);
 
     /// <summary>Kind of failure → rows.</summary>
     public IReadOnlyDictionary<string, int> Failures
@@ -43,6 +49,12 @@ internal sealed class RunTally
         if (result.Status == ResultStatus.Completed)
         {
             Interlocked.Increment(ref _completed);
+            foreach (var flag in Enum.GetValues<AnswerFlags>())
+            {
+                if (flag != AnswerFlags.None && result.Meta.Flags.HasFlag(flag))
+                    Interlocked.Increment(ref _flagged[BitOperations.Log2((uint)flag)]);
+            }
+
             return;
         }
 

@@ -20,7 +20,7 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
         await using var output = await OutputFile.OpenAsync(
             OutputPaths.For(options.Input, options.Output),
             plan.Batch(),
-            new OutputOptions { Force = options.Force, Again = options.Again, RetryFailed = options.RetryFailed },
+            new OutputOptions { Force = options.Force, Again = options.Again, RetryFailed = options.RetryFailed, HoldsAnswer = body => StoredAnswer.Fault(body) is null },
             interrupted).ConfigureAwait(false);
         var missing = Enumerable.Range(1, plan.Rows).Count(row => !output.IsDone(row));
         var duplicates = options.Dedupe ? await RunDuplicates.FindAsync(plan, output.StateOf, interrupted).ConfigureAwait(false) : null;

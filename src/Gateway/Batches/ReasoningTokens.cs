@@ -16,9 +16,9 @@ internal static class ReasoningTokens
             return Enter(ref reader, "usage"u8, "usage"u8) && Enter(ref reader, "completion_tokens_details"u8, "output_tokens_details"u8) && Find(ref reader, "reasoning_tokens"u8, "reasoning_tokens"u8)
                 && reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var tokens) ? tokens : 0;
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            // A completion is JSON; what isn't has no usage.
+            // Not JSON for a strict reader, or half of a surrogate pair in a name.
             return 0;
         }
     }

@@ -15,14 +15,14 @@ public static class ResultLine
             ? row
             : 0;
 
-    /// <summary>The line of a result. An HTTP error is the provider's answer; what never got an answer, or a useless one, is an error of ours.</summary>
+    /// <summary>The line of a result. An HTTP error is the provider's answer; what never got an answer is an error of ours.</summary>
     public static OutputLine Of(JobResult result)
     {
         var meta = result.Meta;
         var isCompletion = result.Status == ResultStatus.Completed;
         var isAnswer = isCompletion || (result.Status == ResultStatus.Failed && meta.StatusCode is not (null or >= 200 and < 300));
-        // Here the answer, though paid and whole, is not what was asked for: both are told.
-        var isUnfit = result.Status == ResultStatus.Failed && meta.Error is { Code: ResultError.SchemaMismatch or ResultError.Refusal };
+        // Here there is an answer of HTTP 200, and it is not what was asked for: both are told.
+        var isUnfit = result.Status == ResultStatus.Failed && meta.StatusCode is not null && !result.Response.IsEmpty;
         var customId = meta.CustomId ?? result.JobId;
         return isAnswer
             ? new OutputLine { JobId = result.JobId, CustomId = customId, StatusCode = meta.StatusCode ?? 200, RequestId = meta.RequestId, Body = result.Response }

@@ -1,4 +1,6 @@
+using System.Runtime.InteropServices;
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace LlmPipeline;
@@ -19,15 +21,18 @@ internal sealed record Chunk(string? Type, bool HasText, bool IsUsage, IReadOnly
         var root = json.RootElement;
         if (root.ValueKind != JsonValueKind.Object)
             return new Chunk(null, true, false, []);
-        if (root.TryGetProperty("type"u8, out var type) && type.ValueKind == JsonValueKind.String)
+        // Some servers give chunks a type too.
+        var hasChoices = root.TryGetProperty("choices"u8, out var choices);
+        if (!hasChoices && root.TryGetProperty("type"u8, out var type) && type.ValueKind == JsonValueKind.String)
         {
             var name = type.GetString()!;
             return new Chunk(name, name.EndsWith(".delta", StringComparison.Ordinal), false, name is "response.completed" or "response.incomplete" or "response.failed" ? [0] : []);
         }
 
-        if (!root.TryGetProperty("choices"u8, out var choices) || choices.ValueKind != JsonValueKind.Array)
-            return new Chunk(null, true, false, []);
-        var usage = choices.GetArrayLength() == 0 && root.TryGetProperty("usage"u8, out var told) && told.ValueKind == JsonValueKind.Object;
+        var tellsUsage = root.TryGetProperty("usage"u8, out var told) && told.ValueKind == JsonValueKind.Object;
+        if (choices.ValueKind != JsonValueKind.Array)
+            return new Chunk(null, !hasChoices && !tellsUsage, tellsUsage, []);
+        var usage = choices.GetArrayLength() == 0 && tellsUsage;
         var list = choices.EnumerateArray().Where(choice => choice.ValueKind == JsonValueKind.Object).ToList();
         return new Chunk(null, list.Exists(HasTextIn), usage, [.. list.Where(IsLast).Select(Index)]);
     }
@@ -60,14 +65,15 @@ internal sealed record Chunk(string? Type, bool HasText, bool IsUsage, IReadOnly
         || (choice.TryGetProperty("delta"u8, out var delta) && delta.ValueKind == JsonValueKind.Object && delta.EnumerateObject().Any(field => !field.NameEquals("role"u8) && IsSomething(field.Value)));
 
     private static bool IsLast(JsonElement choice) =>
-        choice.ValueKind == JsonValueKind.Object && choice.TryGetProperty("finish_reason"u8, out var reason) && reason.ValueKind == JsonValueKind.String;
+        choice.ValueKind == JsonValueKind.Object && choice.TryGetProperty("finish_reason"u8, out var reason) && reason.ValueKind == JsonValueKind.String && IsSomething(reason);
 
-    private static int Index(JsonElement choice) => choice.TryGetProperty("index"u8, out var index) && index.TryGetInt32(out var number) ? number : 0;
+    private static int Index(JsonElement choice) => choice.TryGetProperty("index"u8, out var index) && index.ValueKind == JsonValueKind.Number && index.TryGetInt32(out var number) ? number : 0;
 
     private static bool IsSomething(JsonElement value) => value.ValueKind switch
     {
         JsonValueKind.Null => false,
-        JsonValueKind.String => value.GetString() is not "",
+        // As it is written: half of a surrogate pair is no text yet.
+        JsonValueKind.String => JsonMarshal.GetRawUtf8Value(value).Length > 2,
         JsonValueKind.Array => value.GetArrayLength() > 0,
         _ => true,
     };

@@ -11,14 +11,14 @@ namespace LlmPipeline;
 /// <param name="MayMend">Whether asking again may help.</param>
 internal sealed record AnswerCheck(string Text, string Code, string Faults, bool MayMend)
 {
-    private static readonly JsonDocumentOptions Depth = new() { MaxDepth = 512 };
+    private static readonly JsonDocumentOptions AnyDepth = new() { MaxDepth = int.MaxValue };
 
     /// <summary>The first choice of a completion that does not fit; null when all fit.</summary>
     /// <param name="schema">What it must fit.</param>
-    /// <param name="body">The provider's body, a whole JSON object.</param>
+    /// <param name="body">The provider's body, a completion's.</param>
     public static AnswerCheck? Of(AnswerSchema schema, ReadOnlyMemory<byte> body)
     {
-        using var document = JsonDocument.Parse(body.Span.StartsWith("\uFEFF"u8) ? body[3..] : body, Depth);
+        using var document = Parse(body);
         if (!document.RootElement.TryGetProperty("choices", out var choices) || choices.ValueKind != JsonValueKind.Array || choices.GetArrayLength() == 0)
             return new AnswerCheck("", ResultError.SchemaMismatch, "no answer", true);
         foreach (var choice in choices.EnumerateArray())
@@ -37,10 +37,10 @@ internal sealed record AnswerCheck(string Text, string Code, string Faults, bool
         return null;
     }
 
-    /// <summary>Whether a body, a whole JSON object, is that of a chat completion.</summary>
+    /// <summary>Whether a body, which is a completion's, is that of a chat completion.</summary>
     public static bool IsChat(ReadOnlyMemory<byte> body)
     {
-        using var document = JsonDocument.Parse(body.Span.StartsWith("\uFEFF"u8) ? body[3..] : body, Depth);
+        using var document = Parse(body);
         return document.RootElement.TryGetProperty("choices", out var choices) && choices.ValueKind == JsonValueKind.Array && choices.GetArrayLength() > 0
             && choices.EnumerateArray().All(choice => choice.ValueKind == JsonValueKind.Object && choice.TryGetProperty("message", out var message) && message.ValueKind == JsonValueKind.Object);
     }
@@ -55,18 +55,10 @@ internal sealed record AnswerCheck(string Text, string Code, string Faults, bool
         return heard;
     }
 
-    private static string? StringOf(JsonElement element, string name)
-    {
-        if (element.ValueKind != JsonValueKind.Object || !element.TryGetProperty(name, out var text) || text.ValueKind != JsonValueKind.String)
-            return null;
-        try
-        {
-            return text.GetString();
-        }
-        catch (InvalidOperationException)
-        {
-            // Half a surrogate pair, which is no text for .NET, and no JSON either.
-            return text.GetRawText();
-        }
-    }
+    // What was taken for a completion may be JSON for a tolerant reader only.
+    private static JsonDocument Parse(ReadOnlyMemory<byte> body) =>
+        JsonDocument.Parse(JsonRepair.ToStrict(body, out _) ?? throw new InvalidOperationException("A completion is JSON."), AnyDepth);
+
+    private static string? StringOf(JsonElement element, string name) =>
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var text) && text.ValueKind == JsonValueKind.String ? text.GetString() : null;
 }

@@ -29,6 +29,15 @@ internal sealed class CallContext(string jobId, string model, TimeSpan attemptTi
     /// <summary>How long each HTTP call may take.</summary>
     public TimeSpan AttemptTimeout { get; } = attemptTimeout;
 
+    /// <summary>The path that the job asks for, without the provider's own addressing; null when that is not known.</summary>
+    public string? Path { get; init; }
+
+    /// <summary>How many embeddings are asked for; 0 when that is not known.</summary>
+    public int Inputs { get; init; }
+
+    /// <summary>The largest answer, see <see cref="LlmOptions.MaxAnswerBytes"/>.</summary>
+    public int MaxAnswerBytes { get; init; } = LlmOptions.DefaultMaxAnswerBytes;
+
     /// <summary>What its tokens cost; null when that is not known.</summary>
     public TokenPrice? Price { get; init; }
 

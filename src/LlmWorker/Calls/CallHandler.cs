@@ -60,7 +60,7 @@ internal sealed class CallHandler : DelegatingHandler
     {
         var response = await base.SendAsync(request, cancellationToken);
         await AnswerReader.LoadAsync(response, cancellationToken);
-        context.Answers.Add(await AnswerReader.CaptureAsync(response, _deployment.Provider, 0, started, _time.GetUtcNow()));
+        context.Answers.Add(AnswerReader.Capture(response, _deployment.Provider, 0, started, _time.GetUtcNow()));
         return response;
     }
 
@@ -73,7 +73,9 @@ internal sealed class CallHandler : DelegatingHandler
         {
             model.Circuit.Enter();
             var response = await SendThroughAsync(request, context, model.Circuit, cancellationToken);
-            var answer = await AnswerReader.CaptureAsync(response, _deployment.Provider, lease.Number, started, _time.GetUtcNow());
+            var answer = AnswerReader.Capture(response, _deployment.Provider, lease.Number, started, _time.GetUtcNow());
+            if (answer.Check is { Code: CompletionCheck.TooLarge })
+                answer = await WithEstimateAsync(answer, request, context, lease.Estimate, cancellationToken);
             var usage = answer.Parsed.Usage;
             Settle(lease, context, answer, usage);
             if (context.EstimatesUsage && usage.Total == 0 && Outcomes.Classify(answer).Kind == OutcomeKind.Completion)
@@ -115,6 +117,8 @@ internal sealed class CallHandler : DelegatingHandler
             // With Retry-After it is busy, not down: the gate deals with that.
             if (response.StatusCode >= HttpStatusCode.InternalServerError && response.Headers.RetryAfter is null)
                 circuit.Failed(context.Flow, context.JobId, $"HTTP {(int)response.StatusCode}");
+            else if (response.Content is AnswerContent { IsDown: true })
+                circuit.Failed(context.Flow, context.JobId, "errors in place of answers");
             else
                 circuit.Answered(context.Flow);
             isTold = true;
@@ -156,6 +160,19 @@ internal sealed class CallHandler : DelegatingHandler
         }
         if (usage.Output > 0)
             _estimator.Learn(context.Model, usage.Output);
+    }
+
+    // Its usage is at an end that was not read, and it was made and is billed all the same.
+    private async ValueTask<HttpAnswer> WithEstimateAsync(
+        HttpAnswer answer, HttpRequestMessage request, CallContext context, TokenEstimate estimate, CancellationToken cancellationToken)
+    {
+        if (estimate.Prompt == 0 && request.Content is { } content)
+        {
+            var body = await content.ReadAsByteArrayAsync(cancellationToken);
+            estimate = _estimator.Estimate(context.Model, _deployment.ProviderModel(context.Model), body, _deployment.Options.Charges);
+        }
+
+        return answer with { Parsed = new AnswerBody(false, new TokenUsage(estimate.Prompt, 0, Math.Max(estimate.Held, estimate.Expected))) };
     }
 
     private async ValueTask<HttpResponseMessage> SendWholeAsync(HttpRequestMessage request, CancellationToken cancellationToken)

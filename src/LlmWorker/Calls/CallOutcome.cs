@@ -43,6 +43,9 @@ public sealed record CallOutcome
     /// <summary>The error for people, without prompt text or secrets; null with a completion.</summary>
     public string? ErrorMessage { get; init; }
 
+    /// <summary>What is special about the completion.</summary>
+    public AnswerFlags Flags { get; init; }
+
     /// <summary>The deployment of the last call; null when none was made.</summary>
     public string? Deployment { get; init; }
 

@@ -7,6 +7,9 @@ internal sealed class JobCall(Job job, int charged, int maxAttempts)
 {
     public Job Job { get; } = job;
 
+    /// <summary>How many embeddings it asks for; 0 when it does not say, or asks for none.</summary>
+    public int Inputs { get; } = job.Work is RequestWork { Path: "/v1/embeddings" } request ? EmbeddingInputs.Count(request.Body.Span) : 0;
+
     /// <summary>Attempts charged, those of earlier claims included.</summary>
     public int Attempts { get; set; } = charged;
 
@@ -91,6 +94,7 @@ internal sealed class JobCall(Job job, int charged, int maxAttempts)
         Body = Answer?.Body ?? default,
         ErrorCode = verdict == CallVerdict.Completed ? null : code,
         ErrorMessage = verdict == CallVerdict.Completed ? null : message,
+        Flags = verdict == CallVerdict.Completed ? Last.Flags : AnswerFlags.None,
         Deployment = Deployment?.Name,
         Usage = Usage,
         IsUsageEstimated = IsUsageEstimated,

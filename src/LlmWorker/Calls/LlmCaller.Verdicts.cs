@@ -36,7 +36,7 @@ public sealed partial class LlmCaller
             case OutcomeKind.Transient when found.IsDown && IsAnotherUp(call, deployment):
                 LogPassedOn(call.Job.Id, deployment.Name, found.Code!);
                 return Turn.AtOnce;
-            case OutcomeKind.Transient when answer.Status == 503 && deployment.Of(model).IsStarting(context.Sent):
+            case OutcomeKind.Transient when (found.Status ?? answer.Status) == 503 && deployment.Of(model).IsStarting(context.Sent):
                 return Postpone(call, Backoff(++call.Uncharged, found.NotBefore));
             case OutcomeKind.Transient when found.Code == TimeoutCode:
                 return TimedOut(call, deployment, context, found);
@@ -100,6 +100,7 @@ public sealed partial class LlmCaller
         if (found.Kind == OutcomeKind.Unexplained && (batch is null || _options.KeepGoing || _trials.IsProven(batch, model)))
             return Own(call);
 
+        var status = found.Status ?? answer.Status;
         var kind = found.Kind switch
         {
             OutcomeKind.AccountFault => RefusalKind.Account,
@@ -107,7 +108,7 @@ public sealed partial class LlmCaller
             OutcomeKind.ModelFault => RefusalKind.UnknownModel,
             _ => RefusalKind.Unexplained,
         };
-        var isOfPath = answer.Status is 404 or 405 or (>= 300 and < 400);
+        var isOfPath = status is 404 or 405 or (>= 300 and < 400);
         var scope = kind switch
         {
             RefusalKind.Account => default,
@@ -115,7 +116,7 @@ public sealed partial class LlmCaller
             _ => new FaultScope(call.Model, isOfPath ? call.Path : null, call.Flow),
         };
         var key = KeyState.Unknown;
-        if (kind == RefusalKind.Account || answer.Status == 403)
+        if (kind == RefusalKind.Account || status == 403)
         {
             key = await deployment.Key.CheckAsync(cancellationToken);
             if (key == KeyState.Refused)
@@ -126,7 +127,7 @@ public sealed partial class LlmCaller
         }
 
         var served = deployment.Of(call.Model);
-        var (verdict, sends) = deployment.Evidence.Judge(new RefusalFacts(call.Job.Id, scope, answer.Status, found.Code, kind)
+        var (verdict, sends) = deployment.Evidence.Judge(new RefusalFacts(call.Job.Id, scope, status, found.Code, kind)
         {
             OthersSucceeded = kind == RefusalKind.Account ? deployment.LastSuccess != 0 && deployment.LastSuccess >= context.Sent : served.HasSucceededSince(context.Sent),
             OthersInFlight = deployment.InFlight > 0,
@@ -140,7 +141,7 @@ public sealed partial class LlmCaller
                 deployment.Close(scope, found, call.Flow);
                 return Turn.AtOnce;
             // A key that works for others is none of the row's.
-            case RefusalVerdict.Row when answer.Status is 401 or 407:
+            case RefusalVerdict.Row when status is 401 or 407:
                 return Charge(call, deployment, found);
             case RefusalVerdict.Row:
                 return Own(call);

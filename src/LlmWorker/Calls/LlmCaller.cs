@@ -266,6 +266,9 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
             Price = price,
             EstimatesUsage = _options.EstimateUsage && price is not null,
             Flow = call.Flow,
+            Path = call.Path,
+            Inputs = call.Inputs,
+            MaxAnswerBytes = _options.MaxAnswerBytes,
         };
         var failure = await SendAsync(call, deployment, context, cancellationToken);
         var answer = context.Answers.Count > 0 ? context.Answers[^1] : new HttpAnswer { Failure = failure, Started = _time.GetUtcNow() };

@@ -21,15 +21,31 @@ internal static partial class RequestSender
         var streamed = StreamFields.IsStreamed(body);
         if (streamed)
             CallContext.Current.Delta = stream?.Invoke();
-        if (streamed && work.Path is ("/v1/chat/completions" or "/v1/completions"))
-            body = StreamFields.WithUsage(body);
-        using var message = deployment.Provider.Client.Pipeline.CreateMessage(deployment.Provider.Url(name, work.Path), "POST");
+        var asksUsage = streamed && work.Path is ("/v1/chat/completions" or "/v1/completions") && !deployment.RefusesStreamOptions(name);
+        var withUsage = asksUsage ? StreamFields.WithUsage(body) : body;
+        var url = deployment.Provider.Url(name, work.Path);
+        await SendAsync(deployment, url, withUsage, streamed, cancellationToken);
+        if (withUsage.Equals(body) || !IsRefusedForStreamOptions(CallContext.Current.Answers))
+            return;
+        // It is ours, and not the caller's.
+        deployment.StreamOptionsRefused(name);
+        await SendAsync(deployment, url, body, streamed, cancellationToken);
+    }
+
+    private static async Task SendAsync(
+        Deployment deployment, Uri url, ReadOnlyMemory<byte> body, bool streamed, CancellationToken cancellationToken)
+    {
+        using var message = deployment.Provider.Client.Pipeline.CreateMessage(url, "POST");
         message.Request.Headers.Set("Content-Type", "application/json");
         message.Request.Headers.Set("Accept", streamed ? StreamedAnswer.MediaType : "application/json");
         message.Request.Content = BinaryContent.Create(new BinaryData(body));
         message.Apply(new RequestOptions { ErrorOptions = ClientErrorBehaviors.NoThrow, CancellationToken = cancellationToken });
         await deployment.Provider.Client.Pipeline.SendAsync(message);
     }
+
+    // Mistral answers 422 (https://github.com/openai/openai-agents-python/issues/442).
+    private static bool IsRefusedForStreamOptions(List<HttpAnswer> answers) =>
+        answers is [.., { Status: 400 or 422 } last] && last.Body.Span.IndexOf("stream_options"u8) >= 0;
 
     /// <summary>Whether it is a path of OpenAI's API, and nothing that a base URL could be led astray with.</summary>
     public static bool IsPath(string path) => Path().IsMatch(path) && !path.Contains("..", StringComparison.Ordinal);

@@ -45,6 +45,16 @@ public sealed class LlmOptions
     /// </summary>
     public bool EstimateUsage { get; set; }
 
+    /// <summary>
+    /// The largest answer, in bytes, decompressed; 32 MiB by default, from 1 KiB to 256 MiB. A larger one ends its job with <c>answer_too_large</c>, without another
+    /// try, and its cost is estimated. Each call in flight may take a few times as much memory.
+    /// </summary>
+    public int MaxAnswerBytes { get; set; } = DefaultMaxAnswerBytes;
+
+    internal const int DefaultMaxAnswerBytes = 32 * 1024 * 1024;
+    private const int LeastMaxAnswerBytes = 1024;
+    private const int MostMaxAnswerBytes = 256 * 1024 * 1024;
+
     /// <summary>What is wrong, one line a fault with field and bounds; empty when nothing is.</summary>
     public IReadOnlyList<string> Faults()
     {
@@ -60,6 +70,8 @@ public sealed class LlmOptions
         Check(nameof(LongestRetry), LongestRetry, TimeSpan.FromHours(1));
         Check(nameof(MaxInlineWait), MaxInlineWait, TimeSpan.FromMinutes(1));
         Check(nameof(MaxRetryAfter), MaxRetryAfter, TimeSpan.FromDays(7));
+        if (MaxAnswerBytes is < LeastMaxAnswerBytes or > MostMaxAnswerBytes)
+            faults.Add($"MaxAnswerBytes: {MaxAnswerBytes} is not from {LeastMaxAnswerBytes} to {MostMaxAnswerBytes}");
         foreach (var (model, price) in Prices)
             faults.AddRange(price.Faults($"Prices[{model}]"));
         var names = new HashSet<string>(StringComparer.Ordinal);

@@ -3,18 +3,23 @@ using System.Text.Json;
 namespace LlmPipeline;
 
 /// <summary>What the pipeline reads of a provider's body: whether it is whole, and the tokens.</summary>
-/// <param name="IsJsonObject">Whether the body is one whole JSON object and nothing else.</param>
+/// <param name="IsJsonObject">Whether the body is one whole JSON object, at least for a tolerant reader.</param>
 /// <param name="Usage">Its tokens, see <see cref="UsageReader"/>; zeros when it tells none.</param>
 internal readonly record struct AnswerBody(bool IsJsonObject, TokenUsage Usage)
 {
-    public static AnswerBody Read(ReadOnlySpan<byte> body)
+    /// <summary>Reads a body as received. Where only a tolerant reader can, its tokens are counted all the same.</summary>
+    public static AnswerBody Read(ReadOnlyMemory<byte> body)
     {
-        if (body.StartsWith("\uFEFF"u8))
-            body = body[3..];
+        var read = ReadStrict(body.Span);
+        return !read.IsJsonObject && JsonRepair.ToStrict(body, out var isLenient) is { } json && isLenient ? ReadStrict(json.Span) : read;
+    }
+
+    private static AnswerBody ReadStrict(ReadOnlySpan<byte> body)
+    {
         var usage = default(UsageReader);
         try
         {
-            var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = 512 });
+            var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = int.MaxValue });
             if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
                 return default;
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
@@ -23,9 +28,9 @@ internal readonly record struct AnswerBody(bool IsJsonObject, TokenUsage Usage)
             reader.Read();
             return new AnswerBody(true, usage.Usage);
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            // What is wrong with it elsewhere changes nothing of what it has cost.
+            // What is wrong with it elsewhere changes nothing of what it has cost. Half of a surrogate pair in a name is an InvalidOperationException.
             return new AnswerBody(false, usage.Usage is { Total: > 0 } told ? told : UsageReader.Find(body));
         }
     }

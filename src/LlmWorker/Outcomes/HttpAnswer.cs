@@ -15,7 +15,8 @@ internal sealed record HttpAnswer
     /// <summary>Whether the provider told no tokens, and those in <see cref="Parsed"/> are counted here.</summary>
     public bool IsUsageEstimated { get; init; }
 
-    public string? MediaType { get; init; }
+    /// <summary>Whether the body is the answer that was asked for; null where nobody has looked.</summary>
+    public CompletionVerdict? Check { get; init; }
 
     public string? RequestId { get; init; }
 

@@ -18,8 +18,14 @@ internal readonly record struct Classified(OutcomeKind Kind, string? Code = null
     /// <summary>The provider's own sentence, which may quote a prompt and belongs in no log; null where <see cref="Message"/> holds it or there is none.</summary>
     public string? Sentence { get; init; }
 
+    /// <summary>The status that counts: of an error inside a 2xx, the one that it would have come with; null for that of the answer.</summary>
+    public int? Status { get; init; }
+
     /// <summary>Attempts that it is worth at most; null for as many as any.</summary>
     public int? MaxAttempts { get; init; }
+
+    /// <summary>What is special about a completion.</summary>
+    public AnswerFlags Flags { get; init; }
 }
 
 /// <summary>The outcome table.</summary>
@@ -46,12 +52,11 @@ internal static class Outcomes
     {
         if (status is >= 200 and < 300)
         {
-            if (answer.Parsed.IsJsonObject)
-                return new Classified(OutcomeKind.Completion);
-            // It would be paid for again and again, and never fit.
-            return answer.MediaType == "text/event-stream"
-                ? new Classified(OutcomeKind.Permanent, "streamed_answer", "the answer is a stream, which is not supported: leave \"stream\" out")
-                : new Classified(OutcomeKind.Transient, "invalid_response", $"HTTP {status} with a body that is not a JSON object");
+            var check = answer.Check ?? CompletionCheck.Of(null, answer.Body);
+            if (check.ErrorStatus is not { } told)
+                return new Classified(check.Kind, check.Code, check.Message) { Flags = check.Flags };
+            var inner = OfStatus(answer with { Body = check.ErrorBody }, told);
+            return inner with { Status = told, Message = $"an error in an answer of HTTP {status}: {inner.Message}" };
         }
 
         var error = ProviderError.Read(answer.Body);

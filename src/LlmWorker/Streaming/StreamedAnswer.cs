@@ -1,84 +1,133 @@
 using System.Net.ServerSentEvents;
 using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Json;
 
 namespace LlmPipeline;
 
 /// <summary>Reads a streamed answer to its end, and makes of it the one body that a call without <c>stream</c> would have had.</summary>
 /// <remarks>
-/// Chat completions and completions come as chunks (<see href="https://platform.openai.com/docs/api-reference/chat-streaming"/>); responses as typed events,
-/// the last of which carries the whole (<see href="https://platform.openai.com/docs/api-reference/responses-streaming"/>).
+/// Chat completions and completions come as chunks (<see href="https://platform.openai.com/docs/api-reference/chat-streaming"/>);
+/// responses as typed events,
+/// the last of which carries the whole (<see href="https://platform.openai.com/docs/api-reference/responses-streaming"/>). Between them
+/// are comments, pings and
+/// empty events (<see href="https://openrouter.ai/docs/api-reference/streaming"/>). An error comes as an event too, for the status has
+/// long been 200.
 /// </remarks>
-internal static class StreamedAnswer
+internal sealed class StreamedAnswer
 {
     /// <summary>The media type of a stream of server-sent events.</summary>
     public const string MediaType = "text/event-stream";
 
-    private const string Done = "[DONE]";
-    private static readonly JsonDocumentOptions Depth = new() { MaxDepth = 512 };
+    private static readonly JsonDocumentOptions AnyDepth = new() { MaxDepth = int.MaxValue };
+    private readonly Action<string>? _delta;
+    private readonly ChunkMerger _chunks;
+    private byte[] _lastText = [];
+    private byte[]? _whole;
+
+    private StreamedAnswer(int mostBytes, Action<string>? delta)
+    {
+        _delta = delta;
+        _chunks = new ChunkMerger(mostBytes);
+    }
 
     /// <param name="stream">The body of the response.</param>
-    /// <param name="delta">Gets the data of each event, as received, when it comes; null for nobody.</param>
+    /// <param name="mostBytes">The largest answer, and the largest event.</param>
+    /// <param name="delta">Gets the data of each event that is a part of the answer, when it comes; null for nobody.</param>
     /// <param name="cancellationToken">Breaks it off.</param>
-    /// <returns>The body, UTF-8.</returns>
-    /// <exception cref="BrokenStreamException">It ended before its end, holds what is no JSON, or tells an error.</exception>
-    public static async Task<byte[]> ReadAsync(Stream stream, Action<string>? delta, CancellationToken cancellationToken)
+    /// <returns>The body; of a stream that failed the data of the event that said so; of one that broke off what there is of the
+    /// answer.</returns>
+    /// <exception cref="AnswerTooLargeException">It is.</exception>
+    public static async Task<(byte[] Body, AnswerFault Fault)> ReadAsync(
+        Stream stream, int mostBytes, Action<string>? delta, CancellationToken cancellationToken)
     {
-        var chunks = new ChunkMerger();
-        byte[]? whole = null;
-        var done = false;
-        await foreach (var item in SseParser.Create(stream).EnumerateAsync(cancellationToken).ConfigureAwait(false))
-        {
-            if (item.Data == Done)
-            {
-                done = true;
-                continue;
-            }
-
-            using var json = Parse(item.Data);
-            if (Failure(json.RootElement) is { } failure)
-                throw new BrokenStreamException(failure);
-            if (json.RootElement.TryGetProperty("type"u8, out var type) && type.ValueKind == JsonValueKind.String && json.RootElement.TryGetProperty("response"u8, out var response))
-            {
-                if (type.GetString() is "response.completed" or "response.incomplete" or "response.failed")
-                    whole = JsonMarshal.GetRawUtf8Value(response).ToArray();
-            }
-            else if (type.ValueKind == JsonValueKind.Undefined)
-            {
-                chunks.Add(json.RootElement);
-            }
-
-            delta?.Invoke(item.Data);
-        }
-
-        if (whole is not null)
-            return whole;
-        return chunks.IsWhole || (done && chunks.Count > 0) ? chunks.Body() : throw new BrokenStreamException("the stream ended before the answer did");
-    }
-
-    private static JsonDocument Parse(string data)
-    {
+        var answer = new StreamedAnswer(mostBytes, delta);
+        var bounded = new BoundedStream(stream, mostBytes);
         try
         {
-            var json = JsonDocument.Parse(data, Depth);
-            if (json.RootElement.ValueKind == JsonValueKind.Object)
-                return json;
-            json.Dispose();
+            var events = SseParser.Create(bounded, static (_, data) => data.ToArray());
+            await foreach (var item in events.EnumerateAsync(cancellationToken).ConfigureAwait(false))
+            {
+                bounded.EventEnds();
+                if (answer.Take(item.EventType, item.Data) is { } end)
+                    return end;
+            }
         }
-        catch (JsonException)
+        catch (IOException) when (answer._chunks.IsWhole)
         {
-            // Said below: the text itself may be anything, and belongs in no message.
+            // The connection broke behind the answer: what may be missing is the usage.
         }
 
-        throw new BrokenStreamException("an event of the stream is no JSON object");
+        return answer.End();
     }
 
-    // In the middle of a stream the status has long been 200.
-    private static string? Failure(JsonElement json)
+    /// <summary>Takes an event.</summary>
+    /// <returns>How the stream ends, if it ends with this event.</returns>
+    private (byte[] Body, AnswerFault Fault)? Take(string name, byte[] data)
     {
-        if (!json.TryGetProperty("error"u8, out var error) || error.ValueKind is JsonValueKind.Null or JsonValueKind.Undefined)
+        var text = data.AsSpan().Trim(" \t"u8);
+        if (text.SequenceEqual("[DONE]"u8))
+            return End();
+        if (text.IsEmpty)
             return null;
-        var message = error.ValueKind == JsonValueKind.Object && error.TryGetProperty("message"u8, out var text) ? text : error;
-        return "the stream ended with an error: " + (message.ValueKind == JsonValueKind.String ? message.GetString() : "no message");
+        if (text[0] != '{')
+        {
+            // A ping is a text in some servers' streams; an error too.
+            if (name == "error")
+                return (data, AnswerFault.ErrorEvent);
+            _lastText = name == "ping" ? _lastText : data;
+            return null;
+        }
+
+        // A part of the answer would be missing: a whole without it must not be taken for the answer.
+        if (JsonRepair.ToPiece(data) is not { } piece)
+            return (_chunks.Count > 0 ? _chunks.Body() : data, AnswerFault.Truncated);
+        using var json = JsonDocument.Parse(piece, AnyDepth);
+        return Take(name, json.RootElement, data);
     }
+
+    private (byte[] Body, AnswerFault Fault)? Take(string name, JsonElement json, byte[] data)
+    {
+        var hasChoices = json.TryGetProperty("choices"u8, out var choices);
+        var type = hasChoices ? default : Raw(json, "type"u8);
+        if (name == "error" || type.SequenceEqual("\"error\""u8) || Raw(json, "object"u8).SequenceEqual("\"error\""u8) || HasError(json))
+            return (data, AnswerFault.ErrorEvent);
+        if (name == "ping" || type.SequenceEqual("\"ping\""u8))
+            return null;
+        if (!type.StartsWith("\""u8))
+        {
+            _chunks.Add(json);
+            // Clients look for a choice in each chunk that tells no usage.
+            if (choices.ValueKind != JsonValueKind.Array && !Raw(json, "usage"u8).StartsWith("{"u8))
+                return null;
+        }
+        else if (IsLast(type) && json.TryGetProperty("response"u8, out var response))
+        {
+            _whole = JsonMarshal.GetRawUtf8Value(response).ToArray();
+        }
+
+        _delta?.Invoke(Encoding.UTF8.GetString(data));
+        return _whole is null ? null : (_whole, AnswerFault.None);
+    }
+
+    private (byte[] Body, AnswerFault Fault) End() =>
+        _chunks.IsWhole ? (_chunks.Body(), AnswerFault.None)
+        : _chunks.Count > 0 ? (_chunks.Body(), AnswerFault.Truncated)
+        : (_lastText, AnswerFault.Truncated);
+
+    private static bool IsLast(ReadOnlySpan<byte> type) =>
+        type.SequenceEqual("\"response.completed\""u8) || type.SequenceEqual("\"response.incomplete\""u8)
+        || type.SequenceEqual("\"response.failed\""u8) || type.SequenceEqual("\"response.cancelled\""u8);
+
+    private static bool HasError(JsonElement json)
+    {
+        if (!json.TryGetProperty("error"u8, out var error))
+            return false;
+        var reader = new Utf8JsonReader(JsonMarshal.GetRawUtf8Value(error), new JsonReaderOptions { MaxDepth = int.MaxValue });
+        reader.Read();
+        return AnswerShape.RangeOf(ref reader) is not null;
+    }
+
+    private static ReadOnlySpan<byte> Raw(JsonElement json, ReadOnlySpan<byte> name) =>
+        json.TryGetProperty(name, out var value) ? JsonMarshal.GetRawUtf8Value(value) : default;
 }

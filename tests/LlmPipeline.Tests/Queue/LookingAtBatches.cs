@@ -36,6 +36,21 @@ public sealed class LookingAtBatches
     }
 
     [Theory, ClassData(typeof(Stores))]
+    public async Task Completed_rows_whose_completions_are_none_count_as_failed_once(Store store)
+    {
+        var queue = await TestQueue.CreateAsync(store, o => o.Partitions = 2);
+        await queue.SaveBatchAsync();
+        await queue.EnqueueRowsAsync(1, 10);
+        await queue.EndAllAsync(EndState.Cancelled);
+        var batch = (await queue.Queue.Batches.FindAsync(queue.Batch))!;
+        (string, int)[] rows = [(queue.Row(3).Id, 3), (queue.Row(7).Id, 7), (queue.Row(11).Id, 11)];
+        Assert.Equal(2, await queue.Queue.Batches.RevokeAsync(batch, rows));
+        Assert.Equal(0, await queue.Queue.Batches.RevokeAsync(batch, rows));
+        Assert.Equal(new BatchProgress(10, 8, 2, 0), await queue.Queue.Batches.ProgressAsync(queue.Batch));
+        Assert.Equal([3, 7], (await queue.Queue.Batches.FailedAsync(queue.Batch)).Select(row => row.Row));
+    }
+
+    [Theory, ClassData(typeof(Stores))]
     public async Task Batches_are_listed_newest_first_until_their_time_is_over(Store store)
     {
         var prefix = Stores.NewName("prefix") + ":";

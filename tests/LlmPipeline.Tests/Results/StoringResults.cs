@@ -29,6 +29,7 @@ public sealed class StoringResults
                 OutputTokens = 3,
                 Cost = 0.000123m,
                 Attempts = 4,
+                Flags = AnswerFlags.Lenient | AnswerFlags.CutOff,
                 Enqueued = 5,
                 Started = 6,
                 Finished = 7,
@@ -47,6 +48,23 @@ public sealed class StoringResults
         var result = Result(Stores.NewName("job"), ResultStatus.Cancelled) with { Meta = new ResultMeta { Enqueued = 1_795_549_599_958, Finished = 1_795_549_600_000 } };
         await results.PutAsync(result);
         Assert.Equal(result.Meta, (await results.GetAsync(result.JobId))!.Meta);
+    }
+
+    [Theory, ClassData(typeof(Stores))]
+    public async Task A_completion_that_is_none_becomes_an_error_with_the_same_body_once(Store store)
+    {
+        var results = await OpenAsync(store);
+        var completion = Result(Stores.NewName("job"), ResultStatus.Completed);
+        var error = new ResultError("invalid_response", "no answer");
+        Assert.False(await results.RevokeAsync(completion, error));
+        await results.PutAsync(completion);
+        Assert.False(await results.RevokeAsync(completion with { Meta = new ResultMeta { StatusCode = 201 } }, error));
+        Assert.True(await results.RevokeAsync(completion, error));
+        Assert.False(await results.RevokeAsync(completion, error));
+        var revoked = (await results.GetAsync(completion.JobId))!;
+        Assert.Equal((ResultStatus.Failed, error), (revoked.Status, revoked.Meta.Error));
+        Assert.Equal(completion.Response.ToArray(), revoked.Response.ToArray());
+        Assert.Equal(ResultStatus.Completed, await results.PutAsync(completion));
     }
 
     [Theory, ClassData(typeof(Stores))]

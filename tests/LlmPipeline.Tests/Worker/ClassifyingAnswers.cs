@@ -8,16 +8,19 @@ namespace LlmPipeline.Tests;
 public sealed class ClassifyingAnswers
 {
     [Theory]
-    // A completion is any whole JSON object, whatever its finish_reason.
-    [InlineData(200, """{"choices":[{"finish_reason":"length"}]}""", "Completion")]
-    [InlineData(200, " {\n \"object\" : \"list\" }\r\n", "Completion")]
-    [InlineData(201, "{}", "Completion")]
+    [InlineData(200, """{"choices":[{"message":{"content":""},"finish_reason":"length"}]}""", "Completion")]
+    [InlineData(201, " {\n \"choices\" : [{\"message\":{\"content\":\"x\"}}] }\r\n", "Completion")]
+    [InlineData(200, """{"choices":[]}""", "Transient")]
     [InlineData(200, "", "Transient")]
     [InlineData(200, "[]", "Transient")]
     [InlineData(200, "\"text\"", "Transient")]
     [InlineData(200, "<html>busy</html>", "Transient")]
     [InlineData(200, """{"choices":[""", "Transient")]
-    [InlineData(200, "{} {}", "Transient")]
+    // An error inside is what it would be with its own status.
+    [InlineData(200, """{"error":{"message":"Provider returned error","code":502}}""", "Transient")]
+    [InlineData(200, """{"error":{"message":"Rate limit exceeded","code":429}}""", "Later")]
+    [InlineData(200, """{"error":{"message":"too long","code":"context_length_exceeded"}}""", "Permanent")]
+    [InlineData(200, """{"error":{"message":"You exceeded your current quota","code":"insufficient_quota"}}""", "DeploymentFault")]
     // May go better next time.
     [InlineData(408, "", "Transient")]
     [InlineData(409, """{"error":{"message":"conflict"}}""", "Transient")]
@@ -134,10 +137,6 @@ public sealed class ClassifyingAnswers
     [Fact]
     public void A_500_keeps_the_providers_word_on_when_to_come_again() =>
         Assert.Equal(TimeSpan.FromSeconds(9), Outcomes.Classify(Answer(500, "", TimeSpan.FromSeconds(9))).NotBefore);
-
-    [Fact]
-    public void A_streamed_answer_is_not_paid_for_again() =>
-        Assert.Equal((OutcomeKind.Permanent, "streamed_answer"), KindAndCode(Outcomes.Classify(Answer(200, "data: {}\n\n") with { MediaType = "text/event-stream" })));
 
     [Fact]
     public void A_redirect_says_where_to_without_its_query()

@@ -19,6 +19,9 @@ internal sealed record RawReply(int Status, string Body, params string[] Headers
 
     public static RawReply Ok { get; } = new(200, Completion, "x-request-id: req-1");
 
+    /// <summary>A body that is no text; null for <see cref="Body"/>.</summary>
+    public byte[]? Bytes { get; init; }
+
     public bool IsReset { get; init; }
 
     public bool IsCut { get; init; }
@@ -91,7 +94,7 @@ internal sealed class RawEndpoint : IAsyncDisposable
                         client.Client.LingerState = new LingerOption(true, 0);
                         return;
                     }
-                    var body = Encoding.UTF8.GetBytes(reply.Body);
+                    var body = reply.Bytes ?? Encoding.UTF8.GetBytes(reply.Body);
                     var type = reply.Headers.Any(h => h.StartsWith("content-type", StringComparison.OrdinalIgnoreCase)) ? "" : "Content-Type: application/json\r\n";
                     var head = $"HTTP/1.1 {reply.Status} X\r\n{type}Content-Length: {body.Length + (reply.IsCut ? 10 : 0)}\r\n{string.Concat(reply.Headers.Select(h => h + "\r\n"))}\r\n";
                     await stream.WriteAsync(Encoding.UTF8.GetBytes(head).Concat(body).ToArray(), _stop.Token);

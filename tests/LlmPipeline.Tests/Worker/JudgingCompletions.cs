@@ -1,0 +1,206 @@
+using System.Text;
+
+namespace LlmPipeline.Tests;
+
+/// <summary>Covers <see cref="CompletionCheck"/>.</summary>
+public sealed class JudgingCompletions
+{
+    private const string Chat = "/v1/chat/completions", Text = "/v1/completions", Embeddings = "/v1/embeddings", Responses = "/v1/responses";
+
+    [Theory]
+    [InlineData(Chat, """{"choices":[{"message":{"role":"assistant","content":"four"},"finish_reason":"stop"}]}""", "None")]
+    [InlineData(Chat, """{"error":null,"choices":[{"message":{"content":[{"type":"text","text":"four"}]}}]}""", "None")]
+    [InlineData(Chat, """{"error":{"code":0,"message":""},"choices":[{"message":{"content":"four"}}]}""", "None")]
+    [InlineData(Chat, """{"choices":[{"message":{"content":null,"tool_calls":[{"id":"t"}]},"finish_reason":"tool_calls"}]}""", "None")]
+    [InlineData(Chat, """{"choices":[{"message":{"content":null,"reasoning_content":"hm"},"finish_reason":"length"}]}""", "CutOff, Empty")]
+    [InlineData(Chat, """{"choices":[{"message":{"content":""},"finish_reason":"stop"}]}""", "Empty")]
+    [InlineData(Chat, """{"choices":[{"message":{"content":null,"refusal":"no"}}]}""", "Refused")]
+    [InlineData(Chat, """{"choices":[{"message":{"content":"a"}},{"message":{"content":"b"},"finish_reason":"max_tokens"}]}""", "CutOff")]
+    [InlineData(Chat, """{"choices":[{"finish_reason":"content_filter","content_filter_results":{"hate":{"filtered":true}}}]}""", "Empty, Refused")]
+    [InlineData(Text, """{"choices":[{"text":"four","finish_reason":null}]}""", "None")]
+    [InlineData(Text, """{"choices":[{"text":"","finish_reason":"length"}]}""", "CutOff, Empty")]
+    [InlineData(Embeddings, """{"data":[{"embedding":[0.1,-0.2]},{"embedding":"zczMPQ=="}]}""", "None")]
+    [InlineData(Embeddings, """{"data":[{"embedding":[[0.1],[0.2]]}]}""", "None")]
+    [InlineData(Responses, """{"object":"response","status":"completed","error":null,"output":[{"type":"message","content":[{"type":"output_text","text":"four"}]}]}""", "None")]
+    [InlineData(Responses, """{"status":"completed","output":[{"type":"function_call","name":"f"}]}""", "None")]
+    [InlineData(Responses, """{"output":[{"type":"message","content":[{"type":"refusal","refusal":"no"}]}]}""", "Refused")]
+    [InlineData(Responses, """{"status":"incomplete","incomplete_details":{"reason":"max_output_tokens"},"output":[]}""", "CutOff, Empty")]
+    [InlineData(Responses, """{"status":"incomplete","incomplete_details":{"reason":"content_filter"},"output":[{"type":"reasoning","summary":[]}]}""", "Empty, Refused")]
+    [InlineData("/v1/moderations", """{"results":[{"flagged":true}]}""", "None")]
+    [InlineData("/v1/rerank", """{"results":[]}""", "None")]
+    [InlineData("/v1/images/generations", """{"created":1,"data":[]}""", "None")]
+    [InlineData("/v1/score", """{"object":"list","data":[{"object":"score","score":0.5}]}""", "None")]
+    public void An_answer_of_the_kind_that_was_asked_for_is_a_completion(string path, string body, string flags)
+    {
+        var verdict = CompletionCheck.Of(path, Encoding.UTF8.GetBytes(body));
+        Assert.Equal((true, flags), (verdict.IsCompletion, verdict.Flags.ToString()));
+    }
+
+    [Theory]
+    [InlineData(Chat, "")]
+    [InlineData(Chat, " \n\n")]
+    [InlineData(Chat, "<html>app</html>")]
+    [InlineData(Chat, "null")]
+    [InlineData(Chat, "{}")]
+    [InlineData(Chat, "[]")]
+    [InlineData(Chat, """{"choices":null}""")]
+    [InlineData(Chat, """{"choices":[]}""")]
+    [InlineData(Chat, """{"choices":{}}""")]
+    [InlineData(Chat, """{"choices":[null]}""")]
+    [InlineData(Chat, """{"choices":[{}]}""")]
+    [InlineData(Chat, """{"choices":[{"message":null,"finish_reason":"stop"}]}""")]
+    [InlineData(Chat, """{"choices":[{"message":{"content":"a"}},{"finish_reason":"stop"}]}""")]
+    [InlineData(Chat, """{"choices":[{"text":"four"}]}""")]
+    [InlineData(Chat, """{"data":[{"embedding":[1]}]}""")]
+    [InlineData(Chat, """{"choices":[{"message":{"content":"fo""")]
+    [InlineData(Chat, """{"choices":[{"message":{"content":"x"},"finish_reason":"error"}]}""")]
+    [InlineData(Chat, """{"error":"something odd"}""")]
+    [InlineData(Text, """{"choices":[{"message":{"content":"four"}}]}""")]
+    [InlineData(Embeddings, """{"object":"list","data":[]}""")]
+    [InlineData(Embeddings, """{"data":null}""")]
+    [InlineData(Embeddings, """{"data":[{"embedding":[1]},{"index":1}]}""")]
+    [InlineData(Embeddings, """{"data":[{"embedding":[]}]}""")]
+    [InlineData(Embeddings, """{"data":[{"embedding":null}]}""")]
+    [InlineData(Responses, """{"status":"completed","output":[]}""")]
+    [InlineData(Responses, """{"status":"cancelled","output":[]}""")]
+    [InlineData(Responses, """{"status":"failed","error":null,"output":[]}""")]
+    [InlineData("/v1/moderations", """["x"]""")]
+    [InlineData("/v1/moderations", """{"detail":"Not authenticated"}""")]
+    public void A_body_without_an_answer_may_be_better_next_time(string path, string body)
+    {
+        var verdict = CompletionCheck.Of(path, Encoding.UTF8.GetBytes(body));
+        Assert.Equal((OutcomeKind.Transient, null), (verdict.Kind, verdict.ErrorStatus));
+        Assert.False(string.IsNullOrEmpty(verdict.Code) || string.IsNullOrEmpty(verdict.Message));
+    }
+
+    [Theory]
+    [InlineData(Chat, """{"error":{"message":"x","code":502,"metadata":{}}}""", 502)]
+    [InlineData(Chat, """{"error":{"message":"x","code":"429"}}""", 429)]
+    [InlineData(Chat, """{"error":{"message":"x","type":"overloaded_error","code":null}}""", 529)]
+    [InlineData(Chat, """{"error":{"message":"x","type":"invalid_request_error","code":"rate_limit_exceeded"}}""", 429)]
+    [InlineData(Chat, """{"error":{"message":"x","code":"invalid_api_key"}}""", 401)]
+    [InlineData(Chat, """{"error":{"message":"x","type":"insufficient_quota","code":"insufficient_quota"}}""", 429)]
+    [InlineData(Chat, """{"error":{"message":"x","code":"context_length_exceeded"}}""", 400)]
+    [InlineData(Chat, """{"error":{"message":"x","code":"model_not_found"}}""", 404)]
+    [InlineData(Chat, """{"error":{"message":"x","status":"RESOURCE_EXHAUSTED"}}""", 429)]
+    [InlineData(Chat, """{"error":{"message":"x","code":"Throttling.RateQuota"}}""", 429)]
+    [InlineData(Chat, """[{"error":{"code":503,"message":"x","status":"UNAVAILABLE"}}]""", 503)]
+    [InlineData(Chat, """{"type":"error","error":{"type":"rate_limit_error","message":"x"}}""", 429)]
+    [InlineData(Chat, """{"object":"error","message":"x","type":"BadRequestError","code":400}""", 400)]
+    [InlineData(Chat, """{"statusCode":429,"message":"x"}""", 429)]
+    [InlineData(Chat, """{"success":false,"errors":[{"code":401,"message":"x"}]}""", 401)]
+    [InlineData(Chat, """{"choices":[{"message":{"content":""},"finish_reason":"error","error":{"code":502,"message":"x"}}]}""", 502)]
+    [InlineData(Chat, """{"choices":[{"message":{"content":"par"}}],"error":{"code":408,"message":"x"}}""", 408)]
+    [InlineData(Responses, """{"object":"response","status":"failed","error":{"code":"server_error","message":"x"},"output":[]}""", 500)]
+    [InlineData(Responses, """{"status":"failed","error":{"code":"rate_limit_exceeded","message":"x"}}""", 429)]
+    [InlineData("/v1/moderations", """{"error":{"code":"server_error"}}""", 500)]
+    public void An_error_inside_has_the_status_that_it_would_have_come_with(string path, string body, int status)
+    {
+        var verdict = CompletionCheck.Of(path, Encoding.UTF8.GetBytes(body));
+        Assert.Equal((OutcomeKind.Transient, status), (verdict.Kind, verdict.ErrorStatus!.Value));
+        Assert.Equal("x", ProviderError.Read(verdict.ErrorBody).Message ?? "x");
+    }
+
+    [Theory]
+    [InlineData("queued")]
+    [InlineData("in_progress")]
+    public void A_response_that_is_still_being_made_is_not_asked_for_again(string status)
+    {
+        var verdict = CompletionCheck.Of(Responses, Encoding.UTF8.GetBytes($$"""{"object":"response","status":"{{status}}","output":[]}"""));
+        Assert.Equal((OutcomeKind.Permanent, "background_response"), (verdict.Kind, verdict.Code));
+        Assert.Contains("background", verdict.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("""{"input":["a","b"]}""", 2, false)]
+    [InlineData("""{"input":[[1,2],[3]]}""", 2, false)]
+    [InlineData("""{"input":[1,2,3]}""", 1, true)]
+    [InlineData("""{"input":"a"}""", 1, true)]
+    [InlineData("""{"x":["a","b"]}""", 0, true)]
+    [InlineData("""{"input":["a","b"]""", 2, false)]
+    public void Fewer_embeddings_than_inputs_are_not_an_answer(string request, int inputs, bool isAnswer)
+    {
+        Assert.Equal(inputs, EmbeddingInputs.Count(Encoding.UTF8.GetBytes(request)));
+        Assert.Equal(isAnswer, CompletionCheck.Of(Embeddings, """{"data":[{"embedding":[0.5]}]}"""u8.ToArray(), inputs).IsCompletion);
+    }
+
+    [Theory]
+    [InlineData(""",{"logprob":NaN,"x":[Infinity,-Infinity,nan,]}""")]
+    [InlineData(",\"\u0001\ttab and \\x\"")]
+    [InlineData(""","\ud83d half" """)]
+    [InlineData(""","\ude00\ud83d" """)]
+    [InlineData(",/* odd */True,None")]
+    public void What_a_tolerant_reader_can_read_is_a_completion_and_says_so(string odd)
+    {
+        var verdict = CompletionCheck.Of(Chat, Encoding.UTF8.GetBytes($$$"""{"choices":[{"message":{"content":"four"}}],"x":[0{{{odd}}}]}"""));
+        Assert.Equal((true, AnswerFlags.Lenient), (verdict.IsCompletion, verdict.Flags));
+    }
+
+    [Fact]
+    public void Bytes_that_are_no_text_a_mark_at_the_start_and_more_behind_the_end_are_tolerated()
+    {
+        var body = """{"choices":[{"message":{"content":"AB?CD"}}]}"""u8.ToArray();
+        body[body.AsSpan().IndexOf((byte)'?')] = 0xF0;
+        byte[][] bodies = [body, [0xEF, 0xBB, 0xBF, .. body], [.. body, .. "\n</s>{\"x\":"u8], [.. body, 0, 0]];
+        Assert.All(bodies, one => Assert.Equal(AnswerFlags.Lenient, CompletionCheck.Of(Chat, one).Flags));
+    }
+
+    [Fact]
+    public void Half_of_a_character_in_a_name_is_tolerated_and_the_tokens_are_counted()
+    {
+        var body = """{"\ud83d":1,"choices":[{"\ude00":2,"message":{"\ud83d":3,"content":"four"}}],"usage":{"\ud83d":4,"prompt_tokens":7}}"""u8.ToArray();
+        Assert.Equal(AnswerFlags.Lenient, CompletionCheck.Of(Chat, body).Flags);
+        Assert.Equal(new TokenUsage(7, 0, 0), AnswerBody.Read(body).Usage);
+    }
+
+    [Fact]
+    public void What_is_repaired_says_the_same_and_JSON_stays_the_very_same()
+    {
+        var body = """{"a":"\ud83d\ude00 \ud83d x","b":NaN,"c":"\u00e9\n"}"""u8.ToArray();
+        Assert.Equal("""{"a":"\ud83d\ude00 \ufffd x","b":null,"c":"\u00e9\n"}""", Encoding.UTF8.GetString(JsonRepair.ToStrict(body, out var isLenient)!.Value.Span));
+        Assert.True(isLenient);
+        ReadOnlyMemory<byte> strict = """ {"a" : "\ud83d\ude00 é 🚀","b":-1.0E+400} """u8.ToArray();
+        Assert.Equal(strict, JsonRepair.ToStrict(strict, out isLenient));
+        Assert.False(isLenient);
+    }
+
+    [Fact]
+    public void Whatever_the_bytes_are_they_are_judged()
+    {
+        var random = new Random(7);
+        var sound = """{"choices":[{"index":0,"message":{"content":"a\ud83d\ude00\"é"},"finish_reason":"stop"}],"error":null,"data":[{"embedding":[1]}],"output":[{"type":"message"}]}"""u8.ToArray();
+        for (var n = 0; n < 20_000; n++)
+        {
+            var body = sound.ToArray();
+            for (var times = random.Next(1, 6); times > 0; times--)
+                body[random.Next(body.Length)] = (byte)random.Next(256);
+            body = body[..random.Next(body.Length + 1)];
+            var path = random.Next(5) switch { 0 => Chat, 1 => Text, 2 => Embeddings, 3 => Responses, _ => null };
+            Assert.NotNull(CompletionCheck.Of(path, body));
+            _ = AnswerBody.Read(body);
+            if (JsonRepair.ToStrict(body, out _) is { } json)
+                Assert.True(JsonRepair.IsStrict(json.Span), Encoding.Latin1.GetString(body));
+        }
+    }
+
+    [Theory]
+    [InlineData("""{"choices":[]}""", "no choices")]
+    [InlineData("""{"object":"list","data":[]}""", "no embeddings")]
+    [InlineData("""{"error":{"code":429,"message":"secret"}}""", "429")]
+    [InlineData("""{"id":"r","object":"response","status":"queued"}""", "in the background|goes on")]
+    [InlineData("""{"choices":[{"message":{"content":"The answer is"},"finish_reason":null}]}""", "cut off")]
+    [InlineData("""{"choices":[{"message":{"content":"four"},"finish_reason":"stop"}]}""", null)]
+    [InlineData("""{"choices":[{"text":"four","finish_reason":"stop"}]}""", null)]
+    [InlineData("""{"object":"list","data":[{"object":"embedding","embedding":[1]}]}""", null)]
+    [InlineData("""{"created":1,"data":[{"url":"https://x"}]}""", null)]
+    [InlineData("""{"results":[]}""", null)]
+    public void Stored_completions_are_judged_by_their_shape(string body, string? fault)
+    {
+        var found = StoredAnswer.Fault(Encoding.UTF8.GetBytes(body));
+        if (fault is null)
+            Assert.Null(found);
+        else
+            Assert.Matches(fault, found!);
+        Assert.DoesNotContain("secret", found ?? "", StringComparison.Ordinal);
+    }
+}
