@@ -87,18 +87,18 @@ install_tools() {
   esac
 }
 
-# OpenAI's client for Node, which a test uses; again when another version is wanted.
+# The SDKs for Node that tests use, and the Node that they need; again when other versions are wanted.
 install_node_client() {
   local folder=.build/node
   cmp -s tests/NodeClient/package-lock.json "$folder/installed.json" && return
-  say "installing the Node client"
+  say "installing the Node clients"
   mkdir -p "$folder"
   cp tests/NodeClient/package.json tests/NodeClient/package-lock.json "$folder" || return
   if npm ci --prefix "$folder" --no-audit --no-fund > .build/npm.log 2>&1; then
     cp "$folder/package-lock.json" "$folder/installed.json"
   else
     tail -n 20 .build/npm.log
-    echo "npm ci failed; the test that needs it will fail"
+    echo "npm ci failed; the tests that need it will fail"
   fi
 }
 

@@ -21,6 +21,7 @@ var root = new RootCommand(
     RetryCommand.Create(),
     DeadCommand.Create(),
     QueuesCommand.Create(),
+    DeploymentsCommand.Create(),
     DoctorCommand.Create(),
     SimulateCommand.Create(),
 };

@@ -37,6 +37,7 @@ internal static class SimulateCommand
         var faults = Faults("--faults", "The faults that --fail draws from, separated by commas", "500,429,reset,hang,cut,notjson when left out");
         var script = Faults("--script", "What the first, second, … call meets, separated by commas", "'ok' is none; then --fail decides");
         var always = SimulateNumbers.Limit("--always", "Answer every call with this status, 400 to 599, and an error body that goes with it.", "STATUS", 400, 599);
+        var dialects = SimulateDialects.Option();
         var retryAfter = SimulateNumbers.Milliseconds("--retry-after", "What an injected 429 or 503 asks to wait.", TimeSpan.FromHours(1), 100);
         var words = SimulateNumbers.Whole("--answer-words", "N", "Words of an answer on average.", 1, 10_000_000, 24);
         var misfit = SimulateNumbers.Fraction("--misfit", "SHARE", "Share of the answers to a JSON schema that do not fit it, 0 to 1.", 0, 1, 0);
@@ -48,7 +49,7 @@ internal static class SimulateCommand
 
         var command = new Command("simulate", Text)
         {
-            host, port, https, seed, models, apiKey, latency, perToken, jitter, sigma, rpm, tpm, azureLike, fail, faults, script, always, retryAfter, words, misfit, estimate, pretty, extra, record, json,
+            host, port, https, seed, models, apiKey, latency, perToken, jitter, sigma, rpm, tpm, azureLike, fail, faults, script, always, dialects, retryAfter, words, misfit, estimate, pretty, extra, record, json,
         };
         command.SetAction((parse, cancellationToken) => RunAsync(
             new SimulatorOptions
@@ -70,6 +71,7 @@ internal static class SimulateCommand
                 Faults = parse.GetValue(faults) is { Length: > 0 } named ? named : new SimulatorOptions().Faults,
                 Script = parse.GetValue(script),
                 AlwaysStatus = (int?)parse.GetValue(always),
+                Dialects = parse.GetValue(dialects) ?? [],
                 RetryAfter = TimeSpan.FromMilliseconds(parse.GetValue(retryAfter)),
                 AnswerWords = (int)parse.GetValue(words),
                 MisfitShare = parse.GetValue(misfit),

@@ -12,8 +12,11 @@ namespace LlmPipeline;
 /// <summary>HTTP in the shape of OpenAI's API before the queue of a fleet.</summary>
 public sealed class Gateway : IAsyncDisposable
 {
-    /// <summary>Where the API lies: as OpenAI has it, and as Azure does.</summary>
-    private static readonly string[] Prefixes = ["/v1", "/openai", "/openai/v1"];
+    /// <summary>
+    /// Where the API lies: as OpenAI has it, and as Azure does. Clients that are given a base URL with a deployment send all their calls
+    /// below it, those of files too.
+    /// </summary>
+    private static readonly string[] Prefixes = ["/v1", "/openai", "/openai/v1", $"/openai/deployments/{{{CallEndpoints.Deployment}}}"];
 
     // Of bodies that are neither files nor jobs.
     private const long MaxBodyBytes = 1024 * 1024;
@@ -114,9 +117,14 @@ public sealed class Gateway : IAsyncDisposable
         var batchEndpoints = new BatchEndpoints(batches, drivers, parts);
         var budget = new ByteBudget(options.MaxBufferedBytesPerKey, options.MaxBufferedBytes, parts.Time);
         var calls = new CallEndpoints(parts, budget, loggers.CreateLogger<CallEndpoints>());
+        var models = new ModelEndpoints(parts.Queue);
         var desk = new JobDesk(new JobRecords(redis, parts.Queue.Options.KeyPrefix, parts.Results.Options.Ttl), parts);
         var jobs = new JobEndpoints(desk, new JobReader(new PromptFunctionFinder(), parts.Queue.Options), budget, parts.Queue.Options.MaxJobBytes, parts.Time, duties.Stopping);
+        app.Use(RequestId.InvokeAsync);
         app.Use(new ErrorHandler(loggers.CreateLogger<ErrorHandler>()).InvokeAsync);
+        app.Use(RequestShape.InvokeAsync);
+        // Here, because what goes before it may change the path.
+        app.UseRouting();
         // Without a key, as collectors have it: it tells names and counts.
         app.UseMetrics();
         app.Use(new AccessGate(keys).InvokeAsync);
@@ -128,6 +136,7 @@ public sealed class Gateway : IAsyncDisposable
             files.Map(api);
             batchEndpoints.Map(api);
             calls.Map(api);
+            models.Map(api);
             jobs.Map(api);
         }
     }

@@ -23,7 +23,7 @@ public sealed class LlmSimulator : IAsyncDisposable
         _windows = new RateWindows(time, options.RequestsPerMinute, options.TokensPerMinute);
         _log = options.Record ? new RequestLog() : null;
         _calls = new CallHandler(options, time, _counters, _windows, _log, json, _stopping.Token);
-        _control = new ControlRoutes(options, time, _counters, _windows, _log, json);
+        _control = new ControlRoutes(options, time, _calls, _counters, _windows, _log, json);
     }
 
     /// <summary>Where it listens: <c>http://127.0.0.1:PORT/</c>, or https. This is the endpoint of an Azure client; see <see cref="BaseUrl"/>.</summary>
@@ -75,6 +75,10 @@ public sealed class LlmSimulator : IAsyncDisposable
         _windows.ResetCounts();
         _log?.Clear();
     }
+
+    /// <summary>The row of the dialect table that a prompt draws, whether or not its conditions let a call meet it; null for none.</summary>
+    /// <param name="promptHash">The first 16 hexadecimal digits, in lower case, of the SHA-256 of the last user message, or of the prompt.</param>
+    internal string? DialectOf(string promptHash) => _calls.DialectOf(promptHash);
 
     /// <summary>Stops within a second: hanging calls are cut off at once, running ones get half a second.</summary>
     public async ValueTask DisposeAsync()

@@ -71,6 +71,13 @@ public sealed class SimulatorOptions
     [Range(400, 599)]
     public int? AlwaysStatus { get; set; }
 
+    /// <summary>
+    /// Behaviours of real providers that calls meet, from the dialect table (docs/providers.md); they go before <see cref="AlwaysStatus"/>,
+    /// limits and faults. Either all have a share or none. Empty by default.
+    /// </summary>
+    [Required]
+    public IReadOnlyList<SimulatorDialect> Dialects { get; set; } = [];
+
     /// <summary>What an injected 429 or 503 asks the client to wait, as <c>retry-after-ms</c> (and, rounded up to whole seconds, <c>Retry-After</c>); 100 ms by default, at most an hour.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
     public TimeSpan RetryAfter { get; set; } = TimeSpan.FromMilliseconds(100);
@@ -112,5 +119,25 @@ public sealed class SimulatorOptions
             throw new ArgumentException($"{nameof(Faults)} must not be empty.");
         if (!double.IsFinite(FailShare) || !double.IsFinite(LatencySigma) || !double.IsFinite(MisfitShare))
             throw new ArgumentException($"{nameof(FailShare)}, {nameof(LatencySigma)} and {nameof(MisfitShare)} must be numbers.");
+        ValidateDialects();
+    }
+
+    private void ValidateDialects()
+    {
+        foreach (var (name, share) in Dialects)
+        {
+            if (SimulatorDialects.Default.Find(name).Count == 0)
+            {
+                var providers = string.Join(", ", SimulatorDialects.Default.Rows.Select(row => row.Provider).Distinct());
+                throw new ArgumentException(
+                    $"{nameof(Dialects)}: '{name}' is neither a row of the dialect table nor a provider in it. Providers are: {providers}.");
+            }
+            if (share is not (null or (> 0 and <= 1)))
+                throw new ArgumentException($"{nameof(Dialects)}: the share of '{name}' must be above 0 and at most 1.");
+        }
+        if (Dialects.Select(d => d.Share is null).Distinct().Count() > 1)
+            throw new ArgumentException($"{nameof(Dialects)}: either all have a share or none.");
+        if (Dialects.Sum(d => d.Share ?? 0) > 1 + 1e-9)
+            throw new ArgumentException($"{nameof(Dialects)}: the shares add up to more than 1.");
     }
 }

@@ -21,6 +21,9 @@ public sealed record SimulatorStats
     /// <summary>Injected faults by kind.</summary>
     public required IReadOnlyDictionary<FaultKind, long> Faults { get; init; }
 
+    /// <summary>Calls that met a row of the dialect table, by its name.</summary>
+    public IReadOnlyDictionary<string, long> Dialects { get; init; } = new Dictionary<string, long>();
+
     /// <summary>Calls under way.</summary>
     public required int InFlight { get; init; }
 

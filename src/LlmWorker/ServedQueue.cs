@@ -18,12 +18,10 @@ internal sealed class ServedQueue : IAsyncDisposable
     }
 
     /// <summary>Claims until it is stopped.</summary>
-    /// <returns>Why it has ended by itself: no deployment is left. Else null.</returns>
-    public async Task<string?> WorkAsync()
+    public async Task WorkAsync()
     {
         await _worker.StartAsync(_stop.Token).ConfigureAwait(false);
         await _worker.ExecuteTask!.ConfigureAwait(false);
-        return _worker.ClosedReason;
     }
 
     /// <summary>Returns lost leases until it is stopped.</summary>

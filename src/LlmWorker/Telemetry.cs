@@ -97,7 +97,7 @@ internal static class Telemetry
 
     private static TagList Tags(Deployment deployment, string model) => new()
     {
-        { "gen_ai.provider.name", deployment.Options.Kind == DeploymentKind.AzureOpenAI ? "azure.ai.openai" : "openai" },
+        { "gen_ai.provider.name", deployment.Provider.TelemetryName },
         { "gen_ai.request.model", model },
         { "server.address", deployment.Endpoint.Host },
         { "server.port", deployment.Endpoint.Port },

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 namespace LlmPipeline;
 
 /// <summary>Works on one queue: claims what there are slots and quota for, and runs it. Sleeps on a signal while nothing waits.</summary>
-internal sealed partial class Worker : BackgroundService, IJobOwner
+internal sealed class Worker : BackgroundService, IJobOwner
 {
     private const int JobsPerClaim = 256;
     private static readonly TimeSpan LastCall = TimeSpan.FromSeconds(5);
@@ -36,9 +36,6 @@ internal sealed partial class Worker : BackgroundService, IJobOwner
 
     /// <summary>Set when jobs or batches were asked to stop.</summary>
     public VersionedSignal Asked { get; } = new();
-
-    /// <summary>Why the worker has ended by itself: no deployment of this model is left. Else null.</summary>
-    public string? ClosedReason { get; private set; }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -91,13 +88,6 @@ internal sealed partial class Worker : BackgroundService, IJobOwner
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            if (_parts.Caller.ClosedReason(_queue) is { } reason)
-            {
-                LogClosed(_queue, reason);
-                ClosedReason = reason;
-                return;
-            }
-
             await WorkOnceAsync(wakeUps, cancellationToken).ConfigureAwait(false);
         }
     }
@@ -213,7 +203,4 @@ internal sealed partial class Worker : BackgroundService, IJobOwner
             return answered.Count;
         }
     }
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "No deployment of {Queue} is left: {Reason}")]
-    private partial void LogClosed(string queue, string reason);
 }

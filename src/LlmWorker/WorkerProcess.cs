@@ -20,7 +20,6 @@ public sealed partial class WorkerProcess : IAsyncDisposable
     private readonly ConcurrentDictionary<string, string> _refused = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly CancellationTokenSource _giveUp = new();
-    private readonly TaskCompletionSource<string> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _serving = Task.CompletedTask;
     private bool _servesAll;
@@ -80,13 +79,10 @@ public sealed partial class WorkerProcess : IAsyncDisposable
     /// <summary>Jobs that run now.</summary>
     public int InFlight => _parts.Leases.Count;
 
-    /// <summary>Ends, with the reason, when a queue of this process has no deployment left; fails as <see cref="Failed"/> does.</summary>
-    public Task<string> Closed => _closed.Task;
-
     /// <summary>Ends, with the exception, when this process cannot go on.</summary>
     public Task Failed => _failed.Task;
 
-    /// <summary>Starts workers of the given queues. One of another schema version, or with other partitions, ends <see cref="Closed"/>.</summary>
+    /// <summary>Starts workers of the given queues. One of another schema version, or with other partitions, ends <see cref="Failed"/>.</summary>
     public async Task StartAsync(IEnumerable<string> queues, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(queues);
@@ -96,7 +92,7 @@ public sealed partial class WorkerProcess : IAsyncDisposable
     }
 
     /// <summary>
-    /// Starts a worker of every queue that a deployment serves, and of each new one within a second. Returns at once; failures end <see cref="Closed"/>.
+    /// Starts a worker of every queue that a deployment serves, and of each new one within a second. Returns at once; failures end <see cref="Failed"/>.
     /// A queue of another schema version is refused, with an error in the log, and the others are served; it is served when it has become right.
     /// </summary>
     public void ServeAll()
@@ -154,11 +150,7 @@ public sealed partial class WorkerProcess : IAsyncDisposable
         var partitions = await RedisRetry.UntilAnsweredAsync(() => _queue.PartitionsAsync(queue), _parts.Time, _logger, cancellationToken).ConfigureAwait(false);
         var served = new ServedQueue(queue, partitions, _queue.Options, _parts, _loggers);
         _served[queue] = served;
-        _parts.Running.Track(WatchAsync(queue, served, async () =>
-        {
-            if (await served.WorkAsync().ConfigureAwait(false) is { } reason)
-                _closed.TrySetResult(reason);
-        }));
+        _parts.Running.Track(WatchAsync(queue, served, served.WorkAsync));
         _parts.Running.Track(WatchAsync(queue, served, served.ReclaimAsync));
         _parts.Running.Track(WatchAsync(queue, served, served.SweepAsync));
     }
@@ -217,7 +209,6 @@ public sealed partial class WorkerProcess : IAsyncDisposable
         catch (Exception e)
         {
             _failed.TrySetException(e);
-            _closed.TrySetException(e);
         }
     }
 

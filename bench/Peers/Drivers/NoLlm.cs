@@ -20,8 +20,6 @@ internal sealed class NoLlm : ILlmCaller
 
     public ValueTask WaitForRoomAsync(string model, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
-    public string? ClosedReason(string model) => null;
-
     public Task<CallOutcome> CallAsync(Job job, int attempt, Func<Action<string>>? stream, CancellationToken cancellationToken)
     {
         Interlocked.Increment(ref _calls);

@@ -31,13 +31,16 @@ internal static class DoctorCommand
         var unsafeSettings = await RedisPreflight.CheckAsync(fleet.Redis.Connections).ConfigureAwait(false);
         foreach (var line in unsafeSettings)
             FleetCall.Say($"unsafe: {line}");
+        var closed = (await DeploymentState.ReadAsync(fleet, cancellationToken).ConfigureAwait(false)).Where(one => !one.IsOpen).ToList();
+        foreach (var line in DeploymentState.Closed(closed))
+            FleetCall.Say(line);
         var doctor = new QueueDoctor(fleet.Redis.Connections, fleet.Queue.Options, fleet.Time);
         var reports = new List<(string Queue, DoctorReport Report)>();
         foreach (var queue in queues)
             reports.Add((queue, await doctor.ExamineAsync(queue, call.Line.GetValue(Repair), cancellationToken).ConfigureAwait(false)));
         var left = reports.Sum(r => r.Report.Findings.Count(finding => !finding.Repaired));
         if (call.Json)
-            Console.Out.WriteLine(FleetJson.Of(new { Unsafe = unsafeSettings, Left = left, Queues = reports.Select(r => new { r.Queue, r.Report.Jobs, r.Report.Findings }) }));
+            Console.Out.WriteLine(FleetJson.Of(new { Unsafe = unsafeSettings, Left = left, Closed = closed, Queues = reports.Select(r => new { r.Queue, r.Report.Jobs, r.Report.Findings }) }));
         else
             Tell(reports);
         return left > 0 ? ExitCodes.Broke : ExitCodes.Done;

@@ -11,6 +11,9 @@ internal sealed class Fleet(RunRedis redis, PromptQueue queue, ResultStore resul
 
     public TimeProvider Time => time;
 
+    /// <summary>What the workers report of their deployments.</summary>
+    public DeploymentReports Deployments { get; } = new(redis.Connections, queue.Options.KeyPrefix, time);
+
     /// <summary>The end points, for messages.</summary>
     public string Name => redis.Connections.Name;
 

@@ -6,7 +6,9 @@ namespace LlmPipeline;
 /// <param name="Queues">The queues.</param>
 /// <param name="Batches">The batches.</param>
 /// <param name="Deployments">What each deployment's calls have cost; none as long as no price is known.</param>
-internal sealed record FleetStatus(IReadOnlyList<QueueStatus> Queues, IReadOnlyList<BatchStatus> Batches, IReadOnlyList<DeploymentCost> Deployments)
+/// <param name="Closed">What is unavailable, rate-limited or left alone.</param>
+internal sealed record FleetStatus(
+    IReadOnlyList<QueueStatus> Queues, IReadOnlyList<BatchStatus> Batches, IReadOnlyList<DeploymentCost> Deployments, IReadOnlyList<DeploymentState> Closed)
 {
     private const int NewestBatches = 20;
 
@@ -28,7 +30,8 @@ internal sealed record FleetStatus(IReadOnlyList<QueueStatus> Queues, IReadOnlyL
                 batches.Add(await BatchStatus.ReadAsync(fleet, batch, cancellationToken).ConfigureAwait(false));
         }
 
-        return new FleetStatus(queues, batches, DeploymentCost.Sums(costs));
+        var closed = (await DeploymentState.ReadAsync(fleet, cancellationToken).ConfigureAwait(false)).Where(one => !one.IsOpen).ToList();
+        return new FleetStatus(queues, batches, DeploymentCost.Sums(costs), closed);
     }
 
     public string ToText()
@@ -48,6 +51,7 @@ internal sealed record FleetStatus(IReadOnlyList<QueueStatus> Queues, IReadOnlyL
         var deployments = new FleetTable("DEPLOYMENT", "COST");
         foreach (var (deployment, cost) in Deployments)
             deployments.Add(deployment, Money.Text(cost));
-        return QueueStatus.Table(Queues) + (Batches.Count > 0 ? "\n" + batches : "") + (Deployments.Count > 0 ? "\n" + deployments : "");
+        return QueueStatus.Table(Queues) + (Batches.Count > 0 ? "\n" + batches : "") + (Deployments.Count > 0 ? "\n" + deployments : "")
+            + (Closed.Count > 0 ? "\n" + string.Concat(DeploymentState.Closed(Closed).Select(line => line + "\n")) : "");
     }
 }

@@ -56,6 +56,6 @@ internal sealed class WorkMonitoring : IAsyncDisposable
         if (await RedisHealth.FaultAsync(redis, cancellationToken).ConfigureAwait(false) is { } fault)
             return fault;
         var deployments = caller.Snapshot();
-        return deployments.All(one => one.ClosedReason is not null) ? $"all deployments are closed: {deployments[0].ClosedReason}" : null;
+        return deployments.All(one => one.Outages.Any(outage => outage.Model is null)) ? $"all deployments are unavailable: {deployments[0].UnavailableReason}" : null;
     }
 }

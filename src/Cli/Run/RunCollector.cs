@@ -17,7 +17,7 @@ internal sealed class RunCollector(
     /// <summary>Set when there may be something to read.</summary>
     public VersionedSignal Look { get; } = new();
 
-    private bool IsDone => _allFed && window.Count == 0;
+    private bool IsDone => _allFed && window.Rows == 0;
 
     /// <summary>Told of a completion that this process has stored, the collector need not fetch it.</summary>
     public void Know(JobResult completion) => _answers.Add(completion);

@@ -48,6 +48,7 @@ internal static class RunCommand
         var budget = Budget();
         var dedupe = new Option<bool>("--dedupe") { Description = "Call once for rows that ask the same (model, url and body, or messages); the others get a copy of the answer." };
         var retryFailed = new Option<bool>("--retry-failed") { Description = "Also run the rows again that failed in an earlier run." };
+        var keepGoing = new Option<bool>("--keep-going") { Description = "Call every row, although the first five of a model fail with the same error." };
         var again = new Option<bool>("--again") { Description = "Run everything again, although answers of this file are there." };
         var check = new Option<bool>("--check") { Description = "Only check the file, and tell its rows, tokens and cost." };
         var force = new Option<bool>("--force") { Description = "Replace an output that holds something else." };
@@ -55,7 +56,7 @@ internal static class RunCommand
         var config = new Option<string?>("--config") { Description = "Settings; default: llmpipe.json in the working directory.", HelpName = "FILE" };
         var command = new Command("run", Help)
         {
-            input, output, prompt, model, fallback, system, set, concurrency, rpm, tpm, maxAttempts, attemptTimeout, redis, limit, budget, dedupe, retryFailed, again, check, force, json, config,
+            input, output, prompt, model, fallback, system, set, concurrency, rpm, tpm, maxAttempts, attemptTimeout, redis, limit, budget, dedupe, retryFailed, keepGoing, again, check, force, json, config,
         };
         command.SetAction((parsed, _) => ExecuteAsync(
             new RunOptions
@@ -77,6 +78,7 @@ internal static class RunCommand
                 Budget = parsed.GetValue(budget) is { } amount ? JobCost.NanosOf(amount) : null,
                 Dedupe = parsed.GetValue(dedupe),
                 RetryFailed = parsed.GetValue(retryFailed),
+                KeepGoing = parsed.GetValue(keepGoing),
                 Again = parsed.GetValue(again),
                 Check = parsed.GetValue(check),
                 Force = parsed.GetValue(force),

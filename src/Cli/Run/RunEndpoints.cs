@@ -47,6 +47,7 @@ internal static class RunEndpoints
             llm.Deployments.Add(new DeploymentOptions { Name = SimulatorName, Endpoint = "http://127.0.0.1/v1" });
         llm.MaxAttempts = options.MaxAttempts ?? llm.MaxAttempts;
         llm.AttemptTimeout = options.AttemptTimeout ?? llm.AttemptTimeout;
+        llm.KeepGoing = options.KeepGoing;
         foreach (var deployment in llm.Deployments)
         {
             deployment.RequestsPerMinute = options.RequestsPerMinute ?? deployment.RequestsPerMinute;

@@ -1,22 +1,33 @@
 namespace LlmPipeline;
 
-/// <summary>Reads the input's rows and enqueues those that have no answer yet.</summary>
+/// <summary>Reads the input's rows and enqueues those that have no answer yet. Rows that no deployment can serve are left for a later run.</summary>
 internal sealed class RunFeeder(
-    RunPlan plan, RowEnqueuer enqueuer, OutputFile output, RunWindow window, RunCollector collector, bool isShared, int rowsPerCall, Func<int, bool> isCalled)
+    RunPlan plan, RowEnqueuer enqueuer, OutputFile output, RunWindow window, RunCollector collector, bool isShared, int rowsPerCall, Func<int, bool> isCalled, RunBlockages blockages)
 {
+    /// <summary>Rows that were left out.</summary>
+    public int Skipped { get; private set; }
+
+    /// <summary>Whether the whole input has been read.</summary>
+    public bool IsDone { get; private set; }
+
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         var missing = plan.JobsAsync(output.BatchId, row => !output.IsDone(row) && isCalled(row), cancellationToken);
         await foreach (var jobs in JobGroups.OfAsync(missing, rowsPerCall).ConfigureAwait(false))
             await SubmitAsync(jobs, cancellationToken).ConfigureAwait(false);
+        IsDone = true;
     }
 
-    private async Task SubmitAsync(IReadOnlyList<Job> jobs, CancellationToken cancellationToken)
+    private async Task SubmitAsync(IReadOnlyList<Job> all, CancellationToken cancellationToken)
     {
+        var jobs = blockages.Any ? all.Where(job => !blockages.IsBlocked(RowTarget.Of(job))).ToList() : all;
+        Skipped += all.Count - jobs.Count;
+        if (jobs.Count == 0)
+            return;
         // Before the rows are in the window, where the collector looks for results.
         if (plan.Options.RetryFailed && isShared)
             await enqueuer.ForgetErrorsAsync(jobs, cancellationToken).ConfigureAwait(false);
-        await window.AddAsync([.. jobs.Select(j => (j.Row, JobGroups.Size(j)))], cancellationToken).ConfigureAwait(false);
+        await window.AddAsync([.. jobs.Select(j => (j.Row, RowTarget.Of(j), JobGroups.Size(j)))], cancellationToken).ConfigureAwait(false);
         var outcomes = await enqueuer.EnqueueAsync(jobs, cancellationToken).ConfigureAwait(false);
         var ended = jobs.Where((_, n) => outcomes[n] == EnqueueOutcome.Ended).Select(j => j.Id).ToList();
         if (ended.Count > 0)

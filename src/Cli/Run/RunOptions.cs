@@ -25,6 +25,9 @@ internal sealed record RunOptions
 
     public int? MaxAttempts { get; init; }
 
+    /// <summary>Whether rows go on although the first ones of their model fail alike.</summary>
+    public bool KeepGoing { get; init; }
+
     public TimeSpan? AttemptTimeout { get; init; }
 
     public string? Redis { get; init; }

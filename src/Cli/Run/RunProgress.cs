@@ -116,8 +116,8 @@ internal sealed class RunProgress : IAsyncDisposable
                 text += $", about {Money.About((_spending.InAll ?? spent) - spent + ((decimal)spent / (completed + failed) * _rows))} at the end";
         }
 
-        if (deployments.Max(d => d.GateClosedUntil) is { } until && until > TimeProvider.System.GetUtcNow())
-            text += ", the provider asked to wait";
+        if (RunObstacles.Text(deployments) is { } obstacle)
+            text += ", " + obstacle;
         return text;
     }
 

@@ -95,8 +95,10 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
         await using var _ = worker.ConfigureAwait(false);
         // Rows that wait on a shared Redis are there for other workers too, which know of no budget.
         var isTight = redis.IsShared && plan.Options.Budget is not null;
+        var blockages = new RunBlockages(caller, output.BatchId);
         // Rows that run, and a few that are taken up while their answers go to disk.
-        var window = new RunWindow(isTight ? 2 * concurrency : RowsInStore, BytesInStore, concurrency + Math.Max(4, concurrency / 4), _time);
+        var leastRows = concurrency + Math.Max(4, concurrency / 4);
+        var window = new RunWindow(isTight ? 2 * concurrency : RowsInStore, BytesInStore, leastRows, target => blockages.Any && blockages.IsBlocked(target), _time);
         var follower = await queue.Batches.FollowAsync(output.BatchId, models).ConfigureAwait(false);
         if (redis.IsShared)
         {
@@ -106,19 +108,25 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
 
         spending.Look();
         using var collector = new RunCollector(results, follower, output, window, tally, spending, redis, _time);
-        var feeder = new RunFeeder(plan, enqueuer, output, window, collector, redis.IsShared, isTight ? Math.Min(concurrency, JobGroups.MaxJobs) : JobGroups.MaxJobs, isCalled);
+        var feeder = new RunFeeder(plan, enqueuer, output, window, collector, redis.IsShared, isTight ? Math.Min(concurrency, JobGroups.MaxJobs) : JobGroups.MaxJobs, isCalled, blockages);
         worker.Completed += collector.Know;
         worker.CompletedUnstored += collector.KnowUnstored;
         worker.Settled += collector.Look.Set;
         worker.Settled += spending.Look;
+        var changed = new VersionedSignal();
+        worker.Settled += changed.Set;
+        caller.AvailabilityChanged += changed.Set;
+        caller.AvailabilityChanged += window.Look;
 
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(interrupted);
         await worker.StartAsync(models, interrupted).ConfigureAwait(false);
         await using var progress = console.Watch(tally, spending, worker, caller, toCall);
         var feeding = FeedAsync(feeder, collector, announced is null ? null : () => enqueuer.SealAsync(announced, stopping.Token), stopping.Token);
         var collecting = collector.RunAsync(stopping.Token);
-        var first = await Task.WhenAny(Task.WhenAll(feeding, collecting), Failed(feeding), Failed(collecting), worker.Closed, Cancelled(interrupted), spending.Reached).ConfigureAwait(false);
-        var isDone = first != worker.Closed && !interrupted.IsCancellationRequested && collecting.IsCompletedSuccessfully && feeding.IsCompletedSuccessfully;
+        var blocked = BlockedAsync(feeder, window, changed, stopping.Token);
+        var first = await Task.WhenAny(
+            Task.WhenAll(feeding, collecting), Failed(feeding), Failed(collecting), Failed(worker.Failed), blocked, Cancelled(interrupted), spending.Reached).ConfigureAwait(false);
+        var isDone = first != blocked && !interrupted.IsCancellationRequested && collecting.IsCompletedSuccessfully && feeding.IsCompletedSuccessfully;
         if (interrupted.IsCancellationRequested)
             progress.Say($"stopping: {worker.InFlight} running calls have up to 10 s to finish (Ctrl+C again ends at once)");
         var isSpent = first == spending.Reached;
@@ -135,17 +143,20 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
 
         await stopping.CancelAsync().ConfigureAwait(false);
         await EndedAsync(feeding).ConfigureAwait(false);
+        await EndedAsync(blocked).ConfigureAwait(false);
         await EndedAsync(collecting).ConfigureAwait(false);
         while (await collector.ReadAsync(CancellationToken.None).ConfigureAwait(false))
         {
             // What the last calls brought is paid, and goes to the checkpoint.
         }
 
+        if (worker.Failed.IsFaulted)
+            await worker.Failed.ConfigureAwait(false);
         // The last calls may have been the last rows.
         if (isSpent && Enumerable.Range(1, plan.Rows).All(row => output.IsDone(row) || !isCalled(row)))
             return null;
         return interrupted.IsCancellationRequested ? new RunStop(ExitCodes.Interrupted, null)
-            : worker.Closed.IsCompleted ? new RunStop(ExitCodes.Broke, $"no deployment is left: {await worker.Closed.ConfigureAwait(false)}")
+            : first == blocked ? new RunStop(ExitCodes.Broke, $"no deployment is left: {blockages.Reason(models) ?? "the last outage has just ended"}")
             : isSpent ? new RunStop(ExitCodes.FailedRows, $"the budget of {Money.Text(spending.Budget!.Value)} is reached: {Money.Text(spending.InAll ?? 0)} is spent")
             : throw new UnreachableException("A run stops for a reason.");
     }
@@ -153,9 +164,23 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
     private static async Task FeedAsync(RunFeeder feeder, RunCollector collector, Func<Task>? seal, CancellationToken cancellationToken)
     {
         await feeder.RunAsync(cancellationToken).ConfigureAwait(false);
+        if (feeder.Skipped > 0)
+            return;
         if (seal is not null)
             await seal().ConfigureAwait(false);
         collector.AllFed();
+    }
+
+    /// <summary>Ends when no deployment can serve any row that is left.</summary>
+    private async Task BlockedAsync(RunFeeder feeder, RunWindow window, VersionedSignal changed, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var seen = changed.Version;
+            if (feeder.IsDone && (window.Rows > 0 || feeder.Skipped > 0) && window.IsBlocked)
+                return;
+            await changed.WaitAsync(seen, TimeSpan.FromSeconds(1), _time, cancellationToken).ConfigureAwait(false);
+        }
     }
 
     /// <summary>Ends only when <paramref name="work"/> fails, and fails with it.</summary>

@@ -11,8 +11,7 @@ internal static class CallAnswer
     /// <summary>Answers the provider's status and body, byte for byte; where there is none that a client could read, an error in OpenAI's shape.</summary>
     public static async Task WriteAsync(HttpContext context, JobResult result)
     {
-        if (result.Meta.RequestId is { } request)
-            context.Response.Headers["x-request-id"] = request;
+        RequestId.Of(context).OfProvider = result.Meta.RequestId;
         if (Error(result) is { } error)
         {
             await context.WriteErrorAsync(error);

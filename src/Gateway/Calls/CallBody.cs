@@ -17,12 +17,16 @@ internal sealed record CallBody(ReadOnlyMemory<byte> Bytes, string Model, bool I
 
     /// <summary>Receives a body.</summary>
     /// <param name="request">The call.</param>
+    /// <param name="model">The model where the path names it; null where the body does.</param>
     /// <param name="mostJobBytes">The largest job that the queue takes.</param>
     /// <param name="bytes">What the call holds.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="ApiException">It is no JSON object, too large, names no model, or there is no room for it now.</exception>
-    public static async Task<CallBody> ReceiveAsync(HttpRequest request, int mostJobBytes, CountedBytes bytes, CancellationToken cancellationToken) =>
-        Read(await RequestBytes.ReceiveAsync(request, RequestBytes.MostOfJob(mostJobBytes), Copies, bytes, cancellationToken));
+    public static async Task<CallBody> ReceiveAsync(HttpRequest request, string? model, int mostJobBytes, CountedBytes bytes, CancellationToken cancellationToken)
+    {
+        var body = await RequestBytes.ReceiveAsync(request, RequestBytes.MostOfJob(mostJobBytes), model is null ? Copies : Copies + 1, bytes, cancellationToken);
+        return Read(model is null ? body : ModelField.Set(body, model));
+    }
 
     /// <exception cref="ApiException">It is no JSON object, or names no model.</exception>
     public static CallBody Read(ReadOnlyMemory<byte> bytes)

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -12,7 +11,11 @@ namespace LlmPipeline;
 /// </summary>
 internal sealed partial class CallEndpoints(GatewayParts parts, ByteBudget budget, ILogger<CallEndpoints> logger)
 {
-    private static readonly string[] Paths = ["/chat/completions", "/completions", "/embeddings", "/responses"];
+    /// <summary>The name of the path's value that is Azure's deployment: the model, whatever the body says.</summary>
+    public const string Deployment = "deployment";
+
+    /// <summary>The calls, without what goes before them.</summary>
+    public static readonly string[] Paths = ["/chat/completions", "/completions", "/embeddings", "/responses"];
 
     // A worker ends a job at its deadline, and the answer then says what stood in its way.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(2);
@@ -58,10 +61,11 @@ internal sealed partial class CallEndpoints(GatewayParts parts, ByteBudget budge
     // Apart, so that nothing holds the body while its answer is waited for.
     private async Task<(OutgoingJob Job, bool IsStreamed, bool WantsUsage)> ReceiveAsync(HttpContext context, string path, CountedBytes bytes)
     {
-        var body = await CallBody.ReceiveAsync(context.Request, parts.Queue.Options.MaxJobBytes, bytes, context.RequestAborted);
+        var deployment = RequestShape.Segment(context, Deployment);
+        var body = await CallBody.ReceiveAsync(context.Request, deployment, parts.Queue.Options.MaxJobBytes, bytes, context.RequestAborted);
         var job = new Job
         {
-            Id = $"c-{context.Owner()}-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16))}",
+            Id = $"c-{context.Owner()}-{RequestId.Of(context).Unique}",
             Queue = body.Model,
             Lane = Lane.High,
             Deadline = parts.Time.GetUtcNow() + parts.Options.CallTimeout,

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
 using StackExchange.Redis;
 
 namespace LlmPipeline;
@@ -14,6 +15,8 @@ internal sealed record FileBody
 
     public required long CreatedAt { get; init; }
 
+    /// <summary>Null for never, and not written then: OpenAI leaves it out, and Azure.AI.OpenAI 2.1.0 fails on a null.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public long? ExpiresAt { get; init; }
 
     public required string Filename { get; init; }

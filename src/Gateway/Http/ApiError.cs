@@ -24,6 +24,9 @@ internal sealed record ApiError(int Status, string Message, string Type, string?
 
     public static ApiError NotFound(string message, string? param = null) => new(404, message, InvalidRequest, param, "not_found");
 
+    public static ApiError UnknownModel(string model) => new(
+        404, $"The model '{model}' does not exist", InvalidRequest, "model", "model_not_found");
+
     public static ApiError Conflict(string message, string? param = null) => new(409, message, InvalidRequest, param, "conflict");
 
     public static ApiError TooLarge(string message) => new(413, message, InvalidRequest, null, "request_too_large");

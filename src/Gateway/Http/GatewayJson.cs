@@ -4,13 +4,15 @@ using System.Text.Json.Serialization;
 
 namespace LlmPipeline;
 
-/// <summary>The shapes that go over the wire; nulls are written.</summary>
+/// <summary>The shapes that go over the wire; nulls are written, but where a client refuses them.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(ErrorBody))]
 [JsonSerializable(typeof(StateBody))]
 [JsonSerializable(typeof(FileBody))]
 [JsonSerializable(typeof(ListBody<FileBody>))]
 [JsonSerializable(typeof(DeletedBody))]
+[JsonSerializable(typeof(ModelBody))]
+[JsonSerializable(typeof(ModelList))]
 [JsonSerializable(typeof(BatchBody))]
 [JsonSerializable(typeof(ListBody<BatchBody>))]
 [JsonSerializable(typeof(IReadOnlyList<BatchFault>))]

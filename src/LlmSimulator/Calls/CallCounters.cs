@@ -8,6 +8,7 @@ internal sealed class CallCounters(bool countJobs)
     private readonly Lock _lock = new();
     private readonly Dictionary<int, long> _statuses = [];
     private readonly Dictionary<FaultKind, long> _faults = [];
+    private readonly Dictionary<string, long> _dialects = new(StringComparer.Ordinal);
     private volatile ConcurrentDictionary<string, JobCalls> _jobs = new(StringComparer.Ordinal);
     private long _calls;
     private long _overHttp2;
@@ -88,6 +89,13 @@ internal sealed class CallCounters(bool countJobs)
             Add(_faults, kind, 1);
     }
 
+    /// <summary>A call meets a dialect.</summary>
+    public void Played(string dialect)
+    {
+        lock (_lock)
+            Add(_dialects, dialect, 1);
+    }
+
     /// <summary>From zero again; calls under way stay under way, and the rest of what they do is counted.</summary>
     public void Reset()
     {
@@ -97,6 +105,7 @@ internal sealed class CallCounters(bool countJobs)
             _maxInFlight = _inFlight;
             _statuses.Clear();
             _faults.Clear();
+            _dialects.Clear();
             _jobs = new(StringComparer.Ordinal);
         }
     }
@@ -123,6 +132,7 @@ internal sealed class CallCounters(bool countJobs)
                 Abandoned = _abandoned,
                 Statuses = new SortedDictionary<int, long>(_statuses),
                 Faults = new SortedDictionary<FaultKind, long>(_faults),
+                Dialects = new SortedDictionary<string, long>(_dialects, StringComparer.Ordinal),
                 InFlight = _inFlight,
                 MaxInFlight = _maxInFlight,
                 TokensIn = _tokensIn,

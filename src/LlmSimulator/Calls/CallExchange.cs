@@ -11,6 +11,7 @@ internal sealed record SentUsage(int Input, int Output);
 /// <summary>One call on the wire: its answer, whole or broken, and the counting of it.</summary>
 internal sealed class CallExchange
 {
+    private const string EventStream = "text/event-stream; charset=utf-8";
     private const int Drips = 10;
     private static readonly TimeSpan BetweenDrips = TimeSpan.FromMilliseconds(100);
 
@@ -18,6 +19,8 @@ internal sealed class CallExchange
     private readonly CallCounters _counters;
     private readonly RateWindows _windows;
     private readonly JobCalls? _job;
+    private Action<HttpResponse>? _dress;
+    private bool _compressed;
     private bool _over;
 
     public CallExchange(HttpContext context, CallCounters counters, RateWindows windows, string? jobId, string requestId)
@@ -32,6 +35,8 @@ internal sealed class CallExchange
     /// <summary>Sends an answer to its end.</summary>
     public async Task SendAsync(int status, string contentType, ReadOnlyMemory<byte> body, SentUsage? completion = null)
     {
+        if (_compressed)
+            body = DialectPlayer.Compressed([body]);
         Head(status, contentType, body.Length);
         // Counted before the client can see the answer and then look at the counts. In one step: what is written before its headers, Kestrel keeps and copies.
         CountAnswer(status, completion);
@@ -71,7 +76,12 @@ internal sealed class CallExchange
     /// <summary>Sends events one by one, a token's time between two; without <paramref name="completion"/> the connection breaks after them.</summary>
     public async Task StreamAsync(IReadOnlyList<ReadOnlyMemory<byte>> events, TimeSpan between, SentUsage? completion, TimeProvider time)
     {
-        Head(200, "text/event-stream; charset=utf-8", null);
+        if (_compressed)
+        {
+            await SendAsync(200, EventStream, events.SelectMany(e => e.ToArray()).ToArray(), completion);
+            return;
+        }
+        Head(200, EventStream, null);
         for (var n = 0; n < events.Count; n++)
         {
             if (n > 0 && between > TimeSpan.Zero)
@@ -83,6 +93,31 @@ internal sealed class CallExchange
         }
         if (completion is null)
             _context.Abort();
+    }
+
+    /// <summary>
+    /// Sends an answer of the dialect table, whose head is set: its parts one by one. Kestrel closes the connection when the head promises more.
+    /// </summary>
+    public async Task SendPlayedAsync(
+        int status, IReadOnlyList<ReadOnlyMemory<byte>> parts, TimeSpan between, SentUsage? completion, TimeProvider time)
+    {
+        for (var n = 0; n < parts.Count; n++)
+        {
+            if (n > 0 && between > TimeSpan.Zero)
+                await Task.Delay(between, time, _context.RequestAborted);
+            if (n == parts.Count - 1)
+                CountAnswer(status, completion);
+            var flushed = await _context.Response.BodyWriter.WriteAsync(parts[n], _context.RequestAborted);
+            if (n == parts.Count - 1 && (flushed.IsCanceled || flushed.IsCompleted))
+                TakeBack(status, completion);
+        }
+    }
+
+    /// <summary>Lets a later answer have other headers than its own, and be compressed.</summary>
+    public void DressAs(Action<HttpResponse> dress, bool compressed)
+    {
+        _dress = dress;
+        _compressed = compressed;
     }
 
     /// <summary>Resets the connection: a linger time of zero makes the closing a TCP RST.</summary>
@@ -134,6 +169,9 @@ internal sealed class CallExchange
             Limit("requests", requests, state.RequestsLeft, state.UntilFull);
         if (state.Tokens is { } tokens)
             Limit("tokens", tokens, state.TokensLeft, state.UntilFull);
+        if (_compressed)
+            response.Headers.ContentEncoding = "gzip";
+        _dress?.Invoke(response);
     }
 
     private void Limit(string what, long limit, long left, TimeSpan untilFull)

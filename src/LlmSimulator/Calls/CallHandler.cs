@@ -21,6 +21,8 @@ internal sealed class CallHandler(SimulatorOptions options, TimeProvider time, C
     private static readonly JsonBody EventJson = new(pretty: false);
 
     private readonly FaultDraw _faults = new(options);
+    private readonly DialectDraw? _dialects = options.Dialects.Count > 0 ? new(options, time) : null;
+    private readonly DialectPlayer _player = new(time, stopping);
     private readonly HashSet<string>? _models = options.Models?.ToHashSet(StringComparer.Ordinal);
     private readonly Task<TokenMeter> _meter = TokenMeter.LoadAsync(options.CountTokens);
     private long _calls;
@@ -59,14 +61,27 @@ internal sealed class CallHandler(SimulatorOptions options, TimeProvider time, C
     {
         var body = await RequestBody.ReadAsync(context.Request, context.RequestAborted);
         log?.Add(context.Request, jobId, body);
-        if (!HasKey(context.Request, route.Azure))
+        var meter = await _meter;
+        var (request, problem) = CallRequestReader.Read(route.Kind, body, meter);
+        var model = route.Deployment ?? request.Model;
+        var hasKey = HasKey(context.Request, route.Azure);
+        if (_dialects?.Next(Played(route, request, body, model, hasKey)) is var (dialect, nth))
+        {
+            counters.Played(dialect.Name);
+            if (!dialect.Answer.IsOwn)
+            {
+                if (options.Latency > TimeSpan.Zero)
+                    await Task.Delay(options.Latency, time, context.RequestAborted);
+                await _player.PlayAsync(context, exchange, dialect, nth, model);
+                return;
+            }
+            _player.Dress(context, exchange, dialect.Answer, model);
+        }
+        if (!hasKey)
         {
             await RefuseAsync(exchange, route, ErrorBody.WrongKey(route.Azure));
             return;
         }
-        var meter = await _meter;
-        var (request, problem) = CallRequestReader.Read(route.Kind, body, meter);
-        var model = route.Deployment ?? request.Model;
         problem = Always(model, route.Azure) ?? Misrouted(context, route) ?? problem ?? UnknownModel(model, route.Azure);
         var asked = AskedFault(context.Request.Headers[FaultHeader], ref problem);
         if (problem is not null)
@@ -148,6 +163,35 @@ internal sealed class CallHandler(SimulatorOptions options, TimeProvider time, C
 
         ReadOnlyMemory<byte> Body() => json.Compose(answer, Answer.Write);
     }
+
+    /// <summary>The dialect that a prompt draws, by the hash of its text; null for none.</summary>
+    public string? DialectOf(string promptHash) => _dialects?.Of(PromptOf(promptHash))?.Name;
+
+    /// <summary>Answers <c>GET /v1/models</c> as the dialects say; false when they leave it to the simulator.</summary>
+    public async Task<bool> TryPlayModelsAsync(HttpContext context)
+    {
+        if (_dialects?.ForModels(options.ApiKey is not null && HasKey(context.Request, azure: false)) is not { } row)
+            return false;
+        if (row.Models == PlayedModels.Same)
+            await _player.PlayAsync(context, row);
+        else
+            context.Response.StatusCode = row.Models == PlayedModels.Missing ? 404 : 500;
+        return true;
+    }
+
+    /// <summary>Whether a request brings the key.</summary>
+    public bool HasKey(HttpRequest request) => HasKey(request, azure: false);
+
+    private PlayedCall Played(CallRoute route, CallRequest request, byte[] body, string? model, bool hasKey) => new(
+        route.Kind,
+        request.Stream,
+        options.ApiKey is not null && hasKey,
+        _models is not null && model is not null && _models.Contains(model),
+        // Of the prompt, because what stands beside it may change from one attempt to the next.
+        request.PromptHash.Length > 0 ? PromptOf(request.PromptHash) : XxHash3.HashToUInt64(body),
+        body);
+
+    private static ulong PromptOf(string promptHash) => XxHash3.HashToUInt64(System.Text.Encoding.UTF8.GetBytes(promptHash));
 
     private bool HasKey(HttpRequest request, bool azure)
     {

@@ -5,7 +5,8 @@ using Microsoft.AspNetCore.Http;
 namespace LlmPipeline;
 
 /// <summary>Everything that is no call: health, models, statistics, recorded requests, limits.</summary>
-internal sealed class ControlRoutes(SimulatorOptions options, TimeProvider time, CallCounters counters, RateWindows windows, RequestLog? log, JsonBody json)
+internal sealed class ControlRoutes(
+    SimulatorOptions options, TimeProvider time, CallHandler calls, CallCounters counters, RateWindows windows, RequestLog? log, JsonBody json)
 {
     private const string ModelsPath = "/v1/models";
     private static readonly string[] DefaultModels = ["simulated"];
@@ -35,7 +36,7 @@ internal sealed class ControlRoutes(SimulatorOptions options, TimeProvider time,
             case ("POST", "/limits"):
                 return SetLimitsAsync(context);
             case ("GET", ModelsPath):
-                return SendAsync(context, 200, json.Compose(options.Models ?? DefaultModels, WriteModels));
+                return SendModelsAsync(context);
             case ("GET", _) when path.StartsWith(ModelsPath + "/", StringComparison.Ordinal):
                 return SendModelAsync(context, path[(ModelsPath.Length + 1)..]);
             default:
@@ -61,6 +62,16 @@ internal sealed class ControlRoutes(SimulatorOptions options, TimeProvider time,
         context.Response.ContentType = type;
         context.Response.ContentLength = body.Length;
         await context.Response.BodyWriter.WriteAsync(body, context.RequestAborted);
+    }
+
+    private async Task SendModelsAsync(HttpContext context)
+    {
+        if (await calls.TryPlayModelsAsync(context))
+            return;
+        if (calls.HasKey(context.Request))
+            await SendAsync(context, 200, json.Compose(options.Models ?? DefaultModels, WriteModels));
+        else
+            await RefuseAsync(context, ErrorBody.WrongKey(azure: false));
     }
 
     private Task SendModelAsync(HttpContext context, string model)
@@ -147,6 +158,7 @@ internal sealed class ControlRoutes(SimulatorOptions options, TimeProvider time,
         writer.WriteNumber("abandoned"u8, stats.Abandoned);
         WriteCounts(writer, "statuses", stats.Statuses, Text);
         WriteCounts(writer, "faults", stats.Faults, FaultNames.Of);
+        WriteCounts(writer, "dialects", stats.Dialects, static name => name);
         writer.WriteNumber("inFlight"u8, stats.InFlight);
         writer.WriteNumber("maxInFlight"u8, stats.MaxInFlight);
         writer.WriteNumber("tokensIn"u8, stats.TokensIn);

@@ -14,7 +14,15 @@ internal sealed class CallContext(string jobId, string model, TimeSpan attemptTi
         set => Flowing.Value = value;
     }
 
+    /// <summary>Of a call that is none of a job: it needs no quota and says nothing of the endpoint's health.</summary>
+    public static CallContext ForProbe() => new("", "", Timeout.InfiniteTimeSpan) { IsProbe = true };
+
+    public bool IsProbe { get; private init; }
+
     public string JobId { get; } = jobId;
+
+    /// <summary>The <see cref="JobFlow"/> of the job.</summary>
+    public string Flow { get; init; } = "";
 
     public string Model { get; } = model;
 
@@ -26,6 +34,12 @@ internal sealed class CallContext(string jobId, string model, TimeSpan attemptTi
 
     /// <summary>What its calls have cost so far, in nanos; null as long as neither price nor tokens are known.</summary>
     public long? Nanos { get; private set; }
+
+    /// <summary>Timestamp of when its last call was sent; 0 when none was.</summary>
+    public long Sent { get; set; }
+
+    /// <summary>Whether other calls were under way with it.</summary>
+    public bool HadCompany { get; set; }
 
     /// <summary>Gets the data of each event of a streamed answer; null for nobody.</summary>
     public Action<string>? Delta { get; set; }

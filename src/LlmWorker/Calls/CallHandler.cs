@@ -1,8 +1,6 @@
 using System.Net;
-using System.Net.Http.Headers;
-using System.Text;
-using System.Threading.RateLimiting;
-using Polly.CircuitBreaker;
+using Polly;
+using Polly.Timeout;
 
 namespace LlmPipeline;
 
@@ -14,36 +12,21 @@ internal sealed class CallHandler : DelegatingHandler
 {
     public const string JobIdHeader = "x-llmpipeline-job-id";
 
-    private static readonly string[] RequestIdHeaders = ["x-request-id", "apim-request-id", "x-ms-request-id", "request-id"];
-
+    // Bounds each call by the time that its context allows.
+    private readonly ResiliencePipeline<HttpResponseMessage> _attemptTimeout;
     private readonly Deployment _deployment;
     private readonly TokenEstimator _estimator;
     private readonly TimeProvider _time;
 
     public CallHandler(Deployment deployment, TokenEstimator estimator, TimeProvider timeProvider)
-        : base(new SocketsHttpHandler
-        {
-            AllowAutoRedirect = false,
-            UseCookies = false,
-            // Whoever sets HTTPS_PROXY means it, but not for an endpoint on this machine.
-            UseProxy = !deployment.Endpoint.IsLoopback,
-            AutomaticDecompression = DecompressionMethods.None,
-            MaxConnectionsPerServer = int.MaxValue,
-            PooledConnectionLifetime = TimeSpan.FromMinutes(5),
-            // With HTTP/2 a server says how many calls share a connection, mostly 100; a connection that is gone shall not keep them until their time-out.
-            EnableMultipleHttp2Connections = true,
-            KeepAlivePingDelay = TimeSpan.FromSeconds(60),
-            KeepAlivePingTimeout = TimeSpan.FromSeconds(30),
-            KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
-            ConnectTimeout = TimeSpan.FromSeconds(30),
-            ActivityHeadersPropagator = null,
-            // Job ids are printable, but not always ASCII.
-            RequestHeaderEncodingSelector = static (name, _) => name == JobIdHeader ? Encoding.UTF8 : null,
-        })
+        : base(EndpointConnections.CreateHandler(deployment.Endpoint))
     {
         _deployment = deployment;
         _estimator = estimator;
         _time = timeProvider;
+        _attemptTimeout = new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = timeProvider }
+            .AddTimeout(new TimeoutStrategyOptions { TimeoutGenerator = static _ => ValueTask.FromResult(CallContext.Current.AttemptTimeout) })
+            .Build();
     }
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
@@ -51,19 +34,20 @@ internal sealed class CallHandler : DelegatingHandler
         var context = CallContext.Current;
         Prepare(request, context);
         var started = _time.GetUtcNow();
+        if (context.IsProbe)
+            return await ProbeAsync(request, context, started, cancellationToken);
+        var model = _deployment.Of(context.Model);
         try
         {
             using var waiting = Telemetry.Quota();
-            using var slot = _deployment.Concurrency is { } concurrency ? await concurrency.AcquireAsync(1, cancellationToken) : null;
-            var estimate = await EstimateAsync(request, context, cancellationToken);
+            using var slot = _deployment.ConcurrencyOf(model) is { } concurrency ? await concurrency.AcquireAsync(1, cancellationToken) : null;
+            var estimate = await EstimateAsync(request, context, model, cancellationToken);
             var waits = _time.GetTimestamp();
-            using var lease = await _deployment.Quota.AcquireAsync(estimate, cancellationToken);
+            using var lease = await _deployment.Models.AcquireAsync(model, estimate, cancellationToken);
             waiting?.Dispose();
             Telemetry.Waited(_deployment, context.Model, _time.GetElapsedTime(waits));
-            if (!lease.IsAcquired)
-                throw new QuotaClosedException(lease.TryGetMetadata(MetadataName.RetryAfter, out var wait) ? wait : TimeSpan.Zero);
             started = _time.GetUtcNow();
-            return await SendWithinQuotaAsync(request, context, lease, started, cancellationToken);
+            return await SendWithinQuotaAsync(request, context, model, lease, started, cancellationToken);
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
@@ -72,26 +56,34 @@ internal sealed class CallHandler : DelegatingHandler
         }
     }
 
-    private async Task<HttpResponseMessage> SendWithinQuotaAsync(
-        HttpRequestMessage request, CallContext context, RequestTokenLease lease, DateTimeOffset started, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage> ProbeAsync(HttpRequestMessage request, CallContext context, DateTimeOffset started, CancellationToken cancellationToken)
     {
-        var since = _time.GetTimestamp();
+        var response = await base.SendAsync(request, cancellationToken);
+        await AnswerReader.LoadAsync(response, cancellationToken);
+        context.Answers.Add(await AnswerReader.CaptureAsync(response, _deployment.Provider, 0, started, _time.GetUtcNow()));
+        return response;
+    }
+
+    private async Task<HttpResponseMessage> SendWithinQuotaAsync(
+        HttpRequestMessage request, CallContext context, DeploymentModel model, QuotaLease lease, DateTimeOffset started, CancellationToken cancellationToken)
+    {
+        var since = context.Sent = _time.GetTimestamp();
         using var span = Telemetry.Call(_deployment, context.Model, request.RequestUri?.AbsolutePath);
         try
         {
-            var response = await _deployment.Circuit.ExecuteAsync(
-                static (call, token) => call.Handler.SendWholeAsync(call.Request, token), (Handler: this, Request: request), cancellationToken);
-            var answer = await CaptureAsync(response, lease.Number, started);
+            model.Circuit.Enter();
+            var response = await SendThroughAsync(request, context, model.Circuit, cancellationToken);
+            var answer = await AnswerReader.CaptureAsync(response, _deployment.Provider, lease.Number, started, _time.GetUtcNow());
             context.Answers.Add(answer);
             var usage = answer.Parsed.Usage;
             Settle(lease, context, answer, usage);
             if (answer.Status is >= 200 and < 300)
-                _deployment.Answered(answer.Limits, _time.GetElapsedTime(since));
+                _deployment.Answered(model, answer.Limits, _time.GetElapsedTime(since));
             _deployment.Counters.Used(usage, context.Pay(usage));
             Telemetry.Called(_deployment, context.Model, request.RequestUri?.AbsolutePath, answer, _time.GetElapsedTime(since), span);
             return response;
         }
-        catch (BrokenCircuitException)
+        catch (CircuitOpenException)
         {
             lease.GiveBack();
             throw;
@@ -107,11 +99,44 @@ internal sealed class CallHandler : DelegatingHandler
         }
     }
 
+    // The circuit learns how the call ended, whichever way that is.
+    private async Task<HttpResponseMessage> SendThroughAsync(HttpRequestMessage request, CallContext context, Circuit circuit, CancellationToken cancellationToken)
+    {
+        var isTold = false;
+        try
+        {
+            var response = await _attemptTimeout.ExecuteAsync(
+                static (call, token) => call.Handler.SendWholeAsync(call.Request, token), (Handler: this, Request: request), cancellationToken);
+            // With Retry-After it is busy, not down: the gate deals with that.
+            if (response.StatusCode >= HttpStatusCode.InternalServerError && response.Headers.RetryAfter is null)
+                circuit.Failed(context.Flow, context.JobId, $"HTTP {(int)response.StatusCode}");
+            else
+                circuit.Answered(context.Flow);
+            isTold = true;
+            return response;
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException or TimeoutRejectedException or OperationCanceledException { InnerException: TimeoutException })
+        {
+            if (!cancellationToken.IsCancellationRequested)
+            {
+                circuit.Failed(context.Flow, context.JobId, Outcomes.Classify(new HttpAnswer { Failure = e }).Message!);
+                isTold = true;
+            }
+
+            throw;
+        }
+        finally
+        {
+            if (!isTold)
+                circuit.Left();
+        }
+    }
+
     // What is charged:
     // OpenAI's guide "Rate limits" says that unsuccessful requests count against the requests a minute, so the request of every call that was sent is spent;
     // Azure's quota guide says that its token count is an estimate made when a call comes, and no measure of what it bills.
     // A 4xx was refused before a token was made, and what it reserved comes back. A 5xx, a cut body, a time-out may have cost its tokens: the reservation stands.
-    private void Settle(RequestTokenLease lease, CallContext context, HttpAnswer answer, TokenUsage usage)
+    private void Settle(QuotaLease lease, CallContext context, HttpAnswer answer, TokenUsage usage)
     {
         if (answer.Status is >= 400 and < 500)
         {
@@ -128,18 +153,15 @@ internal sealed class CallHandler : DelegatingHandler
             _estimator.Learn(context.Model, usage.Output);
     }
 
-    // The body is read here and not by the SDKs, so that it is under the attempt's timeout and in the eyes of the circuit breaker.
     private async ValueTask<HttpResponseMessage> SendWholeAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        _deployment.CallStarts();
+        var context = CallContext.Current;
+        var before = _deployment.CallStarts();
         HttpResponseMessage? response = null;
         try
         {
             response = await base.SendAsync(request, cancellationToken);
-            if (response.IsSuccessStatusCode && response.Content.Headers.ContentType?.MediaType == StreamedAnswer.MediaType)
-                await GatherAsync(response, cancellationToken);
-            else
-                await response.Content.LoadIntoBufferAsync(cancellationToken);
+            await AnswerReader.LoadAsync(response, cancellationToken);
             return response;
         }
         catch
@@ -149,51 +171,21 @@ internal sealed class CallHandler : DelegatingHandler
         }
         finally
         {
-            _deployment.CallEnds();
+            context.HadCompany = _deployment.CallEnds(before);
         }
-    }
-
-    // Whoever reads the response from here on finds the body of a call without stream.
-    private static async Task GatherAsync(HttpResponseMessage response, CancellationToken cancellationToken)
-    {
-        using var streamed = response.Content;
-        var body = await StreamedAnswer.ReadAsync(await streamed.ReadAsStreamAsync(cancellationToken), CallContext.Current.Delta, cancellationToken);
-        response.Content = new ByteArrayContent(body);
-        response.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
-    }
-
-    private async ValueTask<HttpAnswer> CaptureAsync(HttpResponseMessage response, long number, DateTimeOffset started)
-    {
-        var body = await response.Content.ReadAsByteArrayAsync(CancellationToken.None);
-        return new HttpAnswer
-        {
-            Status = (int)response.StatusCode,
-            Body = body,
-            Parsed = AnswerBody.Read(body),
-            MediaType = response.Content.Headers.ContentType?.MediaType,
-            RequestId = RequestIdHeaders.Select(name => response.Headers.TryGetValues(name, out var values) ? values.FirstOrDefault() : null).FirstOrDefault(id => id is not null),
-            Location = response.Headers.Location is { } location && response.RequestMessage?.RequestUri is { } from ? new Uri(from, location) : null,
-            Number = number,
-            Limits = RateLimitHeaders.Read(response.Headers, _time.GetUtcNow()),
-            Started = started,
-        };
     }
 
     private void Prepare(HttpRequestMessage request, CallContext context)
     {
-        request.Headers.TryAddWithoutValidation(JobIdHeader, context.JobId);
+        if (!context.IsProbe)
+            request.Headers.TryAddWithoutValidation(JobIdHeader, context.JobId);
         // Where the endpoint has https and knows it, else HTTP/1.1. Thousands of calls then need no connection, handshake and buffers each.
         request.Version = HttpVersion.Version20;
-        // The SDK wants a key; an endpoint without one must not get the stand-in.
-        if (_deployment.Options.ApiKey is null && _deployment.Options.Kind == DeploymentKind.OpenAI)
-            request.Headers.Authorization = null;
-        // Semantic Kernel's Azure client knows only the api-versions of its time.
-        if (_deployment.Options.Kind == DeploymentKind.AzureOpenAI && request.RequestUri is { } uri)
-            request.RequestUri = new UriBuilder(uri) { Query = $"api-version={Uri.EscapeDataString(_deployment.Options.ApiVersion)}" }.Uri;
+        _deployment.Provider.Prepare(request);
     }
 
-    private async ValueTask<TokenEstimate> EstimateAsync(HttpRequestMessage request, CallContext context, CancellationToken cancellationToken) =>
-        _deployment.Quota.CountsTokens && request.Content is { } content
+    private async ValueTask<TokenEstimate> EstimateAsync(HttpRequestMessage request, CallContext context, DeploymentModel model, CancellationToken cancellationToken) =>
+        _deployment.Models.CountsTokens(model) && request.Content is { } content
             ? _estimator.Estimate(
                 context.Model, _deployment.ProviderModel(context.Model), await content.ReadAsByteArrayAsync(cancellationToken), _deployment.Options.Charges)
             : default;

@@ -9,11 +9,8 @@ public interface ILlmCaller
     /// <summary>About how many more calls of this model may be begun within the next second; <see cref="int.MaxValue"/> when nothing limits them, 0 for none now.</summary>
     int Room(string model);
 
-    /// <summary>Returns when <see cref="Room"/> is above 0, or when <see cref="ClosedReason"/> has become one.</summary>
+    /// <summary>Returns when <see cref="Room"/> is above 0.</summary>
     ValueTask WaitForRoomAsync(string model, CancellationToken cancellationToken);
-
-    /// <summary>Why no call of this model will be taken again before a restart; null while one may be.</summary>
-    string? ClosedReason(string model);
 
     /// <summary>Does the LLM work of a job until it ends, or until only a long wait could help.</summary>
     /// <param name="job">The claimed job.</param>

@@ -36,10 +36,25 @@ internal sealed class JobCall(Job job, int charged, int maxAttempts)
     /// <summary>The deployments that this job has found down since its last attempt was charged.</summary>
     public HashSet<Deployment> Down { get; } = [];
 
+    /// <summary>Time-outs that are its own.</summary>
+    public int Timeouts { get; set; }
+
+    /// <summary>Time-outs of which it is not known whose they are.</summary>
+    public int UndecidedTimeouts { get; set; }
+
     /// <summary>The last answer that came of a call really made: an open circuit must not hide what the provider said.</summary>
     public HttpAnswer? Answer { get; set; }
 
     public Classified Last { get; set; }
+
+    /// <summary>The path of the API that it calls.</summary>
+    public string Path { get; } = job.Work is RequestWork request ? request.Path : "/v1/chat/completions";
+
+    /// <summary>The <see cref="JobFlow"/>.</summary>
+    public string Flow { get; } = JobFlow.Of(job);
+
+    /// <summary>What it asks of a deployment.</summary>
+    public RouteRequest Request => new(Job.Queue, Path, Flow) { Failed = Failed, Down = Down };
 
     /// <summary>The deployment that has just failed; null before the first call, and when the model is asked again.</summary>
     public Deployment? Failed => Last.Kind == OutcomeKind.Completion ? null : Deployment;

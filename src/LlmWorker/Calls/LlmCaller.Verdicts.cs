@@ -5,14 +5,19 @@ namespace LlmPipeline;
 /// <summary>What follows from the answer to a call.</summary>
 public sealed partial class LlmCaller
 {
-    private Turn Conclude(JobCall call, Deployment deployment, HttpAnswer answer, Classified found)
+    private const string TimeoutCode = "request_timeout";
+    private const int MostUndecidedTimeouts = 3;
+    private static readonly TimeSpan LongestPutBack = TimeSpan.FromSeconds(30);
+
+    private async ValueTask<Turn> ConcludeAsync(
+        JobCall call, Deployment deployment, CallContext context, HttpAnswer answer, Classified found, Outage? probed, CancellationToken cancellationToken)
     {
         var model = call.Model;
         if (found.Kind != OutcomeKind.NotSent)
             (call.Deployment, call.Answer, call.Last) = (deployment, answer, found);
-        if (found.Kind is OutcomeKind.Completion or OutcomeKind.Permanent)
-            deployment.Succeeded();
-        else if (found.Kind != OutcomeKind.NotSent)
+        if (found.Kind == OutcomeKind.Completion)
+            deployment.Succeeded(model, call.Path, call.Flow);
+        else if (found.Kind is not (OutcomeKind.NotSent or OutcomeKind.Permanent))
             deployment.Failed(found.Message);
 
         switch (found.Kind)
@@ -28,35 +33,150 @@ public sealed partial class LlmCaller
             case OutcomeKind.Transient when found.IsDown && IsAnotherUp(call, deployment):
                 LogPassedOn(call.Job.Id, deployment.Name, found.Code!);
                 return Turn.AtOnce;
+            case OutcomeKind.Transient when answer.Status == 503 && deployment.Of(model).IsStarting(context.Sent):
+                return Postpone(call, Backoff(++call.Uncharged, found.NotBefore));
+            case OutcomeKind.Transient when found.Code == TimeoutCode:
+                return TimedOut(call, deployment, context, found);
             case OutcomeKind.Transient:
-                call.Down.Clear();
-                call.Attempts++;
-                call.Uncharged = 0;
-                LogRetry(call.Job.Id, deployment.Name, found.Code!, call.Attempts);
-                return call.Attempts >= call.MaxAttempts ? call.End(CallVerdict.Failed) : Postpone(call, Backoff(call.Attempts, found.NotBefore));
+                return Charge(call, deployment, found);
             case OutcomeKind.DeploymentFault:
-                deployment.Close(found.Message!);
+                deployment.Close(default, found, call.Flow, isConfirmed: true);
                 return Turn.AtOnce;
-            case OutcomeKind.ModelFault:
-                deployment.Close(model, found.Message!);
-                return Turn.AtOnce;
+            case OutcomeKind.AccountFault or OutcomeKind.Refused or OutcomeKind.ModelFault or OutcomeKind.Unexplained:
+                return await RefuseAsync(call, deployment, context, answer, found, probed, cancellationToken);
             case OutcomeKind.Later:
-                deployment.Throttle(model, answer, found.NotBefore);
+                deployment.Throttle(model, answer, found.NotBefore, found.Message);
                 // The first time another deployment may take it at once; after that even an endpoint that says "now" gets its pause.
-                return ++call.Uncharged == 1 && _deployments.Choose(call.Job.Queue, deployment, call.Down).Route is { } other && other.Deployment != deployment
+                return ++call.Uncharged == 1 && _deployments.Choose(call.Request).Route is { } other && other.Deployment != deployment
                     ? Turn.AtOnce
                     : Postpone(call, Backoff(call.Uncharged, found.NotBefore));
             default:
                 // When it is shut, the choice knows for how long, or of another one; between shut and open the pause has to be made up.
-                return deployment.ShutFor > TimeSpan.Zero ? Turn.AtOnce : Postpone(call, Backoff(++call.Uncharged, found.NotBefore));
+                return deployment.Of(model).ShutFor > TimeSpan.Zero ? Turn.AtOnce : Postpone(call, Backoff(++call.Uncharged, found.NotBefore));
         }
     }
+
+    private static bool IsRefusal(OutcomeKind kind) =>
+        kind is OutcomeKind.DeploymentFault or OutcomeKind.AccountFault or OutcomeKind.Refused or OutcomeKind.ModelFault or OutcomeKind.Unexplained;
+
+    private Turn Charge(JobCall call, Deployment deployment, Classified found)
+    {
+        call.Down.Clear();
+        call.Attempts++;
+        call.Uncharged = 0;
+        LogRetry(call.Job.Id, deployment.Name, found.Code!, call.Attempts);
+        return call.Attempts >= call.MaxAttempts ? call.End(CallVerdict.Failed) : Postpone(call, Backoff(call.Attempts, found.NotBefore));
+    }
+
+    private Turn TimedOut(JobCall call, Deployment deployment, CallContext context, Classified found)
+    {
+        var model = deployment.Of(call.Model);
+        switch (model.Timeouts.Judge(call.Job.Id, context.Sent, context.HadCompany && call.UndecidedTimeouts < MostUndecidedTimeouts))
+        {
+            case TimeoutVerdict.Deployment:
+                model.Circuit.Open(found.Message!);
+                return Postpone(call, Backoff(++call.Uncharged, null));
+            case TimeoutVerdict.SendAgain:
+                call.UndecidedTimeouts++;
+                return Postpone(call, Backoff(++call.Uncharged, null));
+            default:
+                if (++call.Timeouts < _options.MaxTimeouts)
+                    return Charge(call, deployment, found);
+                call.Attempts++;
+                return call.End(CallVerdict.Failed, found.Code, $"{found.Message}, {call.Timeouts} times: a longer --attempt-timeout (setting AttemptTimeout) may help");
+        }
+    }
+
+    // A refusal that may concern more than its row: the row goes back uncharged until that is decided.
+    private async ValueTask<Turn> RefuseAsync(
+        JobCall call, Deployment deployment, CallContext context, HttpAnswer answer, Classified found, Outage? probed, CancellationToken cancellationToken)
+    {
+        if (probed is not null)
+            return Shut(call, deployment.Availability.UntilProbe(probed));
+        var (batch, model) = (call.Job.Batch, call.Job.Queue);
+        if (found.Kind == OutcomeKind.Unexplained && (batch is null || _options.KeepGoing || _trials.IsProven(batch, model)))
+            return Own(call);
+
+        var kind = found.Kind switch
+        {
+            OutcomeKind.AccountFault => RefusalKind.Account,
+            OutcomeKind.Refused => RefusalKind.Forbidden,
+            OutcomeKind.ModelFault => RefusalKind.UnknownModel,
+            _ => RefusalKind.Unexplained,
+        };
+        var isOfPath = answer.Status is 404 or 405 or (>= 300 and < 400);
+        var scope = kind switch
+        {
+            RefusalKind.Account => default,
+            RefusalKind.UnknownModel => new FaultScope(call.Model),
+            _ => new FaultScope(call.Model, isOfPath ? call.Path : null, call.Flow),
+        };
+        var key = KeyState.Unknown;
+        if (kind == RefusalKind.Account || answer.Status == 403)
+        {
+            key = await deployment.Key.CheckAsync(cancellationToken);
+            if (key == KeyState.Refused)
+            {
+                deployment.Close(default, found, call.Flow, isConfirmed: true);
+                return Turn.AtOnce;
+            }
+        }
+
+        var served = deployment.Of(call.Model);
+        var (verdict, sends) = deployment.Evidence.Judge(new RefusalFacts(call.Job.Id, scope, answer.Status, found.Code, kind)
+        {
+            OthersSucceeded = kind == RefusalKind.Account ? deployment.LastSuccess != 0 && deployment.LastSuccess >= context.Sent : served.HasSucceededSince(context.Sent),
+            OthersInFlight = deployment.InFlight > 0,
+            HasMoreRows = batch is not null && _trials.HasMoreRows(batch, model),
+            KeyIsValid = key == KeyState.Valid,
+            ModelIsKnown = served.HasAnswered,
+        });
+        switch (verdict)
+        {
+            case RefusalVerdict.Close:
+                deployment.Close(scope, found, call.Flow);
+                return Turn.AtOnce;
+            // A key that works for others is none of the row's.
+            case RefusalVerdict.Row when answer.Status is 401 or 407:
+                return Charge(call, deployment, found);
+            case RefusalVerdict.Row:
+                return Own(call);
+            default:
+                call.Down.Add(deployment);
+                if (_deployments.Choose(call.Request).Route is { } other && !call.Down.Contains(other.Deployment))
+                    return Turn.AtOnce;
+                // Behind rows that have not been sent yet, which take about as long.
+                var pause = TimeSpan.FromSeconds(0.5 * Math.Pow(2, Math.Min(sends - 1, 5))) + (2 * _time.GetElapsedTime(context.Sent));
+                return PutBack(call, pause < LongestPutBack ? pause : LongestPutBack, found.Code!, found.Message!);
+        }
+    }
+
+    private static CallOutcome Own(JobCall call)
+    {
+        call.Attempts++;
+        return call.End(CallVerdict.Failed);
+    }
+
+    // Every deployment is rate-limited, left alone or unavailable for so long.
+    private Turn Shut(JobCall call, TimeSpan wait)
+    {
+        var pause = RetryDelays.AfterGate(wait, Jitter());
+        if (_deployments.For(call.Job.Queue).Select(route => route.Deployment.Availability.Find(route.Model, call.Path, call.Flow)).FirstOrDefault(one => one is not null) is not { } outage)
+            return Postpone(call, pause);
+        // The longer it lasts the rarer its rows are claimed for nothing.
+        pause += TimeSpan.FromSeconds(Jitter() * Math.Min(30, Math.Pow(2, outage.FailedProbes)));
+        return PutBack(call, pause, outage.Code, outage.Reason);
+    }
+
+    // Through the queue, however short the wait is: others get its slot meanwhile.
+    private Turn PutBack(JobCall call, TimeSpan wait, string code, string message) =>
+        call.Job.Deadline is { } due && due - _time.GetUtcNow() <= wait ? Expired(call) : call.End(CallVerdict.Retry, code, message, wait);
 
     // A job is passed on once to each: when all are down, that was an attempt.
     private bool IsAnotherUp(JobCall call, Deployment down)
     {
         call.Down.Add(down);
-        return _deployments.Choose(call.Job.Queue, down, call.Down).Route is { } other && !call.Down.Contains(other.Deployment);
+        return _deployments.Choose(call.Request).Route is { } other && !call.Down.Contains(other.Deployment);
     }
 
     // The next turn is a call like any other, with its own quota; it charges no attempt.

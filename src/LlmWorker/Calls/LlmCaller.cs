@@ -20,9 +20,10 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
 
     private readonly LlmOptions _options;
     private readonly DeploymentSet _deployments;
-    private readonly PromptLane _prompts;
+    private readonly PromptSender _prompts;
     private readonly ResiliencePipeline<Turn> _retry;
     private readonly Pulse _room = new();
+    private readonly BatchTrials _trials = new();
     private readonly QuotaGauge _gauge;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -48,10 +49,10 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
         _options = options;
         _time = timeProvider;
         _logger = loggerFactory.CreateLogger<LlmCaller>();
-        _prompts = new PromptLane(functions, kernel ?? new Kernel());
+        _prompts = new PromptSender(functions, kernel ?? new Kernel());
         var estimator = new TokenEstimator();
         _deployments = new DeploymentSet(
-            [.. options.Deployments.Select(one => new Deployment(one, fleet, options.Patience, estimator, _room.Set, timeProvider, _logger))],
+            [.. options.Deployments.Select(one => new Deployment(one, fleet, options.Patience, estimator, _room.Set, () => AvailabilityChanged?.Invoke(), timeProvider, _logger))],
             options.Fallbacks.ToDictionary(one => one.Model ?? "*", one => one.To, StringComparer.Ordinal), options.Patience);
         _gauge = new QuotaGauge(_deployments.All);
         _retry = new ResiliencePipelineBuilder<Turn> { TimeProvider = timeProvider }
@@ -85,7 +86,7 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
     /// <exception cref="OperationCanceledException">Only when <paramref name="cancellationToken"/> is cancelled.</exception>
     public async Task<CallOutcome> CallAsync(Job job, int attempt, Func<Action<string>>? stream, CancellationToken cancellationToken)
     {
-        var call = new JobCall(job, attempt, job.MaxAttempts > 0 ? job.MaxAttempts : _options.MaxAttempts) { Stream = stream };
+        var call = new JobCall(job, attempt, job.MaxAttempts > 0 ? Math.Min(job.MaxAttempts, _options.MaxAttempts) : _options.MaxAttempts) { Stream = stream };
         using var deadline = job.Deadline is { } due && due - _time.GetUtcNow() is var left && left > TimeSpan.Zero && left < LongestTimer
             ? new CancellationTokenSource(left, _time)
             : null;
@@ -106,27 +107,35 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
         }
     }
 
-    /// <summary>About how many more calls of this model quota and concurrency will admit within the next second; <see cref="int.MaxValue"/> when nothing limits them, 0 when all its deployments are closed.</summary>
+    /// <summary>Raised when a part of a deployment becomes unavailable, or available again.</summary>
+    public event Action? AvailabilityChanged;
+
+    /// <summary>
+    /// About how many more calls of this model quota and concurrency will admit within the next second; <see cref="int.MaxValue"/> when nothing limits them, 0 when all its
+    /// deployments are unavailable, 1 when one of them may be probed.
+    /// </summary>
     public int Room(string model)
     {
         long room = 0;
         foreach (var route in _deployments.Open(model))
             room += route.Deployment.Room(route.Model);
+        if (room == 0 && _deployments.For(model).Any(route => route.Deployment.Availability.Find(route.Model) is not null && route.Deployment.Room(route.Model) > 0))
+            return 1;
         return (int)Math.Min(room, int.MaxValue);
     }
 
-    /// <summary>Returns when <see cref="Room"/> is above 0, or when every deployment is closed by its own fault: look at <see cref="ClosedReason"/> then.</summary>
+    /// <summary>Returns when <see cref="Room"/> is above 0.</summary>
     public async ValueTask WaitForRoomAsync(string model, CancellationToken cancellationToken)
     {
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
             var next = _room.Next;
-            if (Room(model) > 0 || ClosedReason(model) is not null)
+            if (Room(model) > 0)
                 return;
             var wait = LongestLook;
             foreach (var route in _deployments.For(model))
-                if (route.Deployment.ClosedReason(route.Model) is null && route.Deployment.UntilRoom is var until && until > TimeSpan.Zero && until < wait)
+                if (route.Deployment.UntilRoom(route.Model) is var until && until > TimeSpan.Zero && until < wait)
                     wait = until;
             using var looked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             await Task.WhenAny(next, Task.Delay(wait > ShortestLook ? wait : ShortestLook, _time, looked.Token));
@@ -134,17 +143,37 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
         }
     }
 
-    /// <summary>Why no deployment of this model will take a call again before a restart (a wrong key, an unknown model …); null while one is open.</summary>
-    public string? ClosedReason(string model)
+    /// <summary>Whether any part of any deployment is unavailable.</summary>
+    public bool HasOutages => _deployments.All.Any(one => one.Availability.All.Count > 0);
+
+    /// <summary>Why no deployment can serve rows of this kind (a wrong key, an unknown model …); null while one can. They are probed again all the same.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="path">The path of the API; null for any.</param>
+    /// <param name="batch">The batch; null for any.</param>
+    public Blockage? BlockageOf(string model, string? path = null, string? batch = null)
     {
         var reasons = new List<string>();
+        var (isConfirmed, isOfBatch) = (true, false);
         foreach (var (deployment, served) in _deployments.For(model))
         {
-            if (deployment.ClosedReason(served) is not { } reason)
+            var outage = batch is null ? deployment.Availability.Find(served) : deployment.Availability.FindOfBatch(served, path, batch);
+            if (outage is null)
                 return null;
-            reasons.Add($"{deployment.Name} ({deployment.EndpointName}): {reason}");
+            isConfirmed &= outage.IsConfirmed;
+            isOfBatch |= outage.Scope.Flow is not null;
+            reasons.Add($"{deployment.Name} ({deployment.EndpointName}): {outage.Reason}");
         }
-        return reasons.Count == 0 ? $"no deployment serves the model {model}" : string.Join("; ", reasons);
+
+        return reasons.Count == 0 ? new Blockage($"no deployment serves the model {model}", true) : new Blockage(string.Join("; ", reasons), isConfirmed, isOfBatch);
+    }
+
+    /// <summary>Opens what is unavailable, rate-limited or left alone, because an operator says so.</summary>
+    /// <param name="deployment">The deployment's name; null for all.</param>
+    /// <param name="model">The model; null for all.</param>
+    public void Open(string? deployment = null, string? model = null)
+    {
+        foreach (var one in _deployments.All.Where(one => deployment is null || one.Name == deployment))
+            one.Open(model);
     }
 
     /// <summary>How each deployment is doing, in the order of the options.</summary>
@@ -168,7 +197,7 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
             return call.Answer is null
                 ? call.End(CallVerdict.Failed, "attempts_exhausted", $"all {call.MaxAttempts} attempts are used up")
                 : call.End(CallVerdict.Failed);
-        if (call.Job.Work is RequestWork { Path: var path } && !RequestLane.IsPath(path))
+        if (call.Job.Work is RequestWork { Path: var path } && !RequestSender.IsPath(path))
             return call.End(CallVerdict.Failed, "invalid_url", "the job's path is not one of the API, such as /v1/chat/completions");
         try
         {
@@ -180,16 +209,61 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
             return call.End(CallVerdict.Failed, "prompt_function", e.Message);
         }
 
-        var (route, shut) = _deployments.Choose(model, call.Failed, call.Down);
-        if (route is not ({ } deployment, { } served))
-            return shut is { } wait ? Postpone(call, RetryDelays.AfterGate(wait, Jitter())) : call.End(CallVerdict.Release, call.Last.Code ?? "no_deployment", ClosedReason(model));
+        if (call.Job.Batch is not { } batch)
+            return await SendToBestAsync(call, cancellationToken);
+        if (!await _trials.EnterAsync(batch, model, call.Job.Row, _options.Patience, _time, cancellationToken))
+            return PutBack(call, TimeSpan.FromSeconds(1), "batch_trial", "the first calls of the batch have no answer yet");
+        var isSuccess = false;
+        try
+        {
+            var turn = await SendToBestAsync(call, cancellationToken);
+            isSuccess = call.Last.Kind == OutcomeKind.Completion && call.Deployment is not null;
+            return turn;
+        }
+        finally
+        {
+            _trials.Leave(batch, model, isSuccess);
+        }
+    }
 
+    private async ValueTask<Turn> SendToBestAsync(JobCall call, CancellationToken cancellationToken)
+    {
+        var choice = _deployments.Choose(call.Request);
+        if (choice is { Outage: { } due, Route: { } to } && !to.Deployment.Availability.TryBeginProbe(due, call.Flow))
+            choice = _deployments.Choose(call.Request with { MayProbe = false });
+        if (choice.Route is not ({ } deployment, { } served))
+            return choice.Wait is { } wait ? Shut(call, wait) : call.End(CallVerdict.Release, call.Last.Code ?? "no_deployment", $"no deployment serves the model {call.Job.Queue}");
+        if (choice.Outage is not { } outage)
+            return await SendAsync(call, deployment, served, null, cancellationToken);
+        var isRefused = false;
+        try
+        {
+            // Where the key is what was refused, it is asked for before a row is spent on it.
+            if (outage.Scope.Model is null && await deployment.Key.CheckAsync(cancellationToken) == KeyState.Refused)
+            {
+                isRefused = true;
+                return Shut(call, deployment.Availability.UntilProbe(outage));
+            }
+
+            var turn = await SendAsync(call, deployment, served, outage, cancellationToken);
+            isRefused = IsRefusal(call.Last.Kind) && call.Deployment == deployment;
+            return turn;
+        }
+        finally
+        {
+            deployment.Availability.EndProbe(outage, call.Flow, isRefused);
+        }
+    }
+
+    private async ValueTask<Turn> SendAsync(JobCall call, Deployment deployment, string served, Outage? probed, CancellationToken cancellationToken)
+    {
         if (call.Failed is not null)
             deployment.CountRetry(served);
         call.Model = served;
         var context = new CallContext(call.Job.Id, served, call.Job.AttemptTimeout ?? deployment.Options.AttemptTimeout ?? _options.AttemptTimeout)
         {
             Price = _options.PriceOf(deployment.Options, served),
+            Flow = call.Flow,
         };
         var failure = await SendAsync(call, deployment, context, cancellationToken);
         var answer = context.Answers.Count > 0 ? context.Answers[^1] : new HttpAnswer { Failure = failure, Started = _time.GetUtcNow() };
@@ -200,9 +274,10 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
             if (found.Kind == OutcomeKind.Completion)
                 found = new Classified(OutcomeKind.Transient, "invalid_response", "the answer is JSON but not a chat completion");
         }
+
         call.Usage += context.Usage;
         call.Pay(deployment.Name, context.Nanos);
-        return Conclude(call, deployment, answer, found);
+        return await ConcludeAsync(call, deployment, context, answer, found, probed, cancellationToken);
     }
 
     // What went wrong is classified from the HTTP call itself, which the handler has kept: the SDKs' exceptions differ and hide the answer.
@@ -212,7 +287,7 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
         try
         {
             if (call.Job.Work is RequestWork request)
-                await RequestLane.SendAsync(deployment, call.Job.Queue, call.Model, request, call.Stream, cancellationToken);
+                await RequestSender.SendAsync(deployment, call.Job.Queue, call.Model, request, call.Stream, cancellationToken);
             else if (call.Rendered is { } prompt)
                 // A tool loop adds its messages, and another try begins from the start.
                 await _prompts.SendAsync(deployment, call.Model, call.Heard = new ChatHistory(prompt.Messages), prompt.Settings, cancellationToken);

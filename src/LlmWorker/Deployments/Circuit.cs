@@ -1,89 +1,172 @@
-using System.Net;
 using Microsoft.Extensions.Logging;
-using Polly;
-using Polly.CircuitBreaker;
-using Polly.Timeout;
 
 namespace LlmPipeline;
 
 /// <summary>
-/// Leaves an endpoint alone while it is down, so that rows don't spend their attempts on it, and bounds how long one call may take.
-/// It opens when seven tenths of at least 30 calls within 10 s ended without an answer or with a 5xx: an endpoint that merely fails every
-/// fifth call never looks like that. It stays open for 1, 2, 4 … 30 s, and then lets one call through to see.
+/// Leaves a model of an endpoint alone while it is down, so that rows don't spend their attempts on it. It opens when at least 30 jobs failed within 10 s and of no
+/// flow more than three tenths of the calls were answered: an endpoint that merely fails every fifth call, or fails one flow of several, never looks like that.
+/// The failures of one job count once. It stays open for 1, 2, 4 … 30 s, and then lets one call through to see.
 /// </summary>
-internal sealed partial class Circuit
+internal sealed partial class Circuit(string name, TimeProvider time, ILogger logger)
 {
     private const double OpeningRatio = 0.7;
-    private const int FewestCalls = 30;
+    private const int FewestJobs = 30;
+    private const int MostFlows = 64;
     private static readonly TimeSpan Window = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan LongestBreak = TimeSpan.FromSeconds(30);
 
-    private readonly CircuitBreakerStateProvider _state = new();
-    private readonly ResiliencePipeline<HttpResponseMessage> _pipeline;
-    private readonly TimeProvider _time;
-    private readonly ILogger _logger;
-    private readonly string _deployment;
-    private long _halfOpens;
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, Flow> _flows = [];
+    private bool _isOpen;
+    private bool _isProbing;
+    private int _breaks;
+    private long _opensAt;
 
-    public Circuit(string deployment, TimeProvider timeProvider, ILogger logger)
-    {
-        _deployment = deployment;
-        _time = timeProvider;
-        _logger = logger;
-        _pipeline = new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = timeProvider }
-            .AddCircuitBreaker(new CircuitBreakerStrategyOptions<HttpResponseMessage>
-            {
-                FailureRatio = OpeningRatio,
-                MinimumThroughput = FewestCalls,
-                SamplingDuration = Window,
-                StateProvider = _state,
-                ShouldHandle = static args => ValueTask.FromResult(IsDown(args.Outcome)),
-                BreakDurationGenerator = static args => ValueTask.FromResult(BreakAfter(args.HalfOpenAttempts)),
-                OnOpened = args =>
-                {
-                    Volatile.Write(ref _halfOpens, _time.GetTimestamp() + (long)(args.BreakDuration.TotalSeconds * _time.TimestampFrequency));
-                    LogOpened(_deployment, args.BreakDuration);
-                    return default;
-                },
-                OnClosed = _ =>
-                {
-                    LogClosed(_deployment);
-                    return default;
-                },
-            })
-            .AddTimeout(new TimeoutStrategyOptions { TimeoutGenerator = static _ => ValueTask.FromResult(CallContext.Current.AttemptTimeout) })
-            .Build();
-    }
+    /// <summary>Whether calls pass as usual.</summary>
+    public bool IsClosed => !Volatile.Read(ref _isOpen);
 
-    /// <summary>Whether calls go through as usual.</summary>
-    public bool IsClosed => _state.CircuitState == CircuitState.Closed;
+    /// <summary>Why it is open; null when it is not.</summary>
+    public string? Reason { get; private set; }
 
     /// <summary>How long until it is worth trying; zero when it is closed or may be probed.</summary>
     public TimeSpan OpenFor =>
-        _state.CircuitState == CircuitState.Open && Volatile.Read(ref _halfOpens) is var opens && opens > _time.GetTimestamp()
-            ? _time.GetElapsedTime(_time.GetTimestamp(), opens)
-            : TimeSpan.Zero;
+        Volatile.Read(ref _isOpen) && Volatile.Read(ref _opensAt) is var at && at > time.GetTimestamp() ? time.GetElapsedTime(time.GetTimestamp(), at) : TimeSpan.Zero;
 
-    /// <exception cref="BrokenCircuitException">The circuit is open: nothing was sent.</exception>
-    /// <exception cref="TimeoutRejectedException">The call took longer than its <see cref="CallContext"/> allows.</exception>
-    public ValueTask<HttpResponseMessage> ExecuteAsync<TState>(
-        Func<TState, CancellationToken, ValueTask<HttpResponseMessage>> call, TState state, CancellationToken cancellationToken) =>
-        _pipeline.ExecuteAsync(call, state, cancellationToken);
-
-    internal static TimeSpan BreakAfter(int halfOpenAttempts) =>
-        TimeSpan.FromSeconds(Math.Min(Math.Pow(2, halfOpenAttempts), LongestBreak.TotalSeconds));
-
-    private static bool IsDown(Outcome<HttpResponseMessage> outcome) => outcome switch
+    /// <summary>Whether a call may be sent; each that may is ended by one of the other methods.</summary>
+    /// <exception cref="CircuitOpenException">It is open: nothing is to be sent.</exception>
+    public void Enter()
     {
-        { Exception: HttpRequestException or IOException or TimeoutRejectedException or OperationCanceledException { InnerException: TimeoutException } } => true,
-        // With Retry-After it is busy, not down: the gate deals with that.
-        { Result: { StatusCode: >= HttpStatusCode.InternalServerError } response } => response.Headers.RetryAfter is null,
-        _ => false,
-    };
+        lock (_lock)
+        {
+            if (!_isOpen)
+                return;
+            if (_isProbing || OpenFor > TimeSpan.Zero)
+                throw new CircuitOpenException(OpenFor);
+            _isProbing = true;
+        }
+    }
 
-    [LoggerMessage(LogLevel.Warning, "Deployment {Deployment} keeps failing and is left alone for {BreakDuration}")]
-    private partial void LogOpened(string deployment, TimeSpan breakDuration);
+    /// <summary>A call was answered, well or not.</summary>
+    public void Answered(string flow)
+    {
+        var closed = false;
+        lock (_lock)
+        {
+            if (_isOpen)
+                (_isOpen, _isProbing, _breaks, Reason, closed) = (false, false, 0, null, true);
+            FlowOf(flow).Answered++;
+        }
 
-    [LoggerMessage(LogLevel.Information, "Deployment {Deployment} answers again")]
-    private partial void LogClosed(string deployment);
+        if (closed)
+            LogClosed(logger, name);
+    }
+
+    /// <summary>A call met an endpoint that is down.</summary>
+    public void Failed(string flow, string jobId, string reason)
+    {
+        var opened = false;
+        lock (_lock)
+        {
+            var one = FlowOf(flow);
+            if (one.Failed.Count < FewestJobs)
+                one.Failed.Add(jobId);
+            if (_isOpen ? _isProbing : IsDown())
+            {
+                OpenNow(reason);
+                opened = true;
+            }
+        }
+
+        if (opened)
+            LogOpened(logger, name, OpenFor, reason);
+    }
+
+    /// <summary>A call ended that says nothing of the endpoint.</summary>
+    public void Left()
+    {
+        lock (_lock)
+            _isProbing = false;
+    }
+
+    /// <summary>Opens it because of what is known otherwise.</summary>
+    public void Open(string reason)
+    {
+        lock (_lock)
+            OpenNow(reason);
+        LogOpened(logger, name, OpenFor, reason);
+    }
+
+    /// <summary>Closes it because an operator says so.</summary>
+    public void Close()
+    {
+        lock (_lock)
+        {
+            (_isOpen, _isProbing, _breaks, Reason) = (false, false, 0, null);
+            _flows.Clear();
+        }
+    }
+
+    internal static TimeSpan BreakAfter(int breaks) => TimeSpan.FromSeconds(Math.Min(Math.Pow(2, breaks), LongestBreak.TotalSeconds));
+
+    private void OpenNow(string reason)
+    {
+        _flows.Clear();
+        (_isProbing, Reason) = (false, reason);
+        Volatile.Write(ref _opensAt, time.GetTimestamp() + (long)(BreakAfter(_breaks++).TotalSeconds * time.TimestampFrequency));
+        Volatile.Write(ref _isOpen, true);
+    }
+
+    private bool IsDown()
+    {
+        var failed = 0;
+        foreach (var flow in _flows.Values.Where(one => time.GetElapsedTime(one.Since) <= Window))
+        {
+            failed += flow.Failed.Count;
+            if (flow.Failed.Count < OpeningRatio * (flow.Failed.Count + flow.Answered))
+                return false;
+        }
+
+        return failed >= FewestJobs;
+    }
+
+    // A window begins anew when it is over. Flows beyond the bound share one.
+    private Flow FlowOf(string flow)
+    {
+        if (!_flows.TryGetValue(flow, out var one))
+        {
+            if (_flows.Count >= MostFlows)
+            {
+                foreach (var old in _flows.Where(pair => time.GetElapsedTime(pair.Value.Since) > Window).Select(pair => pair.Key).ToList())
+                    _flows.Remove(old);
+            }
+
+            var key = _flows.Count >= MostFlows ? "" : flow;
+            if (!_flows.TryGetValue(key, out one))
+                _flows.Add(key, one = new Flow { Since = time.GetTimestamp() });
+        }
+
+        if (time.GetElapsedTime(one.Since) > Window)
+        {
+            one.Since = time.GetTimestamp();
+            one.Answered = 0;
+            one.Failed.Clear();
+        }
+
+        return one;
+    }
+
+    [LoggerMessage(LogLevel.Warning, "{Deployment} keeps failing and is left alone for {BreakDuration}: {Reason}")]
+    private static partial void LogOpened(ILogger logger, string deployment, TimeSpan breakDuration, string reason);
+
+    [LoggerMessage(LogLevel.Information, "{Deployment} answers again")]
+    private static partial void LogClosed(ILogger logger, string deployment);
+
+    private sealed class Flow
+    {
+        public long Since { get; set; }
+
+        public int Answered { get; set; }
+
+        public HashSet<string> Failed { get; } = [];
+    }
 }

@@ -1,61 +1,52 @@
-using System.ClientModel;
-using System.ClientModel.Primitives;
 using System.Collections.Concurrent;
 using System.Threading.RateLimiting;
-using Azure.AI.OpenAI;
-using Azure.Identity;
 using Microsoft.Extensions.Logging;
 using Microsoft.SemanticKernel.ChatCompletion;
-using Microsoft.SemanticKernel.Connectors.AzureOpenAI;
-using Microsoft.SemanticKernel.Connectors.OpenAI;
-using OpenAI;
 
 namespace LlmPipeline;
 
-/// <summary>One endpoint at work: its client, quota, circuit, and whether it is closed by its own fault.</summary>
-internal sealed partial class Deployment : IAsyncDisposable
+/// <summary>One endpoint at work: its provider, the limits and circuits of its models, and which parts of it are unavailable.</summary>
+internal sealed class Deployment : IAsyncDisposable
 {
-    private const string NoKey = "none";
     private static readonly TimeSpan RoomHorizon = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan FirstThrottle = TimeSpan.FromSeconds(0.25);
 
     // At once, to an endpoint of which nothing is known yet.
     private const int FirstCalls = 16;
 
-    private readonly ConcurrentDictionary<string, string> _closedModels = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, IChatCompletionService> _chats = new(StringComparer.Ordinal);
     private readonly RateLimiter? _permits;
     private readonly LatencyLimiter _adaptive;
     private readonly HttpClient _http;
     private readonly TimeProvider _time;
-    private readonly ILogger _logger;
     private readonly Action _onRoom;
-    private string? _closed;
     private string? _lastFailure;
-    private int _throttlesInARow;
     private int _inFlight;
+    private long _sent;
     private long _retries;
     private long _throttled;
 
     /// <param name="options">Checked ones.</param>
     /// <param name="fleet">The Redis where a fleet shares its quota; null for a quota of this process alone.</param>
-    /// <param name="patience">How long a call waits at a closed gate.</param>
+    /// <param name="wait">How long a call waits at a closed gate.</param>
     /// <param name="estimator">Estimates what a request costs.</param>
     /// <param name="onRoom">Called when there may be room again.</param>
+    /// <param name="onAvailability">Called when a part becomes unavailable or available again.</param>
     /// <param name="timeProvider">The clock.</param>
     /// <param name="logger">Where it says what it does.</param>
-    public Deployment(DeploymentOptions options, Func<RedisConnections>? fleet, TimeSpan patience, TokenEstimator estimator, Action onRoom, TimeProvider timeProvider, ILogger logger)
+    public Deployment(
+        DeploymentOptions options, Func<RedisConnections>? fleet, TimeSpan wait, TokenEstimator estimator, Action onRoom, Action onAvailability, TimeProvider timeProvider, ILogger logger)
     {
         Options = options;
         Endpoint = new Uri(options.Endpoint.TrimEnd('/'));
         EndpointName = Endpoint.GetLeftPart(UriPartial.Authority);
         _onRoom = onRoom;
         _time = timeProvider;
-        _logger = logger;
-        Quota = new RequestTokenLimiter(
-            fleet is null ? new MemoryLedger(timeProvider) : new RedisLedger(fleet, options.Name),
-            new QuotaAmount(options.RequestsPerMinute ?? 0, options.TokensPerMinute ?? 0), patience, timeProvider, logger);
-        Quota.Changed += onRoom;
+        Models = new DeploymentModels(options, fleet, wait, onRoom, timeProvider, logger);
+        Availability = new Availability(options.Name, timeProvider, logger, () =>
+        {
+            onRoom();
+            onAvailability();
+        });
         _permits = options.Concurrency switch
         {
             null => null,
@@ -63,10 +54,10 @@ internal sealed partial class Deployment : IAsyncDisposable
             { } permits => new ConcurrencyLimiter(new() { PermitLimit = permits, QueueLimit = int.MaxValue }),
         };
         _adaptive = new LatencyLimiter(FirstCalls, int.MaxValue, timeProvider);
-        Circuit = new Circuit(options.Name, timeProvider, logger);
         Counters = new DeploymentCounters(timeProvider);
         _http = new HttpClient(new CallHandler(this, estimator, timeProvider)) { Timeout = Timeout.InfiniteTimeSpan };
-        Client = CreateClient();
+        Provider = Provider.Create(options, _http);
+        Key = new KeyProbe(Provider, _http, options.ApiKey is { Length: > 0 }, timeProvider);
     }
 
     public DeploymentOptions Options { get; }
@@ -78,82 +69,82 @@ internal sealed partial class Deployment : IAsyncDisposable
     /// <summary>scheme://host[:port].</summary>
     public string EndpointName { get; }
 
-    public RequestTokenLimiter Quota { get; }
+    /// <summary>The protocol that it speaks.</summary>
+    public Provider Provider { get; }
 
-    /// <summary>What limits the calls at once: the settings; without them and without a quota, the server's own slowness; else nothing.</summary>
-    public RateLimiter? Concurrency => _permits ?? (Quota.Limits.IsNone ? _adaptive : null);
+    /// <summary>Its models, each with limits and a circuit of its own.</summary>
+    public DeploymentModels Models { get; }
 
-    public Circuit Circuit { get; }
+    /// <summary>Which parts of it are unavailable.</summary>
+    public Availability Availability { get; }
+
+    /// <summary>What refusals have shown.</summary>
+    public FaultEvidence Evidence { get; } = new();
+
+    /// <summary>Checks its key.</summary>
+    public KeyProbe Key { get; }
 
     public DeploymentCounters Counters { get; }
 
-    /// <summary>The SDK's client; Azure's is one too.</summary>
-    public OpenAIClient Client { get; }
+    /// <summary>Calls on their way now.</summary>
+    public int InFlight => Volatile.Read(ref _inFlight);
 
-    /// <summary>How long the gate or the circuit keeps calls away; zero when neither does.</summary>
-    public TimeSpan ShutFor => Quota.ClosedFor is var gate && Circuit.OpenFor is var circuit && gate > circuit ? gate : circuit;
+    /// <summary>Timestamp of the last success of any model; 0 for none.</summary>
+    public long LastSuccess { get; private set; }
 
     /// <summary>What the provider calls this model.</summary>
     public string ProviderModel(string model) => string.IsNullOrEmpty(Options.As) ? model : Options.As;
 
+    /// <summary>The state of this model.</summary>
+    public DeploymentModel Of(string model) => Models.Of(ProviderModel(model));
+
+    /// <summary>What limits the calls at once: the settings; without them and without a quota, the server's own slowness; else nothing.</summary>
+    public RateLimiter? ConcurrencyOf(DeploymentModel model) => _permits ?? (model.Quota.Limits.IsNone ? _adaptive : null);
+
     /// <summary>Semantic Kernel's chat service for this model.</summary>
-    public IChatCompletionService Chat(string model) => _chats.GetOrAdd(
-        ProviderModel(model),
-        name => Client is AzureOpenAIClient azure ? new AzureOpenAIChatCompletionService(name, azure) : new OpenAIChatCompletionService(name, Client));
+    public IChatCompletionService Chat(string model) => _chats.GetOrAdd(ProviderModel(model), Provider.CreateChat);
 
     /// <summary>About how many more calls it will take within the next second.</summary>
     public int Room(string model)
     {
-        if (ClosedReason(model) is not null || Circuit.OpenFor > TimeSpan.Zero)
+        var one = Of(model);
+        if (one.Circuit.OpenFor > TimeSpan.Zero)
             return 0;
-        var room = Quota.Room(RoomHorizon);
-        if (Concurrency is { } concurrency && concurrency.GetStatistics() is { } slots)
+        var room = Models.Room(one, RoomHorizon);
+        if (ConcurrencyOf(one) is { } concurrency && concurrency.GetStatistics() is { } slots)
             room = (int)Math.Min(room, slots.CurrentAvailablePermits - slots.CurrentQueuedCount);
-        return Circuit.IsClosed ? Math.Max(0, room) : Math.Clamp(room, 0, 1);
+        if (Availability.Find(model) is { } outage)
+            return Availability.UntilLook(outage) > TimeSpan.Zero ? 0 : Math.Clamp(room, 0, 1);
+        return one.Circuit.IsClosed ? Math.Max(0, room) : Math.Clamp(room, 0, 1);
     }
 
     /// <summary>How long until there may be room, as far as time alone makes it.</summary>
-    public TimeSpan UntilRoom => Quota.UntilRoom(RoomHorizon) is var quota && Circuit.OpenFor is var circuit && quota > circuit ? quota : circuit;
-
-    public string? ClosedReason(string model) => Volatile.Read(ref _closed) ?? _closedModels.GetValueOrDefault(model);
-
-    /// <summary>No call of any model will succeed: it stays closed until restart.</summary>
-    public void Close(string reason)
+    public TimeSpan UntilRoom(string model)
     {
-        if (Interlocked.CompareExchange(ref _closed, WithoutKey(reason), null) is null)
-            LogClosed(Name, _closed!);
-        _onRoom();
+        var one = Of(model);
+        var wait = Models.UntilRoom(one, RoomHorizon);
+        if (one.Circuit.OpenFor is var circuit && circuit > wait)
+            wait = circuit;
+        return Availability.Find(model) is { } outage && Availability.UntilLook(outage) is var look && look > wait ? look : wait;
     }
 
-    /// <summary>The same for one model that it does not have.</summary>
-    public void Close(string model, string reason)
-    {
-        if (_closedModels.TryAdd(model, WithoutKey(reason)))
-            LogModelClosed(Name, model, WithoutKey(reason));
-        _onRoom();
-    }
+    /// <summary>Makes a part of it unavailable.</summary>
+    public void Close(FaultScope scope, Classified found, string flow, bool isConfirmed = false) =>
+        Availability.Close(scope, found.Code!, WithoutKey(found.Sentence ?? found.Message!), WithoutKey(found.Message!), flow, isConfirmed);
 
-    /// <summary>The provider asked to wait. Without a time from it, the wait grows with each refusal that follows a wait.</summary>
-    public void Throttle(string model, HttpAnswer answer, TimeSpan? notBefore)
+    /// <summary>The provider asked to wait.</summary>
+    public void Throttle(string model, HttpAnswer answer, TimeSpan? notBefore, string? reason)
     {
         Interlocked.Increment(ref _throttled);
         Telemetry.Throttle(this, model);
-        // Calls that were under way when the gate closed tell nothing new.
-        if (Quota.ClosedFor == TimeSpan.Zero)
-            Interlocked.Increment(ref _throttlesInARow);
-        else if (notBefore is null)
-            return;
-        var wait = notBefore ?? FirstThrottle * Math.Pow(2, Math.Clamp(Volatile.Read(ref _throttlesInARow) - 1, 0, 6));
-        if (!Quota.Refuse(answer.Number, answer.Limits, wait))
-            return;
-        _adaptive.Failed();
-        LogThrottled(Name, wait);
+        if (Of(model).Throttle(answer, notBefore, reason is null ? null : WithoutKey(reason)))
+            _adaptive.Failed();
     }
 
     /// <summary>A call was answered well.</summary>
-    public void Answered(RateLimitHeaders headers, TimeSpan duration)
+    public void Answered(DeploymentModel model, RateLimitHeaders headers, TimeSpan duration)
     {
-        Quota.Hear(headers);
+        model.Quota.Hear(headers);
         _adaptive.Took(duration);
     }
 
@@ -163,36 +154,63 @@ internal sealed partial class Deployment : IAsyncDisposable
         Telemetry.Retry(this, model);
     }
 
-    public void Succeeded()
+    /// <summary>A call brought what was asked for.</summary>
+    public void Succeeded(string model, string? path, string flow)
     {
-        Volatile.Write(ref _throttlesInARow, 0);
+        LastSuccess = _time.GetTimestamp();
+        Of(model).Succeeded();
+        Evidence.Succeeded(model, path, flow);
+        Availability.Reopen(model, path, flow);
         Volatile.Write(ref _lastFailure, null);
     }
 
-    public void Failed(string? failure) => Volatile.Write(ref _lastFailure, failure);
+    public void Failed(string? failure) => Volatile.Write(ref _lastFailure, failure is null ? null : WithoutKey(failure));
 
-    public void CallStarts()
+    /// <summary>A call is sent.</summary>
+    /// <returns>What <see cref="CallEnds"/> is to be given.</returns>
+    public (int InFlight, long Calls) CallStarts()
     {
-        Interlocked.Increment(ref _inFlight);
         Counters.Sent();
+        return (Interlocked.Increment(ref _inFlight), Interlocked.Increment(ref _sent));
     }
 
-    public void CallEnds()
+    /// <summary>A call has ended.</summary>
+    /// <returns>Whether others were under way with it.</returns>
+    public bool CallEnds((int InFlight, long Calls) start)
     {
         Interlocked.Decrement(ref _inFlight);
+        _onRoom();
+        return start.InFlight > 1 || Interlocked.Read(ref _sent) > start.Calls;
+    }
+
+    /// <summary>Opens what is closed, for one model or all, because an operator says so.</summary>
+    public void Open(string? model)
+    {
+        Key.Forget();
+        Availability.Reopen(model);
+        foreach (var (name, one) in Models.All)
+        {
+            if (model is not null && name != model && name != ProviderModel(model))
+                continue;
+            one.Circuit.Close();
+            // It waits for nobody and reports its own failure.
+            _ = one.Quota.OpenGateAsync();
+        }
+
         _onRoom();
     }
 
     public DeploymentStatus Status()
     {
         var now = _time.GetUtcNow();
-        var (total, minute, limits) = (Counters.Total, Counters.LastMinute, Quota.Limits);
+        var (total, minute, limits) = (Counters.Total, Counters.LastMinute, Models.Limits());
+        var models = Models.All.Select(pair => ModelStatus.Of(pair.Key, pair.Value, now)).ToList();
         return new DeploymentStatus
         {
             Name = Name,
             Model = Options.ServesAll ? "*" : Options.Model!,
             Endpoint = EndpointName,
-            InFlight = Volatile.Read(ref _inFlight),
+            InFlight = InFlight,
             Calls = total.Calls,
             Retries = Interlocked.Read(ref _retries),
             Throttled = Interlocked.Read(ref _throttled),
@@ -205,53 +223,24 @@ internal sealed partial class Deployment : IAsyncDisposable
             RequestsPerMinute = limits.Requests > 0 ? (int)limits.Requests : null,
             TokensPerMinute = limits.Tokens > 0 ? (int)limits.Tokens : null,
             Concurrency = Options.Concurrency,
-            GateClosedUntil = Quota.ClosedFor is var gate && gate > TimeSpan.Zero ? now + gate : null,
-            CircuitOpenUntil = Circuit.OpenFor is var circuit && circuit > TimeSpan.Zero ? now + circuit : null,
+            GateClosedUntil = models.Max(one => one.GateClosedUntil),
+            CircuitOpenUntil = models.Max(one => one.CircuitOpenUntil),
             LastFailure = Volatile.Read(ref _lastFailure),
-            ClosedReason = Volatile.Read(ref _closed) ?? (_closedModels.IsEmpty ? null : string.Join("; ", _closedModels.OrderBy(m => m.Key, StringComparer.Ordinal).Select(m => $"{m.Key}: {m.Value}"))),
+            Models = models,
+            Outages = [.. Availability.All.Select(one => new OutageStatus(one.Scope.Model, one.Scope.Path, one.Scope.Flow, one.Code, one.Reason, one.Since, now + Availability.UntilProbe(one)))],
         };
     }
 
     public async ValueTask DisposeAsync()
     {
         _http.Dispose();
-        await Quota.DisposeAsync();
+        Key.Dispose();
+        await Models.DisposeAsync();
         await _adaptive.DisposeAsync();
         if (_permits is not null)
             await _permits.DisposeAsync();
     }
 
-    private OpenAIClient CreateClient()
-    {
-        var key = Options.ApiKey is { Length: > 0 } given ? given : null;
-        if (Options.Kind == DeploymentKind.OpenAI)
-            return new OpenAIClient(new ApiKeyCredential(key ?? NoKey), Quietly(new OpenAIClientOptions { Endpoint = Endpoint }));
-        var azure = Quietly(new AzureOpenAIClientOptions());
-        return key is null
-            ? new AzureOpenAIClient(Endpoint, new DefaultAzureCredential(), azure)
-            : new AzureOpenAIClient(Endpoint, new ApiKeyCredential(key), azure);
-    }
-
-    // One layer retries, times out and logs, and it is not the SDK.
-    private T Quietly<T>(T options)
-        where T : ClientPipelineOptions
-    {
-        options.Transport = new HttpClientPipelineTransport(_http);
-        options.RetryPolicy = new ClientRetryPolicy(0);
-        options.NetworkTimeout = Timeout.InfiniteTimeSpan;
-        options.ClientLoggingOptions = new ClientLoggingOptions { EnableLogging = false };
-        return options;
-    }
-
     private string WithoutKey(string reason) =>
         Options.ApiKey is { Length: > 0 } key ? reason.Replace(key, "***", StringComparison.Ordinal) : reason;
-
-    [LoggerMessage(LogLevel.Error, "Deployment {Deployment} is closed until restart: {Reason}")]
-    private partial void LogClosed(string deployment, string reason);
-
-    [LoggerMessage(LogLevel.Error, "Deployment {Deployment} is closed for model {Model} until restart: {Reason}")]
-    private partial void LogModelClosed(string deployment, string model, string reason);
-
-    [LoggerMessage(LogLevel.Information, "Deployment {Deployment} asked to wait {Wait}")]
-    private partial void LogThrottled(string deployment, TimeSpan wait);
 }

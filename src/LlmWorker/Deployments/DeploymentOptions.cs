@@ -30,6 +30,9 @@ public sealed class DeploymentOptions
     /// <summary>Tokens per minute, prompt and completion together, that the provider allows, 1 or more; null for what its answers say, or none.</summary>
     public int? TokensPerMinute { get; set; }
 
+    /// <summary>What the two limits bound: the deployment, the default, or each of its models by itself.</summary>
+    public LimitScope LimitScope { get; set; }
+
     /// <summary>What of a call counts against its tokens per minute; null for what its <see cref="Kind"/> does: Azure what was reserved, others what was used.</summary>
     public TokenCharge? Charge { get; set; }
 

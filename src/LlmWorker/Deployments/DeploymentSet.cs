@@ -3,12 +3,35 @@ namespace LlmPipeline;
 /// <summary>A deployment, and the model that it is asked for: a job's own, or one to fall back to.</summary>
 internal readonly record struct Route(Deployment Deployment, string Model);
 
+/// <summary>What a call needs of a deployment.</summary>
+/// <param name="Model">What the job asks for.</param>
+/// <param name="Path">The path of the API.</param>
+/// <param name="Flow">The job's <see cref="JobFlow"/>.</param>
+internal readonly record struct RouteRequest(string Model, string? Path, string Flow)
+{
+    /// <summary>The deployment of the last try.</summary>
+    public Deployment? Failed { get; init; }
+
+    /// <summary>Those that this job has found down: taken only when there are no others.</summary>
+    public IReadOnlyCollection<Deployment> Down { get; init; } = [];
+
+    /// <summary>Whether it may probe what is unavailable.</summary>
+    public bool MayProbe { get; init; } = true;
+}
+
+/// <summary>The deployment that was chosen.</summary>
+/// <param name="Route">The deployment and the model; null for none.</param>
+/// <param name="Outage">What the call probes; null for nothing.</param>
+/// <param name="Wait">Without a route: how long until one is no longer shut; null when none serves the model.</param>
+internal sealed record Choice(Route? Route, Outage? Outage, TimeSpan? Wait);
+
 /// <summary>Which deployment takes a call.</summary>
 /// <param name="all">The deployments.</param>
 /// <param name="fallbacks">Model → the models to fall back to, in order; <c>*</c> for those that are not named.</param>
 /// <param name="patience">A gate that opens within this is waited for rather than falling back to another model.</param>
 internal sealed class DeploymentSet(IReadOnlyList<Deployment> all, IReadOnlyDictionary<string, IList<string>> fallbacks, TimeSpan patience)
 {
+    private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(250);
     private readonly HashSet<string> _named = [.. all.Where(one => !one.Options.ServesAll).Select(one => one.Options.Model!)];
 
     public IReadOnlyList<Deployment> All => all;
@@ -20,46 +43,51 @@ internal sealed class DeploymentSet(IReadOnlyList<Deployment> all, IReadOnlyDict
     public IEnumerable<Route> Open(string model) => Tiers(model).FirstOrDefault(tier => tier.Any(route => !IsAway(route))) ?? [];
 
     /// <summary>
-    /// The best one for the next call: not shut, with room, of the lowest priority number, not the one that has just failed, with the most room.
-    /// None: how long until one is no longer shut, or null when all are closed by their own fault.
+    /// The best one for the next call: available or to be probed, not shut, with room, of the lowest priority number, not the one that has just failed, with the most room.
     /// </summary>
-    /// <param name="model">What the job asks for.</param>
-    /// <param name="failed">The deployment of the last try.</param>
-    /// <param name="down">Those that this job has found down: taken only when there are no others.</param>
-    public (Route? Route, TimeSpan? Wait) Choose(string model, Deployment? failed, IReadOnlyCollection<Deployment> down)
+    public Choice Choose(in RouteRequest request)
     {
         TimeSpan? wait = null;
-        foreach (var tier in Tiers(model))
+        var down = request.Down;
+        foreach (var tier in Tiers(request.Model))
         {
-            if (Best(tier, failed, down, ref wait) is { } best)
-                return (best, null);
+            var routes = tier.ToList();
+            if (Best(routes, request, ref wait) is { Route: not null } best)
+                return best;
             // Its own model will take it soon.
-            if (tier.Any(route => !IsAway(route) && !down.Contains(route.Deployment)))
+            if (routes.Exists(route => !IsAway(route) && !down.Contains(route.Deployment)))
                 break;
         }
 
-        return down.Count > 0 && wait is null ? Choose(model, failed, []) : (null, wait);
+        return down.Count > 0 && wait is null ? Choose(request with { Down = [] }) : new Choice(null, null, wait);
     }
 
-    private static Route? Best(IEnumerable<Route> tier, Deployment? failed, IReadOnlyCollection<Deployment> down, ref TimeSpan? wait)
+    private static Choice? Best(IEnumerable<Route> tier, in RouteRequest request, ref TimeSpan? wait)
     {
-        Route? best = null;
-        (bool, int, bool, bool, int) bestRank = default;
+        Choice? best = null;
+        (int, bool, int, bool, bool, int) bestRank = default;
         foreach (var route in tier)
         {
             var one = route.Deployment;
-            if (one.ClosedReason(route.Model) is not null || down.Contains(one))
+            if (request.Down.Contains(one))
                 continue;
-            if (one.ShutFor is var shut && shut > TimeSpan.Zero)
+            var model = one.Of(route.Model);
+            var outage = one.Availability.Find(route.Model, request.Path, request.Flow);
+            var away = model.ShutFor;
+            if (outage is not null && !(request.MayProbe && one.Availability.MayProbe(outage, request.Flow)) && one.Availability.UntilProbe(outage) is var untilProbe)
+                away = untilProbe > away ? untilProbe : away > TimeSpan.Zero ? away : ShortestWait;
+            if (away > TimeSpan.Zero)
             {
-                wait = wait is { } sooner && sooner < shut ? sooner : shut;
+                wait = wait is { } sooner && sooner < away ? sooner : away;
                 continue;
             }
 
             var room = one.Room(route.Model);
-            var rank = (room == 0, one.Options.Priority, !one.Circuit.IsClosed, one == failed, -room);
+            // A probe that is due goes first, or work that others do would keep it from ever being made; one that is not yet due stands in for none but itself.
+            var order = outage is null ? 1 : one.Availability.UntilProbe(outage) == TimeSpan.Zero ? 0 : 2;
+            var rank = (order, room == 0, one.Options.Priority, !model.Circuit.IsClosed, one == request.Failed, -room);
             if (best is null || rank.CompareTo(bestRank) < 0)
-                (best, bestRank) = (route, rank);
+                (best, bestRank) = (new Choice(route, outage, null), rank);
         }
 
         return best;
@@ -82,6 +110,9 @@ internal sealed class DeploymentSet(IReadOnlyList<Deployment> all, IReadOnlyDict
         return all.Where(one => isNamed ? one.Options.Model == model : one.Options.ServesAll).Select(one => new Route(one, model));
     }
 
-    private bool IsAway(Route route) =>
-        route.Deployment.ClosedReason(route.Model) is not null || route.Deployment.Circuit.OpenFor > TimeSpan.Zero || route.Deployment.Quota.ClosedFor > patience;
+    private bool IsAway(Route route)
+    {
+        var model = route.Deployment.Of(route.Model);
+        return route.Deployment.Availability.Find(route.Model) is not null || model.Circuit.OpenFor > TimeSpan.Zero || model.Quota.ClosedFor > patience;
+    }
 }

@@ -60,6 +60,12 @@ public sealed record DeploymentStatus
     /// <summary>The last failure, one line; null when there was none or a call has succeeded since.</summary>
     public string? LastFailure { get; init; }
 
-    /// <summary>Why it is closed until restart by its own fault; null when it is open.</summary>
-    public string? ClosedReason { get; init; }
+    /// <summary>Its models that have been called.</summary>
+    public IReadOnlyList<ModelStatus> Models { get; init; } = [];
+
+    /// <summary>The parts of it that are unavailable by a fault that no retry of a row resolves; each is probed again.</summary>
+    public IReadOnlyList<OutageStatus> Outages { get; init; } = [];
+
+    /// <summary>What is unavailable and why, in one line; null when nothing is.</summary>
+    public string? UnavailableReason => Outages.Count == 0 ? null : string.Join("; ", Outages.Select(one => one.Model is null ? one.Reason : $"{one.Model}: {one.Reason}"));
 }

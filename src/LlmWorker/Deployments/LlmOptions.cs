@@ -27,6 +27,12 @@ public sealed class LlmOptions
     /// <summary>A wait up to this is spent holding the job; a longer one goes through the queue and holds nothing. Five seconds by default, up to a minute.</summary>
     public TimeSpan Patience { get; set; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>How often a row may time out while other rows succeed; 2 by default, 1 to 1,000.</summary>
+    public int MaxTimeouts { get; set; } = 2;
+
+    /// <summary>Whether the rows of a batch go on although its first five fail alike, each with its own error; false by default.</summary>
+    public bool KeepGoing { get; set; }
+
     /// <summary>What is wrong, one line a fault with field and bounds; empty when nothing is.</summary>
     public IReadOnlyList<string> Faults()
     {
@@ -35,6 +41,8 @@ public sealed class LlmOptions
             faults.Add("Deployments: at least one is needed");
         if (MaxAttempts is < 1 or > 1000)
             faults.Add($"MaxAttempts: {MaxAttempts} is not from 1 to 1000");
+        if (MaxTimeouts is < 1 or > 1000)
+            faults.Add($"MaxTimeouts: {MaxTimeouts} is not from 1 to 1000");
         Check(nameof(AttemptTimeout), AttemptTimeout, TimeSpan.FromDays(1));
         Check(nameof(RetryBase), RetryBase, TimeSpan.FromMinutes(1));
         Check(nameof(LongestRetry), LongestRetry, TimeSpan.FromHours(1));
@@ -56,6 +64,8 @@ public sealed class LlmOptions
                 faults.Add($"{where}.Kind: is neither OpenAI nor AzureOpenAI");
             if (deployment.Charge is { } charge && !Enum.IsDefined(charge))
                 faults.Add($"{where}.Charge: is neither Used nor Reserved");
+            if (!Enum.IsDefined(deployment.LimitScope))
+                faults.Add($"{where}.LimitScope: is neither Deployment nor Model");
             if (!IsEndpoint(deployment.Endpoint))
                 faults.Add($"{where}.Endpoint: is not an http or https URL without user, query and fragment");
             if (deployment.Kind == DeploymentKind.AzureOpenAI && string.IsNullOrWhiteSpace(deployment.ApiVersion))

@@ -2,7 +2,6 @@ using System.Net;
 using System.Security.Authentication;
 using Azure.Identity;
 using Microsoft.SemanticKernel;
-using Polly.CircuitBreaker;
 using Polly.Timeout;
 
 namespace LlmPipeline;
@@ -13,7 +12,11 @@ namespace LlmPipeline;
 /// <param name="Message">For people, one line, without prompt text; null with a completion.</param>
 /// <param name="NotBefore">The provider's own word on when to come again; null for none.</param>
 /// <param name="IsDown">Whether nobody was there to take the call: it has cost nothing.</param>
-internal readonly record struct Classified(OutcomeKind Kind, string? Code = null, string? Message = null, TimeSpan? NotBefore = null, bool IsDown = false);
+internal readonly record struct Classified(OutcomeKind Kind, string? Code = null, string? Message = null, TimeSpan? NotBefore = null, bool IsDown = false)
+{
+    /// <summary>The provider's own sentence, which may quote a prompt and belongs in no log; null where <see cref="Message"/> holds it or there is none.</summary>
+    public string? Sentence { get; init; }
+}
 
 /// <summary>The outcome table.</summary>
 internal static class Outcomes
@@ -48,24 +51,34 @@ internal static class Outcomes
         var code = error.Code ?? error.Type ?? $"http_{status}";
         var name = Enum.IsDefined((HttpStatusCode)status) ? $"HTTP {status} {(HttpStatusCode)status}" : $"HTTP {status}";
         var wait = answer.Limits.RetryAfter;
-        if (status is < 500 and not 401 && error.IsContentFilter)
-            return new Classified(OutcomeKind.Permanent, code, $"{name}: refused by the provider's content filter");
-        if (status < 500 && error.IsAccount)
-            return Fault(OutcomeKind.DeploymentFault);
-        if (status is >= 400 and < 500 and not 401 and not 408 and not 429 && error.IsUnknownModel(status))
-            return Fault(OutcomeKind.ModelFault);
+        if (status is >= 400 and < 500 and not 401 and not 408 and not 429)
+        {
+            if (error.HasRowCode)
+                return new Classified(OutcomeKind.Permanent, code, error.IsContentFilter ? $"{name}: refused by the provider's content filter" : name);
+            if (error.IsUnknownModel(status))
+                return Fault(OutcomeKind.ModelFault);
+        }
+
+        if (status is >= 400 and < 500 and not 408 && error.IsAccount(status))
+            return Fault(OutcomeKind.AccountFault);
         return status switch
         {
-            401 or 402 or 403 or 407 => Fault(OutcomeKind.DeploymentFault),
-            429 => new Classified(OutcomeKind.Later, code, name, wait ?? Reset(answer.Limits)),
+            401 or 402 or 407 => Fault(OutcomeKind.AccountFault),
+            403 when error.IsRowFault => new Classified(OutcomeKind.Permanent, code, name),
+            403 => Fault(OutcomeKind.Refused),
+            429 => new Classified(OutcomeKind.Later, code, error.Message is null ? name : $"{name}: {OneLine(error.Message)}", wait ?? Reset(answer.Limits)),
             503 when wait is not null => new Classified(OutcomeKind.Later, code, name, wait),
-            408 or 409 or 425 or >= 500 => new Classified(OutcomeKind.Transient, code, name, wait, IsDown: status is 502 or 503),
+            // 424, 498 and 499: TGI's failed generation, Groq's flex capacity, a call that a proxy cancelled. A 400 without a word is none of the row's.
+            408 or 409 or 424 or 425 or 498 or 499 or >= 500 => new Classified(OutcomeKind.Transient, code, name, wait, IsDown: status is 502 or 503),
+            400 when answer.Body.IsEmpty => new Classified(OutcomeKind.Transient, code, name, wait),
             // Not followed: it would turn a POST into a GET, or carry the key to another host.
             >= 300 and < 400 => new Classified(
-                OutcomeKind.DeploymentFault, code, $"{name} to {answer.Location?.GetLeftPart(UriPartial.Path) ?? "nowhere"}: set the endpoint's own URL"),
+                OutcomeKind.Refused, code, $"{name} to {answer.Location?.GetLeftPart(UriPartial.Path) ?? "nowhere"}: set the endpoint's own URL"),
+            413 => new Classified(OutcomeKind.Permanent, code, name),
             404 when error is { Code: null, Type: null } => new Classified(
-                OutcomeKind.Permanent, code, $"{name}: the endpoint does not know this path; an OpenAI-compatible base URL ends in /v1"),
-            _ => new Classified(OutcomeKind.Permanent, code, name),
+                OutcomeKind.Unexplained, code, $"{name}: the endpoint does not know this path; an OpenAI-compatible base URL ends in /v1"),
+            _ when error.IsRowFault => new Classified(OutcomeKind.Permanent, code, name),
+            _ => new Classified(OutcomeKind.Unexplained, code, name) { Sentence = Fault(OutcomeKind.Unexplained).Message },
         };
 
         Classified Fault(OutcomeKind kind) => new(kind, code, error.Message is null ? name : $"{name}: {OneLine(error.Message)}");
@@ -74,7 +87,7 @@ internal static class Outcomes
     private static Classified OfFailure(Exception? failure) => failure switch
     {
         QuotaClosedException closed => new Classified(OutcomeKind.NotSent, "quota_closed", "the provider asked to wait", closed.RetryAfter),
-        BrokenCircuitException broken => new Classified(OutcomeKind.NotSent, "circuit_open", "the endpoint kept failing and is left alone for a while", broken.RetryAfter),
+        CircuitOpenException broken => new Classified(OutcomeKind.NotSent, "circuit_open", "the endpoint kept failing and is left alone for a while", broken.RetryAfter),
         TimeoutRejectedException timeout => new Classified(OutcomeKind.Transient, "request_timeout", $"no answer within {timeout.Timeout.TotalSeconds:0.###} s"),
         _ when Find<AuthenticationException>(failure) is { } tls => new Classified(OutcomeKind.DeploymentFault, "tls_error", OneLine(tls.Message)),
         _ when Find<AuthenticationFailedException>(failure) is { } signIn && Find<Azure.RequestFailedException>(signIn) is { Status: 0 or 408 or 429 or >= 500 } =>

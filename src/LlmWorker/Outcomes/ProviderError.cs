@@ -36,19 +36,49 @@ internal sealed record ProviderError(string? Code, string? Type, string? Param, 
         }
     }
 
+    private static readonly HashSet<string> RowCodes = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation", "moderation_blocked", "context_length_exceeded", "string_above_max_length", "request_too_large",
+        "previous_response_not_found", "invalid_image", "invalid_image_url", "invalid_image_format", "image_too_large", "image_parse_error", "invalid_base64", "invalid_base64_image",
+        "image_content_policy_violation", "invalid_prompt", "data_inspection_failed", "DataInspectionFailed", "max_tokens_exceeded", "tokens_exceeded", "exceed_context_size_error", "json_validate_failed",
+        "invalid_json",
+    };
+
+    private static readonly HashSet<string> AccountCodes = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "account_deactivated", "access_terminated", "invalid_api_key", "exceeded_current_quota_error",
+        "invalid_authentication_error", "authentication_error", "API_KEY_INVALID", "insufficient_balance", "Arrearage",
+    };
+
+    private static readonly HashSet<string> ModelCodes = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "model_not_found", "DeploymentNotFound", "unknown_model", "invalid_model", "model_not_available", "ModelNotFound", "model_not_supported",
+    };
+
+    /// <summary>Whether it is known to be the row's own fault: the provider's content filter refused it, or it is too long.</summary>
+    public bool IsRowFault =>
+        (Code is not null && RowCodes.Contains(Code)) || (Type is not null && RowCodes.Contains(Type))
+        || (Message is not null && (ErrorWords.SayTooLong(Message) || ErrorWords.SayModeration(Message)));
+
     /// <summary>Whether the provider's content filter refused the request.</summary>
     public bool IsContentFilter => Code is "content_filter" or "content_policy_violation" or "ResponsibleAIPolicyViolation" or "moderation_blocked";
 
-    /// <summary>Whether the account is out of money or shut, which no waiting mends.</summary>
-    public bool IsAccount =>
-        Code is "insufficient_quota" or "billing_hard_limit_reached" or "billing_not_active" or "account_deactivated" or "access_terminated"
-        || Type is "insufficient_quota";
+    /// <summary>Whether its code says so, which it does of nothing but this.</summary>
+    public bool HasRowCode => (Code is not null && RowCodes.Contains(Code)) || (Type is not null && RowCodes.Contains(Type));
 
-    /// <summary>Whether the endpoint does not have the model. Where only the message says so, it is believed with a 404 alone: other messages may quote a prompt.</summary>
+    /// <summary>Whether the key is wrong, or the account is out of money or shut, which no waiting resolves.</summary>
+    public bool IsAccount(int status) =>
+        (Code is not null && AccountCodes.Contains(Code)) || (Type is not null && AccountCodes.Contains(Type))
+        || (Message is not null && (ErrorWords.SayAccount(Message) || (status == 429 && IsWithoutRateLimit && ErrorWords.MentionMoney(Message))));
+
+    /// <summary>Whether the endpoint does not have the model.</summary>
     public bool IsUnknownModel(int status) =>
-        Code is "model_not_found" or "DeploymentNotFound" or "unknown_model" or "invalid_model" || Type is "invalid_model"
-        || (status == 404 && Message is not null && Message.Contains("model", StringComparison.OrdinalIgnoreCase) && Param is null or "model"
-            && (Message.Contains("does not exist", StringComparison.OrdinalIgnoreCase) || Message.Contains("not found, try pulling it", StringComparison.OrdinalIgnoreCase)));
+        (Code is not null && ModelCodes.Contains(Code)) || (Type is not null && ModelCodes.Contains(Type))
+        || (status is 400 or 404 or 422 && Message is not null && Param is null or "model" && ErrorWords.SayUnknownModel(Message));
+
+    // "Rate limit reached on your current plan" asks to wait.
+    private bool IsWithoutRateLimit =>
+        !$"{Code} {Type} {Message}".Replace('_', ' ').Contains("rate limit", StringComparison.OrdinalIgnoreCase) && !$"{Code} {Type}".Contains("rate", StringComparison.OrdinalIgnoreCase);
 
     private static ProviderError Fields(JsonElement element) =>
         new(Text(element, "code"), Text(element, "type"), Text(element, "param"), Text(element, "message"));

@@ -12,6 +12,9 @@ internal interface IQuotaLedger
     /// <summary>Books what calls came to, and lets waiting ones pass in their order.</summary>
     /// <exception cref="Exception">The ledger is away, <see cref="RedisRetry.MayPass"/>: what was told may have been booked, and what was asked for may have been granted.</exception>
     ValueTask<QuotaAnswer> ExchangeAsync(QuotaNews? news, QuotaAsk ask);
+
+    /// <summary>Opens the gate.</summary>
+    ValueTask OpenGateAsync();
 }
 
 /// <summary>An amount of each kind: requests and tokens. As limits: a minute, 0 for none.</summary>

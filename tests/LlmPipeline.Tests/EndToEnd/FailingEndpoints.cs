@@ -48,13 +48,13 @@ public sealed class FailingEndpoints : IDisposable
 
     [Theory]
     [MemberData(nameof(Redis))]
-    public async Task A_refused_row_fails_with_the_endpoints_own_body(bool onRedis)
+    public async Task A_refused_row_fails_with_the_endpoints_own_body_when_it_is_to_go_on(bool onRedis)
     {
         await using var endpoint = await LlmSimulator.StartAsync(new SimulatorOptions { AlwaysStatus = 400, CountTokens = false });
         _llmpipe.Environment["OPENAI_BASE_URL"] = endpoint.BaseUrl.ToString();
         _llmpipe.Write("in.jsonl", Rows.BatchLines(60));
 
-        var (exitCode, _, error) = await RunAsync(onRedis, "run", "in.jsonl");
+        var (exitCode, _, error) = await RunAsync(onRedis, "run", "in.jsonl", "--keep-going");
 
         Assert.True(exitCode == 3, error);
         Assert.False(_llmpipe.Exists("in.results.jsonl"));
@@ -74,7 +74,7 @@ public sealed class FailingEndpoints : IDisposable
         _llmpipe.Write("in.jsonl", Rows.BatchLines(20));
         _llmpipe.Write("llmpipe.json", Rows.Json(new { Deployments = new[] { new { Name = "one", Endpoint = endpoint.BaseUrl.ToString() } } }));
         await using var redis = onRedis ? await RedisServer.StartAsync() : null;
-        string[] arguments = redis is null ? ["run", "in.jsonl"] : ["run", "in.jsonl", "--redis", redis.Address];
+        string[] arguments = ["run", "in.jsonl", "--keep-going", .. redis is null ? Array.Empty<string>() : ["--redis", redis.Address]];
         var failed = await _llmpipe.RunAsync(arguments);
 
         var plain = await _llmpipe.RunAsync(arguments);
@@ -113,6 +113,43 @@ public sealed class FailingEndpoints : IDisposable
         Assert.True(resumed.ExitCode == 0, resumed.Error);
         Assert.Equal(200, _llmpipe.Lines("in.results.jsonl").Length);
         Assert.Equal(200, endpoint.Stats.Completed);
+    }
+
+    [Theory]
+    [MemberData(nameof(Redis))]
+    public async Task A_batch_whose_first_rows_fail_alike_stops_and_loses_none(bool onRedis)
+    {
+        await using var endpoint = await LlmSimulator.StartAsync(new SimulatorOptions { AlwaysStatus = 400, CountTokens = false });
+        _llmpipe.Environment["OPENAI_BASE_URL"] = endpoint.BaseUrl.ToString();
+        _llmpipe.Write("in.jsonl", Rows.BatchLines(60));
+
+        var (exitCode, _, error) = await RunAsync(onRedis, "run", "in.jsonl");
+
+        Assert.True(exitCode == 1, error);
+        Assert.Contains("--keep-going", error, StringComparison.Ordinal);
+        Assert.False(_llmpipe.Exists("in.errors.jsonl"));
+        Assert.InRange(endpoint.Stats.Calls, 5, 12);
+    }
+
+    [Fact]
+    public async Task The_rows_of_other_models_finish_beside_one_that_is_unknown()
+    {
+        await using var endpoint = await LlmSimulator.StartAsync(new SimulatorOptions { Models = ["known"], CountTokens = false });
+        _llmpipe.Environment["OPENAI_BASE_URL"] = endpoint.BaseUrl.ToString();
+        _llmpipe.Write("in.jsonl", Enumerable.Range(1, 100).Select(n => Rows.Json(new
+        {
+            custom_id = $"r{n}",
+            method = "POST",
+            url = "/v1/chat/completions",
+            body = new { model = n % 2 == 0 ? "known" : "unknown", messages = new[] { new { role = "user", content = $"question {n}" } } },
+        })));
+
+        var (exitCode, _, error) = await RunAsync(onRedis: false, "run", "in.jsonl", "--concurrency", "4");
+
+        Assert.True(exitCode == 1, error);
+        Assert.Contains("unknown", error, StringComparison.Ordinal);
+        Assert.Contains("100 rows: 50 completed, 0 failed", error, StringComparison.Ordinal);
+        Assert.InRange(endpoint.Stats.Completed, 50, 50);
     }
 
     private async Task<(int ExitCode, string Out, string Error)> RunAsync(bool onRedis, params string[] arguments)

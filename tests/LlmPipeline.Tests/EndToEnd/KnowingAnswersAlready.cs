@@ -5,6 +5,7 @@ namespace LlmPipeline.Tests;
 /// <summary>Answers that a run's own worker has stored need not travel back from the store.</summary>
 public sealed class KnowingAnswersAlready : IDisposable
 {
+    private static readonly RowTarget Target = new("m", "/v1/chat/completions");
     private readonly OutputFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -18,22 +19,22 @@ public sealed class KnowingAnswersAlready : IDisposable
         await using var caller = new LlmCaller(
             new LlmOptions { Deployments = { new DeploymentOptions { Name = "none", Endpoint = "http://127.0.0.1:1/v1" } } }, new PromptFunctionSource(queue).FindAsync, TimeProvider.System, NullLoggerFactory.Instance);
         var output = await _folder.OpenAsync();
-        var window = new RunWindow(10, 1000, 0, TimeProvider.System);
+        var window = new RunWindow(10, 1000, 0, _ => false, TimeProvider.System);
         var tally = new RunTally();
         using (var collector = new RunCollector(
             results, await queue.Batches.FollowAsync(output.BatchId, []), output, window, tally, new RunSpending(caller, new OutputSpent(output.Paths, output.BatchId), null), redis, TimeProvider.System))
         {
-            await window.AddAsync([(1, 1), (2, 1), (3, 1)], default);
+            await window.AddAsync([(1, Target, 1), (2, Target, 1), (3, Target, 1)], default);
             // In the store there is nothing of the first, and only that of the second; the third has not ended.
             collector.Know(Completion(1, "known"));
             await results.PutAsync(Completion(2, "fetched"));
             await collector.TakeAsync([.. Enumerable.Range(1, 3).Select(Id)], default);
-            Assert.Equal(1, window.Count);
+            Assert.Equal(1, window.Rows);
             // What nobody will ask for is not kept: a row that is on disk, and another batch's.
             collector.Know(Completion(1, "too late"));
-            await window.AddAsync([(1, 1)], default);
+            await window.AddAsync([(1, Target, 1)], default);
             await collector.TakeAsync([Id(1)], default);
-            Assert.Equal(2, window.Count);
+            Assert.Equal(2, window.Rows);
         }
 
         Assert.Equal(2, tally.Completed);

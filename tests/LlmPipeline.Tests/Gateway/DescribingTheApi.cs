@@ -28,8 +28,9 @@ public sealed class DescribingTheApi(GatewayHouse house) : IClassFixture<Gateway
         var told = document["paths"]!.AsObject().SelectMany(path => path.Value!.AsObject().Where(item => Verbs.Contains(item.Key))
             .SelectMany(item => ((path.Value!["servers"] ?? document["servers"])!).AsArray().Select(server => $"{item.Key.ToUpperInvariant()} {((string)server!["url"]!).TrimEnd('/')}{path.Key}")));
 
-        // The metrics are answered before the routes are looked at.
-        Assert.Equal(gateway.Routes.Select(route => $"{route.Method} {route.Path}").Append("GET /metrics").Order(StringComparer.Ordinal), told.Order(StringComparer.Ordinal));
+        // The metrics are answered before the routes are looked at. OpenAPI has no way to tell that a value may hold slashes.
+        var routes = gateway.Routes.Select(route => $"{route.Method} {route.Path.Replace("{**", "{", StringComparison.Ordinal)}");
+        Assert.Equal(routes.Append("GET /metrics").Order(StringComparer.Ordinal), told.Order(StringComparer.Ordinal));
     }
 
     [Fact]

@@ -9,6 +9,29 @@ namespace LlmPipeline;
 
 public sealed class UploadingFiles(GatewayHouse house) : IClassFixture<GatewayHouse>
 {
+    // Azure.AI.OpenAI 2.1.0 ends with a NullReferenceException when expires_at is null; a null of status_details it takes.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_time_that_a_file_does_not_have_is_left_out(bool expires)
+    {
+        using var desk = new GatewayDesk(house.Gateway);
+        using var file = new ByteArrayContent("x"u8.ToArray());
+        using var form = new MultipartFormDataContent { { new StringContent("batch"), "purpose" }, { file, "file", "in.jsonl" } };
+        if (expires)
+        {
+            form.Add(new StringContent("created_at"), "expires_after[anchor]");
+            form.Add(new StringContent("3600"), "expires_after[seconds]");
+        }
+
+        using var answer = await desk.Http.PostAsync(Path, form);
+        var uploaded = JsonNode.Parse(await answer.Content.ReadAsStringAsync())!.AsObject();
+        var read = await desk.GetAsync($"v1/files/{uploaded["id"]}");
+        var listed = (await desk.GetAsync("v1/files"))["data"]!.AsArray().Single(each => (string?)each!["id"] == (string?)uploaded["id"])!;
+
+        Assert.All([uploaded, read.AsObject(), listed.AsObject()], body => Assert.Equal(expires, body.ContainsKey("expires_at")));
+    }
+
     private const string Path = "v1/files";
 
     [Fact]
@@ -42,7 +65,6 @@ public sealed class UploadingFiles(GatewayHouse house) : IClassFixture<GatewayHo
 
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.Equal(("file", 7, "in.jsonl", "batch", "processed"), ((string?)made["object"], (int)made["bytes"]!, (string?)made["filename"], (string?)made["purpose"], (string?)made["status"]));
-        Assert.True(made.AsObject().ContainsKey("expires_at") && made["expires_at"] is null);
         Assert.True(made.AsObject().ContainsKey("status_details"));
     }
 

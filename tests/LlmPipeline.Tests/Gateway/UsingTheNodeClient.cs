@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json.Nodes;
 
 namespace LlmPipeline;
@@ -11,7 +10,9 @@ public sealed class UsingTheNodeClient(GatewayHouse house) : IClassFixture<Gatew
         await house.Fleet.WorkAsync();
         var model = Stores.NewName("model");
 
-        var saw = await RunAsync(model);
+        var saw = JsonNode.Parse(await NodeProgram.RunAsync(
+            "client.mjs",
+            ("OPENAI_BASE_URL", new Uri(house.Gateway.Address, "v1").ToString()), ("OPENAI_API_KEY", GatewayHouse.Key), ("MODEL", model)))!;
 
         Assert.Equal(("größe.jsonl", "processed", (long)saw["file"]!["created_at"]! + 3600), ((string?)saw["file"]!["filename"], (string?)saw["file"]!["status"], (long)saw["file"]!["expires_at"]!));
         Assert.Equal("validating", (string?)saw["created"]);
@@ -24,31 +25,5 @@ public sealed class UsingTheNodeClient(GatewayHouse house) : IClassFixture<Gatew
         Assert.Equal(("AuthenticationError", "invalid_api_key"), ((string?)saw["wrongKey"]!["kind"], (string?)saw["wrongKey"]!["code"]));
         Assert.Equal(("BadRequestError", "completion_window"), ((string?)saw["wrongWindow"]!["kind"], (string?)saw["wrongWindow"]!["param"]));
         Assert.Equal("ConflictError", (string?)saw["tooLate"]!["kind"]);
-    }
-
-    // test.sh puts the client's package beside a copy of the program.
-    private async Task<JsonNode> RunAsync(string model)
-    {
-        var folder = Path.Join(Repository.Root, ".build/node");
-        Assert.True(Directory.Exists(Path.Join(folder, "node_modules/openai")), $"{folder} has no openai package: ./test.sh installs it (cp tests/NodeClient/* {folder} && npm ci --prefix {folder})");
-        File.Copy(Path.Join(Repository.Root, "tests/NodeClient/client.mjs"), Path.Join(folder, "client.mjs"), overwrite: true);
-        var start = new ProcessStartInfo("node", [Path.Join(folder, "client.mjs")]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        start.Environment["OPENAI_BASE_URL"] = new Uri(house.Gateway.Address, "v1").ToString();
-        start.Environment["OPENAI_API_KEY"] = GatewayHouse.Key;
-        start.Environment["MODEL"] = model;
-        using var process = Process.Start(start)!;
-        try
-        {
-            var error = process.StandardError.ReadToEndAsync();
-            var output = await process.StandardOutput.ReadToEndAsync().WaitAsync(TimeSpan.FromMinutes(2));
-            await process.WaitForExitAsync();
-            Assert.True(process.ExitCode == 0, await error);
-            return JsonNode.Parse(output)!;
-        }
-        finally
-        {
-            if (!process.HasExited)
-                process.Kill();
-        }
     }
 }

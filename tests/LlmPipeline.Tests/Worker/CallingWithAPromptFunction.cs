@@ -72,7 +72,7 @@ public sealed class CallingWithAPromptFunction
 
     [Theory]
     [InlineData(400, CallVerdict.Failed)]
-    [InlineData(401, CallVerdict.Release)]
+    [InlineData(401, CallVerdict.Retry)]
     public async Task An_error_keeps_the_providers_body(int status, CallVerdict verdict)
     {
         const string body = "{\"error\":  {\"message\":\"no\",\"code\":\"c\"}}";

@@ -11,17 +11,19 @@ public sealed class ChoosingADeployment
     {
         await using var endpoint = new RawEndpoint((_, _) => new RawReply(401, WrongKey));
         await using var caller = CallerHouse.Caller(CallerHouse.Options(CallerHouse.At(endpoint)));
-        Assert.Null(caller.ClosedReason("m"));
+        Assert.Null(caller.BlockageOf("m"));
         var outcome = await caller.CallAsync(CallerHouse.Request(), 3, default);
-        Assert.Equal((CallVerdict.Release, 401, 3, "invalid_api_key"), (outcome.Verdict, outcome.StatusCode!.Value, outcome.Attempts, outcome.ErrorCode));
+        Assert.Equal((CallVerdict.Retry, 401, 3, "invalid_api_key"), (outcome.Verdict, outcome.StatusCode!.Value, outcome.Attempts, outcome.ErrorCode));
         Assert.Contains("Incorrect API key provided", outcome.ErrorMessage, StringComparison.Ordinal);
-        Assert.Contains("Incorrect API key provided", caller.ClosedReason("m"), StringComparison.Ordinal);
+        Assert.Contains("Incorrect API key provided", caller.BlockageOf("m")!.Reason, StringComparison.Ordinal);
+        Assert.True(caller.BlockageOf("m")!.IsConfirmed);
         Assert.DoesNotContain("sk-secret", outcome.ErrorMessage, StringComparison.Ordinal);
 
         outcome = await caller.CallAsync(CallerHouse.Request(), 0, default);
-        Assert.Equal(CallVerdict.Release, outcome.Verdict);
-        Assert.Single(endpoint.Requests);
-        Assert.Equal(0, caller.Room("m"));
+        Assert.Equal(CallVerdict.Retry, outcome.Verdict);
+        // The row that was refused, and the list of models that confirms it.
+        Assert.Equal(["/v1/chat/completions", "/v1/models"], endpoint.Requests.Select(request => request.Target));
+        Assert.InRange(caller.Room("m"), 0, 1);
     }
 
     [Fact]
@@ -32,8 +34,8 @@ public sealed class ChoosingADeployment
         await using var caller = CallerHouse.Caller(CallerHouse.Options(CallerHouse.At(right, "right", priority: 1), CallerHouse.At(wrong, "wrong")));
         var outcome = await caller.CallAsync(CallerHouse.Request(), 0, default);
         Assert.Equal((CallVerdict.Completed, "right", 1), (outcome.Verdict, outcome.Deployment, outcome.Attempts));
-        Assert.Null(caller.ClosedReason("m"));
-        Assert.NotNull(caller.Snapshot()[1].ClosedReason);
+        Assert.Null(caller.BlockageOf("m"));
+        Assert.NotNull(caller.Snapshot()[1].UnavailableReason);
     }
 
     [Fact]
@@ -44,9 +46,9 @@ public sealed class ChoosingADeployment
             : RawReply.Ok);
         await using var caller = CallerHouse.Caller(CallerHouse.Options(CallerHouse.At(endpoint)));
         var typo = await caller.CallAsync(CallerHouse.Request("""{"model":"typo"}""") with { Queue = "typo" }, 0, default);
-        Assert.Equal(CallVerdict.Release, typo.Verdict);
-        Assert.Contains("does not exist", caller.ClosedReason("typo"), StringComparison.Ordinal);
-        Assert.Null(caller.ClosedReason("m"));
+        Assert.Equal(CallVerdict.Retry, typo.Verdict);
+        Assert.Contains("does not exist", caller.BlockageOf("typo")!.Reason, StringComparison.Ordinal);
+        Assert.Null(caller.BlockageOf("m"));
         Assert.Equal(CallVerdict.Completed, (await caller.CallAsync(CallerHouse.Request(), 0, default)).Verdict);
     }
 
@@ -105,7 +107,7 @@ public sealed class ChoosingADeployment
         await using var caller = CallerHouse.Caller(CallerHouse.Options(gone, CallerHouse.At(up, "up", priority: 1)));
         for (var i = 0; i < 40; i++)
         {
-            var outcome = await caller.CallAsync(CallerHouse.Request(maxAttempts: 1), 0, default);
+            var outcome = await caller.CallAsync(CallerHouse.Request(maxAttempts: 1) with { Id = $"j-{i}" }, 0, default);
             Assert.Equal((CallVerdict.Completed, "up", 1), (outcome.Verdict, outcome.Deployment, outcome.Attempts));
         }
 
@@ -179,19 +181,21 @@ public sealed class ChoosingADeployment
         var options = CallerHouse.Options(CallerHouse.At(endpoint));
         options.Fallbacks.Add(new FallbackOptions { To = ["b"] });
         await using var caller = CallerHouse.Caller(options);
-        Assert.Equal(CallVerdict.Release, (await caller.CallAsync(CallerHouse.Request(), 0, default)).Verdict);
+        Assert.Equal(CallVerdict.Retry, (await caller.CallAsync(CallerHouse.Request(), 0, default)).Verdict);
         Assert.Equal(2, endpoint.Requests.Count);
-        Assert.Contains("`m`", caller.ClosedReason("m"), StringComparison.Ordinal);
-        Assert.Contains("`b`", caller.ClosedReason("m"), StringComparison.Ordinal);
+        Assert.Contains("`m`", caller.BlockageOf("m")!.Reason, StringComparison.Ordinal);
+        Assert.Contains("`b`", caller.BlockageOf("m")!.Reason, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task A_redirect_is_not_followed_and_closes_the_deployment()
+    public async Task A_redirect_is_not_followed()
     {
         await using var elsewhere = new RawEndpoint((_, _) => RawReply.Ok);
         await using var endpoint = new RawEndpoint((_, _) => new RawReply(307, "", $"Location: {elsewhere.Url}/v1/chat/completions"));
         await using var caller = CallerHouse.Caller(CallerHouse.Options(CallerHouse.At(endpoint)));
-        Assert.Equal(CallVerdict.Release, (await caller.CallAsync(CallerHouse.Request(), 0, default)).Verdict);
+        var outcome = await caller.CallAsync(CallerHouse.Request(), 0, default);
+        Assert.Equal(CallVerdict.Retry, outcome.Verdict);
+        Assert.Contains($"{elsewhere.Url}/v1/chat/completions: set the endpoint's own URL", outcome.ErrorMessage, StringComparison.Ordinal);
         Assert.Empty(elsewhere.Requests);
     }
 }

@@ -1,7 +1,6 @@
 using System.Security.Authentication;
 using System.Text;
 using Azure.Identity;
-using Polly.CircuitBreaker;
 using Polly.Timeout;
 
 namespace LlmPipeline.Tests;
@@ -42,32 +41,32 @@ public sealed class ClassifyingAnswers
     [InlineData(400, """{"error":{"message":"too long","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}""", "Permanent")]
     [InlineData(400, """{"error":{"code":"content_filter","message":"filtered","status":400,"innererror":{"code":"ResponsibleAIPolicyViolation"}}}""", "Permanent")]
     [InlineData(400, """{"error":{"message":"The response was filtered due to the prompt triggering Azure OpenAI's content management policy.","type":null,"param":"prompt","code":"content_filter","status":400,"innererror":{"code":"ResponsibleAIPolicyViolation","content_filter_result":{"hate":{"filtered":true,"severity":"high"}}}}}""", "Permanent")]
-    [InlineData(400, """{"error":{"code":"OperationNotSupported","message":"The chatCompletion operation does not work with the specified model, text-embedding-3-small."}}""", "Permanent")]
+    [InlineData(400, """{"error":{"code":"OperationNotSupported","message":"The chatCompletion operation does not work with the specified model, text-embedding-3-small."}}""", "Unexplained")]
     [InlineData(400, """{"object":"error","message":"This model's maximum context length is 4096 tokens. However, you requested 5000 tokens.","type":"BadRequestError","param":null,"code":400}""", "Permanent")]
-    [InlineData(400, """{"error":{"message":"[{'type': 'missing', 'loc': ('body', 'messages'), 'msg': 'Field required'}]","type":"Bad Request","param":null,"code":400}}""", "Permanent")]
-    [InlineData(400, """{"error":{"message":"invalid character 'x' looking for beginning of value","type":"invalid_request_error","param":null,"code":null}}""", "Permanent")]
+    [InlineData(400, """{"error":{"message":"[{'type': 'missing', 'loc': ('body', 'messages'), 'msg': 'Field required'}]","type":"Bad Request","param":null,"code":400}}""", "Unexplained")]
+    [InlineData(400, """{"error":{"message":"invalid character 'x' looking for beginning of value","type":"invalid_request_error","param":null,"code":null}}""", "Unexplained")]
     [InlineData(403, """{"error":{"code":"content_policy_violation","message":"no"}}""", "Permanent")]
     [InlineData(404, """{"error":{"message":"No response found with id 'resp_1'","type":"invalid_request_error","param":"previous_response_id","code":"previous_response_not_found"}}""", "Permanent")]
-    [InlineData(404, """{"detail":"Not Found"}""", "Permanent")]
-    [InlineData(404, "404 page not found", "Permanent")]
-    [InlineData(404, """{"error":{"code":"404","message":"Resource not found"}}""", "Permanent")]
-    [InlineData(405, "", "Permanent")]
+    [InlineData(404, """{"detail":"Not Found"}""", "Unexplained")]
+    [InlineData(404, "404 page not found", "Unexplained")]
+    [InlineData(404, """{"error":{"code":"404","message":"Resource not found"}}""", "Unexplained")]
+    [InlineData(405, "", "Unexplained")]
     [InlineData(413, "<html>", "Permanent")]
-    [InlineData(422, """{"detail":[{"loc":["body","messages"],"msg":"field required"}]}""", "Permanent")]
-    [InlineData(400, """{"error":{"message":"the model in 'my dog does not exist' is odd","code":null}}""", "Permanent")]
-    // The deployment's fault.
-    [InlineData(401, """{"error":{"message":"Incorrect API key provided","type":"invalid_request_error","code":"invalid_api_key"}}""", "DeploymentFault")]
-    [InlineData(401, """{"statusCode":401,"message":"Access denied due to invalid subscription key"}""", "DeploymentFault")]
-    [InlineData(401, "Unauthorized", "DeploymentFault")]
-    [InlineData(401, """{"error":"Unauthorized"}""", "DeploymentFault")]
-    [InlineData(401, """{"error":{"code":"401","message":"Access denied due to invalid subscription key or wrong API endpoint."}}""", "DeploymentFault")]
-    [InlineData(403, """{"error":{"code":"403","message":"Access denied due to Virtual Network/Firewall rules."}}""", "DeploymentFault")]
-    [InlineData(402, """{"error":{"message":"Insufficient Balance"}}""", "DeploymentFault")]
-    [InlineData(403, """{"error":{"code":"unsupported_country_region_territory","message":"Country not supported"}}""", "DeploymentFault")]
-    [InlineData(429, """{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}""", "DeploymentFault")]
-    [InlineData(400, """{"error":{"message":"Billing hard limit has been reached","type":"invalid_request_error","code":"billing_hard_limit_reached"}}""", "DeploymentFault")]
-    [InlineData(301, "", "DeploymentFault")]
-    [InlineData(307, "", "DeploymentFault")]
+    [InlineData(422, """{"detail":[{"loc":["body","messages"],"msg":"field required"}]}""", "Unexplained")]
+    [InlineData(400, """{"error":{"message":"the model in 'my dog does not exist' is odd","code":null}}""", "Unexplained")]
+    // The key, the account; a refusal of the row, the model or the path.
+    [InlineData(401, """{"error":{"message":"Incorrect API key provided","type":"invalid_request_error","code":"invalid_api_key"}}""", "AccountFault")]
+    [InlineData(401, """{"statusCode":401,"message":"Access denied due to invalid subscription key"}""", "AccountFault")]
+    [InlineData(401, "Unauthorized", "AccountFault")]
+    [InlineData(401, """{"error":"Unauthorized"}""", "AccountFault")]
+    [InlineData(401, """{"error":{"code":"401","message":"Access denied due to invalid subscription key or wrong API endpoint."}}""", "AccountFault")]
+    [InlineData(403, """{"error":{"code":"403","message":"Access denied due to Virtual Network/Firewall rules."}}""", "Refused")]
+    [InlineData(402, """{"error":{"message":"Insufficient Balance"}}""", "AccountFault")]
+    [InlineData(403, """{"error":{"code":"unsupported_country_region_territory","message":"Country not supported"}}""", "Refused")]
+    [InlineData(429, """{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}""", "AccountFault")]
+    [InlineData(400, """{"error":{"message":"Billing hard limit has been reached","type":"invalid_request_error","code":"billing_hard_limit_reached"}}""", "AccountFault")]
+    [InlineData(301, "", "Refused")]
+    [InlineData(307, "", "Refused")]
     // The deployment does not have the model.
     [InlineData(404, """{"error":{"message":"The model `x` does not exist or you do not have access to it.","type":"invalid_request_error","param":null,"code":"model_not_found"}}""", "ModelFault")]
     [InlineData(403, """{"error":{"message":"Project does not have access to model x","type":"invalid_request_error","code":"model_not_found"}}""", "ModelFault")]
@@ -153,7 +152,7 @@ public sealed class ClassifyingAnswers
         { new AuthenticationFailedException("no credential"), "DeploymentFault", "identity_error" },
         { new AuthenticationFailedException("away", new Azure.RequestFailedException(0, "no network")), "Transient", "connection_error" },
         { new QuotaClosedException(TimeSpan.FromSeconds(1)), "NotSent", "quota_closed" },
-        { new BrokenCircuitException(), "NotSent", "circuit_open" },
+        { new CircuitOpenException(TimeSpan.FromSeconds(1)), "NotSent", "circuit_open" },
     };
 
     [Fact]

@@ -3,6 +3,8 @@ namespace LlmPipeline.Tests;
 /// <summary>What a process keeps of the jobs that it works on: <see cref="HeldJob"/>, <see cref="RunWindow"/>.</summary>
 public sealed class HoldingLargeJobs
 {
+    private static readonly RowTarget Target = new("m", "/v1/x");
+
     [Fact]
     public async Task When_its_call_is_over_a_job_has_a_large_request_no_longer()
     {
@@ -21,15 +23,15 @@ public sealed class HoldingLargeJobs
     [Fact]
     public async Task Rows_that_are_large_pass_until_there_are_enough_for_all_calls()
     {
-        var window = new RunWindow(100, 1000, 3, TimeProvider.System);
+        var window = new RunWindow(100, 1000, 3, _ => false, TimeProvider.System);
         for (var row = 1; row <= 3; row++)
-            await window.AddAsync([(row, 900)], CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(30));
+            await window.AddAsync([(row, Target, 900)], CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(30));
         using var enough = new CancellationTokenSource();
-        var next = window.AddAsync([(4, 900)], enough.Token);
+        var next = window.AddAsync([(4, Target, 900)], enough.Token);
         Assert.False(next.IsCompleted);
         window.Remove([2]);
         await next.WaitAsync(TimeSpan.FromSeconds(30));
-        Assert.Equal(3, window.Count);
+        Assert.Equal(3, window.Rows);
     }
 
     private static ClaimedJob Claim(TestQueue queue, int row, int bytes) =>

@@ -24,4 +24,19 @@ public sealed class ReplacingTheModel
     [Fact]
     public void A_name_is_written_as_a_JSON_string() =>
         Assert.Equal("""{"model":"a\u0022b\\"}""", Encoding.UTF8.GetString(ModelField.Replace("""{"model":"x"}"""u8.ToArray(), "a\"b\\").Span));
+
+    [Theory]
+    [InlineData("""{"model":"a","x":1}""", """{"model":"B","x":1}""")]
+    [InlineData("""{"model":null}""", """{"model":"B"}""")]
+    [InlineData("""{"x":1}""", """{"model":"B","x":1}""")]
+    [InlineData("""{"x":{"model":"a"}}""", """{"model":"B","x":{"model":"a"}}""")]
+    [InlineData("\uFEFF { \r\n\t\"é\":1 }", "\uFEFF {\"model\":\"B\", \r\n\t\"é\":1 }")]
+    [InlineData(" {} ", " {\"model\":\"B\"} ")]
+    [InlineData("{ \n}", "{\"model\":\"B\" \n}")]
+    [InlineData("""{"x":1""", """{"x":1""")]
+    [InlineData("""{"x":1} y""", """{"model":"B","x":1} y""")]
+    [InlineData("[]", "[]")]
+    [InlineData("", "")]
+    public void A_model_that_is_missing_is_added(string body, string expected) =>
+        Assert.Equal(expected, Encoding.UTF8.GetString(ModelField.Set(Encoding.UTF8.GetBytes(body), "B").Span));
 }

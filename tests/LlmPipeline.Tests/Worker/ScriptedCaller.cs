@@ -9,8 +9,6 @@ internal sealed class ScriptedCaller(Func<Job, CancellationToken, Task> call) : 
 
     public ValueTask WaitForRoomAsync(string model, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
-    public string? ClosedReason(string model) => null;
-
     public async Task<CallOutcome> CallAsync(Job job, int attempt, Func<Action<string>>? stream, CancellationToken cancellationToken)
     {
         await call(job, cancellationToken);

@@ -109,7 +109,7 @@ public sealed class WaitingBetweenTries
         await using var endpoint = new RawEndpoint((_, _) => new RawReply(500, """{"error":{"code":"down"}}"""));
         await using var caller = Caller(endpoint);
         using var enough = new CancellationTokenSource();
-        await Task.WhenAll(Enumerable.Range(0, 40).Select(i => caller.CallAsync(CallerHouse.Request(maxAttempts: 1), 0, enough.Token)
+        await Task.WhenAll(Enumerable.Range(0, 40).Select(i => caller.CallAsync(CallerHouse.Request(maxAttempts: 1) with { Id = $"j-{i}" }, 0, enough.Token)
             .WaitAsync(TimeSpan.FromMilliseconds(i < 30 ? 20_000 : 500)).ContinueWith(_ => { }, TaskScheduler.Default)));
         Assert.NotNull(caller.Snapshot()[0].CircuitOpenUntil);
         Assert.Equal(0, caller.Room("m"));

@@ -4,7 +4,7 @@ using Microsoft.SemanticKernel.ChatCompletion;
 namespace LlmPipeline;
 
 /// <summary>Prompt jobs: Semantic Kernel renders the function and its chat service calls, with the kernel's plugins as tools where the function asks for them.</summary>
-internal sealed class PromptLane(Func<string, CancellationToken, ValueTask<PromptFunction>> functions, Kernel kernel)
+internal sealed class PromptSender(Func<string, CancellationToken, ValueTask<PromptFunction>> functions, Kernel kernel)
 {
     /// <summary>The messages and settings that the job stands for.</summary>
     /// <exception cref="PromptFunctionException">The function is broken, or the job does not fit it.</exception>

@@ -5,7 +5,7 @@ using System.Text.RegularExpressions;
 namespace LlmPipeline;
 
 /// <summary>Request jobs: path and body to the provider byte for byte, through the pipeline of the SDK's client, which signs them.</summary>
-internal static partial class RequestLane
+internal static partial class RequestSender
 {
     /// <summary>Sends it; the answer is in the <see cref="CallContext"/>.</summary>
     /// <param name="deployment">Where to.</param>
@@ -23,29 +23,16 @@ internal static partial class RequestLane
             CallContext.Current.Delta = stream?.Invoke();
         if (streamed && work.Path is ("/v1/chat/completions" or "/v1/completions"))
             body = StreamFields.WithUsage(body);
-        using var message = deployment.Client.Pipeline.CreateMessage(Url(deployment, name, work.Path), "POST");
+        using var message = deployment.Provider.Client.Pipeline.CreateMessage(deployment.Provider.Url(name, work.Path), "POST");
         message.Request.Headers.Set("Content-Type", "application/json");
         message.Request.Headers.Set("Accept", streamed ? StreamedAnswer.MediaType : "application/json");
         message.Request.Content = BinaryContent.Create(new BinaryData(body));
         message.Apply(new RequestOptions { ErrorOptions = ClientErrorBehaviors.NoThrow, CancellationToken = cancellationToken });
-        await deployment.Client.Pipeline.SendAsync(message);
+        await deployment.Provider.Client.Pipeline.SendAsync(message);
     }
 
     /// <summary>Whether it is a path of OpenAI's API, and nothing that a base URL could be led astray with.</summary>
     public static bool IsPath(string path) => Path().IsMatch(path) && !path.Contains("..", StringComparison.Ordinal);
-
-    internal static Uri Url(Deployment deployment, string name, string path)
-    {
-        // A job's path begins with /v1, and so does the base URL's end.
-        var rest = path["/v1".Length..];
-        var root = deployment.Endpoint.AbsoluteUri.TrimEnd('/');
-        return new Uri((deployment.Options.Kind, rest) switch
-        {
-            (DeploymentKind.OpenAI, _) => root + rest,
-            (_, "/responses") => $"{root}/openai/responses",
-            _ => $"{root}/openai/deployments/{Uri.EscapeDataString(name)}{rest}",
-        });
-    }
 
     [GeneratedRegex(@"^/v1(/[A-Za-z0-9_.-]+)+\z")]
     private static partial Regex Path();
