@@ -97,8 +97,8 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
         var isTight = redis.IsShared && plan.Options.Budget is not null;
         var blockages = new RunBlockages(caller, output.BatchId);
         // Rows that run, and a few that are taken up while their answers go to disk.
-        var window = new RunWindow(
-            isTight ? 2 * concurrency : RowsInStore, BytesInStore, concurrency + Math.Max(4, concurrency / 4), target => blockages.Any && blockages.IsBlocked(target), _time);
+        var leastRows = concurrency + Math.Max(4, concurrency / 4);
+        var window = new RunWindow(isTight ? 2 * concurrency : RowsInStore, BytesInStore, leastRows, target => blockages.Any && blockages.IsBlocked(target), _time);
         var follower = await queue.Batches.FollowAsync(output.BatchId, models).ConfigureAwait(false);
         if (redis.IsShared)
         {

@@ -24,7 +24,7 @@ internal sealed record CallBody(ReadOnlyMemory<byte> Bytes, string Model, bool I
     /// <exception cref="ApiException">It is no JSON object, too large, names no model, or there is no room for it now.</exception>
     public static async Task<CallBody> ReceiveAsync(HttpRequest request, string? model, int mostJobBytes, CountedBytes bytes, CancellationToken cancellationToken)
     {
-        var body = await RequestBytes.ReceiveAsync(request, RequestBytes.MostOfJob(mostJobBytes), Copies, bytes, cancellationToken);
+        var body = await RequestBytes.ReceiveAsync(request, RequestBytes.MostOfJob(mostJobBytes), model is null ? Copies : Copies + 1, bytes, cancellationToken);
         return Read(model is null ? body : ModelField.Set(body, model));
     }
 

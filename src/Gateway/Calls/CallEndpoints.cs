@@ -61,7 +61,8 @@ internal sealed partial class CallEndpoints(GatewayParts parts, ByteBudget budge
     // Apart, so that nothing holds the body while its answer is waited for.
     private async Task<(OutgoingJob Job, bool IsStreamed, bool WantsUsage)> ReceiveAsync(HttpContext context, string path, CountedBytes bytes)
     {
-        var body = await CallBody.ReceiveAsync(context.Request, RequestShape.Segment(context, Deployment), parts.Queue.Options.MaxJobBytes, bytes, context.RequestAborted);
+        var deployment = RequestShape.Segment(context, Deployment);
+        var body = await CallBody.ReceiveAsync(context.Request, deployment, parts.Queue.Options.MaxJobBytes, bytes, context.RequestAborted);
         var job = new Job
         {
             Id = $"c-{context.Owner()}-{RequestId.Of(context).Unique}",

@@ -3,6 +3,8 @@ namespace LlmPipeline.Tests;
 /// <summary>What a process keeps of the jobs that it works on: <see cref="HeldJob"/>, <see cref="RunWindow"/>.</summary>
 public sealed class HoldingLargeJobs
 {
+    private static readonly RowTarget Target = new("m", "/v1/x");
+
     [Fact]
     public async Task When_its_call_is_over_a_job_has_a_large_request_no_longer()
     {

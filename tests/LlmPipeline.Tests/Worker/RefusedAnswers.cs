@@ -83,8 +83,6 @@ public sealed class RefusedAnswers
 
         public ValueTask WaitForRoomAsync(string model, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
-        public string? ClosedReason(string model) => null;
-
         public async Task<CallOutcome> CallAsync(Job job, int attempt, Func<Action<string>>? stream, CancellationToken cancellationToken)
         {
             Interlocked.Increment(ref _calls);
