@@ -41,9 +41,10 @@ internal static class AnswerDoctor
         for (var first = 1; first <= batch.Rows; first += BatchReader.RowsPerCall)
         {
             var count = Math.Min(BatchReader.RowsPerCall, batch.Rows - first + 1);
-            var page = await new BatchReader(fleet, batch).ReadAsync(first, count, cancellationToken).ConfigureAwait(false);
-            foreach (var row in page.Where(row => row.IsCompleted))
+            await foreach (var row in new BatchReader(fleet, batch).ReadAsync(first, count, cancellationToken).ConfigureAwait(false))
             {
+                if (!row.IsCompleted)
+                    continue;
                 completions++;
                 if (StoredAnswer.Fault(row.Result!.Response) is { } fault)
                     findings.Add(new AnswerFinding(

@@ -210,8 +210,7 @@ internal sealed class Deployment : IAsyncDisposable
             if (model is not null && name != model && name != ProviderModel(model))
                 continue;
             one.Circuit.Close();
-            // It waits for nobody and reports its own failure.
-            _ = one.Quota.OpenGateAsync();
+            one.Quota.Open();
         }
 
         _onRoom();

@@ -13,9 +13,6 @@ internal interface IQuotaLedger
     /// <exception cref="Exception">The ledger is away, <see cref="RedisRetry.MayPass"/>: what was told may have been booked, and what was
     /// asked for may have been granted.</exception>
     ValueTask<QuotaAnswer> ExchangeAsync(LedgerUpdate? update, QuotaAsk ask);
-
-    /// <summary>Opens the gate.</summary>
-    ValueTask OpenGateAsync();
 }
 
 /// <summary>An amount of each kind: requests and tokens. As limits: a minute, 0 for none.</summary>

@@ -114,12 +114,6 @@ internal sealed class MemoryLedger(TimeProvider timeProvider) : IQuotaLedger
         }
     }
 
-    public ValueTask OpenGateAsync()
-    {
-        _gate = 0;
-        return default;
-    }
-
     private void Trim(long slot)
     {
         for (var old = _first; old <= Math.Min(slot - QuotaRules.Slots, _first + QuotaRules.Slots - 1); old++)

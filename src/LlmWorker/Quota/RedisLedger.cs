@@ -44,8 +44,6 @@ internal sealed class RedisLedger : IQuotaLedger
         return Answer((string[])(await reserved.ConfigureAwait(false))!);
     }
 
-    public async ValueTask OpenGateAsync() => await _redis().Commands.HashDeleteAsync(_keys[0], "gate").ConfigureAwait(false);
-
     /// <summary>Its hash; braces would be another slot's.</summary>
     internal static string KeyOf(string deployment) => $"{{quota:{deployment.Replace('{', '(').Replace('}', ')')}}}";
 

@@ -20,8 +20,6 @@ public sealed class HoldingLargeJobs
         Assert.Equal((1_000_000, 5, queue.Row(2).Id, "token"), (large.Bytes, large.AnswerBytes, large.Claim.Job.Id, large.Claim.Token));
     }
 
-    private static readonly RowTarget Target = new("m", "/v1/x");
-
     [Fact]
     public async Task Rows_that_are_large_pass_until_there_are_enough_for_all_calls()
     {
