@@ -13,8 +13,8 @@ public sealed class ShowingOddAnswers
 
     private static string Shown(byte[] body)
     {
-        var json = JobView.OfEnded("j", new JobRecord { Model = "m" }, Result(body)).ToJson();
-        Assert.True(Utf8.IsValid(json.Span));
+        byte[] json = [.. JobView.OfEnded("j", new JobRecord { Model = "m" }, Result(body)).ToJson().SelectMany(part => part.ToArray())];
+        Assert.True(Utf8.IsValid(json));
         using var document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = 1000 });
         return document.RootElement.GetProperty("result").GetProperty("body").GetRawText();
     }

@@ -68,9 +68,9 @@ public sealed class CallingTheLlm
         await using var caller = CallerHouse.Caller(CallerHouse.Options(at));
         var outcome = await caller.CallAsync(CallerHouse.Request(), 0, default);
 
-        Assert.EndsWith(told, caller.ClosedReason(CallerHouse.Model), StringComparison.Ordinal);
+        Assert.EndsWith(told, caller.BlockageOf(CallerHouse.Model)!.Reason, StringComparison.Ordinal);
         var status = Assert.Single(caller.Snapshot());
-        Assert.Equal((told, told), (status.ClosedReason, status.LastFailure));
+        Assert.Equal((told, told), (status.UnavailableReason, status.LastFailure));
         Assert.Equal("a_b_c", outcome.ErrorCode);
     }
 

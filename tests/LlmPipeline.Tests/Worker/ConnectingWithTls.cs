@@ -29,7 +29,7 @@ public sealed class ConnectingWithTls : IDisposable
         var (foreign, closed) = await CallAsync(endpoint, _ => { });
 
         Assert.Equal(CallVerdict.Completed, trusted.Verdict);
-        Assert.Equal((CallVerdict.Release, "tls_error"), (foreign.Verdict, foreign.ErrorCode));
+        Assert.Equal((CallVerdict.Retry, "tls_error"), (foreign.Verdict, foreign.ErrorCode));
         Assert.Contains("certificate chain", closed, StringComparison.Ordinal);
     }
 
@@ -58,7 +58,7 @@ public sealed class ConnectingWithTls : IDisposable
             Assert.Equal((CallVerdict.Completed, 1), (outcome.Verdict, outcome.Attempts));
         }
 
-        Assert.Null(caller.ClosedReason(CallerHouse.Model));
+        Assert.Null(caller.BlockageOf(CallerHouse.Model));
         Assert.Equal(8, endpoint.Connections);
     }
 
@@ -69,7 +69,7 @@ public sealed class ConnectingWithTls : IDisposable
 
         var (outcome, closed) = await CallAsync(endpoint, Trusting);
 
-        Assert.Equal((CallVerdict.Release, "tls_error", 0), (outcome.Verdict, outcome.ErrorCode, outcome.Attempts));
+        Assert.Equal((CallVerdict.Retry, "tls_error", 0), (outcome.Verdict, outcome.ErrorCode, outcome.Attempts));
         Assert.Contains("NotTimeValid", closed, StringComparison.Ordinal);
         Assert.Contains("on a second connection", closed, StringComparison.Ordinal);
         Assert.Equal(2, endpoint.Connections);
@@ -85,7 +85,7 @@ public sealed class ConnectingWithTls : IDisposable
         var second = await caller.CallAsync(CallerHouse.Request(), 0, default);
 
         Assert.Equal((CallVerdict.Completed, CallVerdict.Completed, 2), (first.Verdict, second.Verdict, second.Attempts));
-        Assert.Null(caller.ClosedReason(CallerHouse.Model));
+        Assert.Null(caller.BlockageOf(CallerHouse.Model));
     }
 
     [Fact]
@@ -97,7 +97,7 @@ public sealed class ConnectingWithTls : IDisposable
         var outcome = await caller.CallAsync(CallerHouse.Request(), 0, default);
 
         Assert.Equal((CallVerdict.Completed, 3), (outcome.Verdict, outcome.Attempts));
-        Assert.Null(caller.ClosedReason(CallerHouse.Model));
+        Assert.Null(caller.BlockageOf(CallerHouse.Model));
     }
 
     [Theory]
@@ -165,9 +165,9 @@ public sealed class ConnectingWithTls : IDisposable
 
             var outcome = await caller.CallAsync(CallerHouse.Request(), 0, default);
 
-            Assert.Equal((CallVerdict.Release, "tls_error"), (outcome.Verdict, outcome.ErrorCode));
+            Assert.Equal((CallVerdict.Retry, "tls_error"), (outcome.Verdict, outcome.ErrorCode));
             // RFC 8446 has an alert of its own for it, RFC 5246 the general one.
-            Assert.Contains(version == "-tls1_3" ? "alert certificate_required (116)" : "alert handshake_failure (40)", caller.ClosedReason(CallerHouse.Model), StringComparison.Ordinal);
+            Assert.Contains(version == "-tls1_3" ? "alert certificate_required (116)" : "alert handshake_failure (40)", caller.BlockageOf(CallerHouse.Model)?.Reason, StringComparison.Ordinal);
         }
         finally
         {
@@ -217,7 +217,7 @@ public sealed class ConnectingWithTls : IDisposable
     private static async Task<(CallOutcome Outcome, string? Closed)> CallAsync(TlsEndpoint endpoint, Action<DeploymentOptions> set)
     {
         await using var caller = Caller(endpoint, set);
-        return (await caller.CallAsync(CallerHouse.Request(), 0, default), caller.ClosedReason(CallerHouse.Model));
+        return (await caller.CallAsync(CallerHouse.Request(), 0, default), caller.BlockageOf(CallerHouse.Model)?.Reason);
     }
 
     private static LlmCaller Caller(TlsEndpoint endpoint, Action<DeploymentOptions> set) => CallerHouse.Caller(CallerHouse.Options(Options(endpoint.Url, set)));
