@@ -25,6 +25,9 @@ internal sealed class Settings
     /// <summary>How long one call may take.</summary>
     public TimeSpan? AttemptTimeout { get; set; }
 
+    /// <summary>How often a row may time out while other rows succeed.</summary>
+    public int? MaxTimeouts { get; set; }
+
     /// <summary>The longest wait asked for by a provider that is trusted without a probe.</summary>
     public TimeSpan? MaxRetryAfter { get; set; }
 

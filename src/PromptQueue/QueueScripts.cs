@@ -7,7 +7,7 @@ namespace LlmPipeline;
 internal static class QueueScripts
 {
     public static readonly RedisScript Enqueue = Load("hand", "enqueue");
-    public static readonly RedisScript Claim = Load("due", "claim");
+    public static readonly RedisScript Claim = Load("due", "fitting", "claim");
     public static readonly RedisScript Held = Load("held");
     public static readonly RedisScript Renew = Load("renew");
     public static readonly RedisScript Complete = Load("complete");

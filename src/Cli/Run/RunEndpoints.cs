@@ -24,6 +24,7 @@ internal static class RunEndpoints
             llm.Prices.Add(model, price);
         llm.MaxAttempts = settings.MaxAttempts ?? llm.MaxAttempts;
         llm.AttemptTimeout = settings.AttemptTimeout ?? llm.AttemptTimeout;
+        llm.MaxTimeouts = settings.MaxTimeouts ?? llm.MaxTimeouts;
         llm.MaxRetryAfter = settings.MaxRetryAfter ?? llm.MaxRetryAfter;
         llm.EstimateUsage = settings.EstimateUsage;
         llm.MaxAnswerBytes = settings.MaxAnswerBytes ?? llm.MaxAnswerBytes;

@@ -272,7 +272,7 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
         };
         var failure = await SendAsync(call, deployment, context, cancellationToken);
         var answer = context.Answers.Count > 0 ? context.Answers[^1] : new HttpAnswer { Failure = failure, Started = _time.GetUtcNow() };
-        var found = context.Answers.Count > 0 ? Outcomes.Classify(answer) : Outcomes.Unsent(failure);
+        var found = context.Answers.Count > 0 ? Outcomes.Classify(answer, _options.Dialects) : Outcomes.Unsent(failure);
         if (found.Kind != OutcomeKind.Completion || (failure is not null && !IsWhole(call, failure, answer)))
         {
             cancellationToken.ThrowIfCancellationRequested();

@@ -55,6 +55,9 @@ public sealed class LlmOptions
     private const int LeastMaxAnswerBytes = 1024;
     private const int MostMaxAnswerBytes = 256 * 1024 * 1024;
 
+    /// <summary>How OpenAI-compatible servers differ; tests take it away.</summary>
+    internal DialectTable Dialects { get; set; } = DialectTable.Default;
+
     /// <summary>What is wrong, one line a fault with field and bounds; empty when nothing is.</summary>
     public IReadOnlyList<string> Faults()
     {

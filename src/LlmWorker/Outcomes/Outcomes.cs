@@ -36,7 +36,11 @@ internal static class Outcomes
     // Too large for a limit is too large the next time, unless the limit is raised.
     private const int OversizedAttempts = 3;
 
-    public static Classified Classify(HttpAnswer answer) => answer.Status is { } status ? OfStatus(answer, status) : ConnectionFailures.Classify(answer.Failure);
+    /// <summary>What an answer means.</summary>
+    /// <param name="answer">The answer.</param>
+    /// <param name="dialects">How servers differ; null for the table that is shipped.</param>
+    public static Classified Classify(HttpAnswer answer, DialectTable? dialects = null) =>
+        answer.Status is { } status ? OfStatus(answer, status, dialects ?? DialectTable.Default) : ConnectionFailures.Classify(answer.Failure);
 
     /// <summary>Of a try that came to no HTTP call at all.</summary>
     public static Classified Unsent(Exception? failure) => failure switch
@@ -48,14 +52,14 @@ internal static class Outcomes
         _ => ConnectionFailures.Classify(failure),
     };
 
-    private static Classified OfStatus(HttpAnswer answer, int status)
+    private static Classified OfStatus(HttpAnswer answer, int status, DialectTable dialects)
     {
         if (status is >= 200 and < 300)
         {
             var check = answer.Check ?? CompletionCheck.Of(null, answer.Body);
             if (check.ErrorStatus is not { } told)
                 return new Classified(check.Kind, check.Code, check.Message) { Flags = check.Flags };
-            var inner = OfStatus(answer with { Body = check.ErrorBody }, told);
+            var inner = OfStatus(answer with { Body = check.ErrorBody }, told, dialects);
             return inner with { Status = told, Message = $"an error in an answer of HTTP {status}: {inner.Message}" };
         }
 
@@ -64,6 +68,8 @@ internal static class Outcomes
         var name = Enum.IsDefined((HttpStatusCode)status) ? $"HTTP {status} {(HttpStatusCode)status}" : $"HTTP {status}";
         var wait = answer.Limits.RetryAfter;
         var notice = status is 402 or 429 or 503 ? ThrottleNotice.Of(answer) : ThrottleNotice.None;
+        if (dialects.Find(status, error.Code, error.Type, error.Message) is { } dialect && OfDialect(dialect.Outcome) is { } known)
+            return known;
         if (status == 429 && OversizedRequest.IsReported(error.Code, error.Type, error.Message))
             return Fault(OutcomeKind.Transient) with { NotBefore = wait, MaxAttempts = OversizedAttempts };
         if (status is >= 400 and < 500 and not 401 and not 408 and not 429)
@@ -94,6 +100,18 @@ internal static class Outcomes
                 OutcomeKind.Unexplained, code, $"{name}: the endpoint does not know this path; an OpenAI-compatible base URL ends in /v1"),
             _ when error.IsRowFault => new Classified(OutcomeKind.Permanent, code, name),
             _ => new Classified(OutcomeKind.Unexplained, code, name) { Sentence = Fault(OutcomeKind.Unexplained).Message },
+        };
+
+        Classified? OfDialect(DialectOutcome outcome) => outcome switch
+        {
+            DialectOutcome.Row => new Classified(OutcomeKind.Permanent, code, name),
+            DialectOutcome.RequestTooLarge when status == 429 => Fault(OutcomeKind.Transient) with { NotBefore = wait, MaxAttempts = OversizedAttempts },
+            DialectOutcome.RequestTooLarge => new Classified(OutcomeKind.Permanent, code, name),
+            DialectOutcome.Model => Fault(OutcomeKind.ModelFault),
+            DialectOutcome.Account => Fault(OutcomeKind.AccountFault),
+            DialectOutcome.Transient when status != 503 => new Classified(OutcomeKind.Transient, code, name, wait),
+            // The general rules know what follows.
+            _ => null,
         };
 
         Classified Fault(OutcomeKind kind) => new(kind, code, error.Message is null ? name : $"{name}: {SafeText.Line(error.Message, LongestMessage)}");

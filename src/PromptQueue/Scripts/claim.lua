@@ -25,17 +25,8 @@ for step = 0, 2 do
   while more and not full do
     -- Few at first, then as many as their mean size promises to fit.
     local width = math.min(most - count, spent == 0 and 8 or math.max(1, math.min(250, math.floor((budget - spent) * count / spent))))
-    local ids = redis.call('LPOP', lane, width) or {}
-    -- Garnet answers one popped element as a string.
-    if type(ids) == 'string' then ids = {ids} end
-    local popped, any = #ids, count > 0
-    if popped == 0 then break end
-    -- The sizes before the envelopes: one that does not fit is not read.
-    for i, id in ipairs(ids) do
-      local size = redis.call('HSTRLEN', KEYS[2], id)
-      if any and size > 0 and spent + size > budget then full = true for n = popped, i, -1 do redis.call('LPUSH', lane, ids[n]) ids[n] = nil end break end
-      any, spent = any or size > 0, spent + size
-    end
+    local ids, popped, any
+    ids, popped, spent, any, full = popFitting(lane, KEYS[2], width, spent, budget, count > 0)
     if #ids == 0 then break end
     local envelopes = redis.call('HMGET', KEYS[2], unpack(ids))
     local leases, asked = claimed and redis.call('HMGET', KEYS[8], unpack(ids)) or {}, asking and redis.call('SMISMEMBER', KEYS[10], unpack(ids)) or {}
