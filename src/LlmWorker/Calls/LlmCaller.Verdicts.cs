@@ -165,7 +165,16 @@ public sealed partial class LlmCaller
     private Turn Shut(JobCall call, TimeSpan wait)
     {
         var pause = RetryDelays.AfterGate(wait, Jitter());
-        if (_deployments.For(call.Job.Queue).Select(route => route.Deployment.Availability.Find(route.Model, call.Path, call.Flow)).FirstOrDefault(one => one is not null) is not { } outage)
+        Outage? outage = null;
+        foreach (var (deployment, model) in _deployments.For(call.Job.Queue))
+        {
+            if (deployment.Availability.Find(model, call.Path, call.Flow) is not { } found)
+                continue;
+            deployment.Availability.PutOff(found);
+            outage ??= found;
+        }
+
+        if (outage is null)
             return Postpone(call, pause);
         // The longer it lasts the rarer its rows are claimed for nothing.
         pause += TimeSpan.FromSeconds(Jitter() * Math.Min(30, Math.Pow(2, outage.FailedProbes)));

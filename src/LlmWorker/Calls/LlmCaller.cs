@@ -16,6 +16,8 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
     private static readonly TimeSpan LongestTimer = TimeSpan.FromDays(24);
     private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ShortestLook = TimeSpan.FromMilliseconds(10);
+    // Jobs of other batches want the slot too.
+    private static readonly TimeSpan TrialWait = TimeSpan.FromSeconds(2);
     private const int MostReasks = 2;
 
     private readonly LlmOptions _options;
@@ -211,7 +213,7 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
 
         if (call.Job.Batch is not { } batch)
             return await SendToBestAsync(call, cancellationToken);
-        if (!await _trials.EnterAsync(batch, model, call.Job.Row, _options.MaxInlineWait, _time, cancellationToken))
+        if (!await _trials.EnterAsync(batch, model, call.Job.Row, _options.MaxInlineWait < TrialWait ? _options.MaxInlineWait : TrialWait, _time, cancellationToken))
             return PutBack(call, TimeSpan.FromSeconds(1), "batch_trial", "the first calls of the batch have no answer yet");
         var isSuccess = false;
         try

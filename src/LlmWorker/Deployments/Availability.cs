@@ -96,6 +96,13 @@ internal sealed partial class Availability(string deployment, TimeProvider time,
         }
     }
 
+    /// <summary>A job was claimed for nothing: the next one is worth it only after a while.</summary>
+    public void PutOff(Outage outage)
+    {
+        lock (_lock)
+            outage.NextLook = After(Look);
+    }
+
     /// <summary>The probing row was refused (true), or its call says nothing of the outage.</summary>
     public void EndProbe(Outage outage, string flow, bool isRefused)
     {

@@ -36,7 +36,8 @@ internal sealed class KeyProbe(Provider provider, HttpClient http, bool hasKey, 
             var answer = await SendAsync(withKey: true, cancellationToken).ConfigureAwait(false);
             _state = answer?.Status switch
             {
-                401 or 403 or 407 => KeyState.Refused,
+                // Once more: a stray refusal of one node of many must not stop a fleet.
+                401 or 403 or 407 when await SendAsync(withKey: true, cancellationToken).ConfigureAwait(false) is { Status: 401 or 403 or 407 } => KeyState.Refused,
                 // A list that everybody may see says nothing about the key.
                 200 when hasKey && await SendAsync(withKey: false, cancellationToken).ConfigureAwait(false) is { Status: 401 or 403 } => KeyState.Valid,
                 _ => KeyState.Unknown,

@@ -69,7 +69,7 @@ public sealed class ScopingFaults
         Assert.Equal(CallVerdict.Retry, (await caller.CallAsync(Row(1), 0, default)).Verdict);
         Assert.True(caller.BlockageOf("m")!.IsConfirmed);
         Assert.Equal(CallVerdict.Retry, (await caller.CallAsync(Row(2), 0, default)).Verdict);
-        Assert.Equal(["/v1/chat/completions", "/v1/models"], endpoint.Requests.Select(request => request.Target));
+        Assert.Equal(["/v1/chat/completions", "/v1/models", "/v1/models"], endpoint.Requests.Select(request => request.Target));
     }
 
     [Theory]
