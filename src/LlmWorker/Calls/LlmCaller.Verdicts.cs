@@ -7,7 +7,6 @@ public sealed partial class LlmCaller
 {
     private const string TimeoutCode = "request_timeout";
     private const int MostUndecidedTimeouts = 3;
-    private static readonly TimeSpan LongestPutBack = TimeSpan.FromSeconds(30);
 
     private async ValueTask<Turn> ConcludeAsync(
         JobCall call, Deployment deployment, CallContext context, HttpAnswer answer, Classified found, Outage? probed, CancellationToken cancellationToken)
@@ -96,62 +95,21 @@ public sealed partial class LlmCaller
     {
         if (probed is not null)
             return Shut(call, deployment.Availability.UntilProbe(probed));
-        var (batch, model) = (call.Job.Batch, call.Job.Queue);
-        if (found.Kind == OutcomeKind.Unexplained && (batch is null || _options.KeepGoing || _trials.IsProven(batch, model)))
-            return Own(call);
-
-        var status = found.Status ?? answer.Status;
-        var kind = found.Kind switch
-        {
-            OutcomeKind.AccountFault => RefusalKind.Account,
-            OutcomeKind.Refused => RefusalKind.Forbidden,
-            OutcomeKind.ModelFault => RefusalKind.UnknownModel,
-            _ => RefusalKind.Unexplained,
-        };
-        var isOfPath = status is 404 or 405 or (>= 300 and < 400);
-        var scope = kind switch
-        {
-            RefusalKind.Account => default,
-            RefusalKind.UnknownModel => new FaultScope(call.Model),
-            _ => new FaultScope(call.Model, isOfPath ? call.Path : null, call.Flow),
-        };
-        var key = KeyState.Unknown;
-        if (kind == RefusalKind.Account || status == 403)
-        {
-            key = await deployment.Key.CheckAsync(cancellationToken);
-            if (key == KeyState.Refused)
-            {
-                deployment.Close(default, found, call.Flow, isConfirmed: true);
-                return Turn.AtOnce;
-            }
-        }
-
-        var served = deployment.Of(call.Model);
-        var (verdict, sends) = deployment.Evidence.Judge(new RefusalFacts(call.Job.Id, scope, status, found.Code, kind)
-        {
-            OthersSucceeded = kind == RefusalKind.Account ? deployment.LastSuccess != 0 && deployment.LastSuccess >= context.Sent : served.HasSucceededSince(context.Sent),
-            OthersInFlight = deployment.InFlight > 0,
-            HasMoreRows = batch is not null && _trials.HasMoreRows(batch, model),
-            KeyIsValid = key == KeyState.Valid,
-            ModelIsKnown = served.HasAnswered,
-        });
+        var (verdict, pause) = await _refusals.JudgeAsync(call, deployment, context, answer, found, cancellationToken);
         switch (verdict)
         {
             case RefusalVerdict.Close:
-                deployment.Close(scope, found, call.Flow);
                 return Turn.AtOnce;
             // A key that works for others is none of the row's.
-            case RefusalVerdict.Row when status is 401 or 407:
+            case RefusalVerdict.Row when (found.Status ?? answer.Status) is 401 or 407:
                 return Charge(call, deployment, found);
             case RefusalVerdict.Row:
                 return Own(call);
             default:
                 call.Down.Add(deployment);
-                if (_deployments.Choose(call.Request).Route is { } other && !call.Down.Contains(other.Deployment))
-                    return Turn.AtOnce;
-                // Behind rows that have not been sent yet, which take about as long.
-                var pause = TimeSpan.FromSeconds(0.5 * Math.Pow(2, Math.Min(sends - 1, 5))) + (2 * _time.GetElapsedTime(context.Sent));
-                return PutBack(call, pause < LongestPutBack ? pause : LongestPutBack, found.Code!, found.Message!);
+                return _deployments.Choose(call.Request).Route is { } other && !call.Down.Contains(other.Deployment)
+                    ? Turn.AtOnce
+                    : PutBack(call, pause, found.Code!, found.Message!);
         }
     }
 

@@ -26,6 +26,7 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
     private readonly ResiliencePipeline<Turn> _retry;
     private readonly Pulse _room = new();
     private readonly BatchTrials _trials = new();
+    private readonly RefusalJudge _refusals;
     private readonly QuotaGauge _gauge;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -56,6 +57,7 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
         _deployments = new DeploymentSet(
             [.. options.Deployments.Select(one => new Deployment(one, fleet, options, estimator, _room.Set, () => AvailabilityChanged?.Invoke(), timeProvider, _logger))],
             options.Fallbacks.ToDictionary(one => one.Model ?? "*", one => one.To, StringComparer.Ordinal), options.MaxInlineWait);
+        _refusals = new RefusalJudge(options, _trials, timeProvider);
         _gauge = new QuotaGauge(_deployments.All);
         _retry = new ResiliencePipelineBuilder<Turn> { TimeProvider = timeProvider }
             .AddRetry(new RetryStrategyOptions<Turn>
@@ -116,15 +118,7 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
     /// About how many more calls of this model quota and concurrency will admit within the next second; <see cref="int.MaxValue"/> when nothing limits them, 0 when all its
     /// deployments are unavailable, 1 when one of them may be probed.
     /// </summary>
-    public int Room(string model)
-    {
-        long room = 0;
-        foreach (var route in _deployments.Open(model))
-            room += route.Deployment.Room(route.Model);
-        if (room == 0 && _deployments.For(model).Any(route => route.Deployment.Availability.Find(route.Model) is not null && route.Deployment.Room(route.Model) > 0))
-            return 1;
-        return (int)Math.Min(room, int.MaxValue);
-    }
+    public int Room(string model) => _deployments.Room(model);
 
     /// <summary>Returns when <see cref="Room"/> is above 0.</summary>
     public async ValueTask WaitForRoomAsync(string model, CancellationToken cancellationToken)
@@ -152,22 +146,7 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
     /// <param name="model">The model.</param>
     /// <param name="path">The path of the API; null for any.</param>
     /// <param name="batch">The batch; null for any.</param>
-    public Blockage? BlockageOf(string model, string? path = null, string? batch = null)
-    {
-        var reasons = new List<string>();
-        var (isConfirmed, isOfBatch) = (true, false);
-        foreach (var (deployment, served) in _deployments.For(model))
-        {
-            var outage = batch is null ? deployment.Availability.Find(served) : deployment.Availability.FindOfBatch(served, path, batch);
-            if (outage is null)
-                return null;
-            isConfirmed &= outage.IsConfirmed;
-            isOfBatch |= outage.Scope.Flow is not null;
-            reasons.Add($"{deployment.Name} ({deployment.EndpointName}): {outage.Reason}");
-        }
-
-        return reasons.Count == 0 ? new Blockage($"no deployment serves the model {model}", true) : new Blockage(string.Join("; ", reasons), isConfirmed, isOfBatch);
-    }
+    public Blockage? BlockageOf(string model, string? path = null, string? batch = null) => _deployments.BlockageOf(model, path, batch);
 
     /// <summary>Opens what is unavailable, rate-limited or left alone, because an operator says so.</summary>
     /// <param name="deployment">The deployment's name; null for all.</param>

@@ -62,6 +62,38 @@ internal sealed class DeploymentSet(IReadOnlyList<Deployment> all, IReadOnlyDict
         return down.Count > 0 && wait is null ? Choose(request with { Down = [] }) : new Choice(null, null, wait);
     }
 
+    /// <summary>About how many more calls of this model quota and concurrency will admit within the next second; 1 when nothing is available and something may be probed.</summary>
+    public int Room(string model)
+    {
+        long room = 0;
+        foreach (var route in Open(model))
+            room += route.Deployment.Room(route.Model);
+        if (room == 0 && For(model).Any(route => route.Deployment.Availability.Find(route.Model) is not null && route.Deployment.Room(route.Model) > 0))
+            return 1;
+        return (int)Math.Min(room, int.MaxValue);
+    }
+
+    /// <summary>Why no deployment can serve rows of this kind; null while one can.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="path">The path of the API; null for any.</param>
+    /// <param name="batch">The batch; null for any.</param>
+    public Blockage? BlockageOf(string model, string? path, string? batch)
+    {
+        var reasons = new List<string>();
+        var (isConfirmed, isOfBatch) = (true, false);
+        foreach (var (deployment, served) in For(model))
+        {
+            var outage = batch is null ? deployment.Availability.Find(served) : deployment.Availability.FindOfBatch(served, path, batch);
+            if (outage is null)
+                return null;
+            isConfirmed &= outage.IsConfirmed;
+            isOfBatch |= outage.Scope.Flow is not null;
+            reasons.Add($"{deployment.Name} ({deployment.EndpointName}): {outage.Reason}");
+        }
+
+        return reasons.Count == 0 ? new Blockage($"no deployment serves the model {model}", true) : new Blockage(string.Join("; ", reasons), isConfirmed, isOfBatch);
+    }
+
     private static Choice? Best(IEnumerable<Route> tier, in RouteRequest request, ref TimeSpan? wait)
     {
         Choice? best = null;
