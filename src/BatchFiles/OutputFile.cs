@@ -238,13 +238,7 @@ public sealed class OutputFile : IAsyncDisposable
     private static bool Stands(OutputScan? scan, int rows, int held) =>
         scan is null ? rows == 0 : scan.IsSorted && rows > 0 && scan.Lines == rows && held == rows;
 
-    private void Put(string sorted, string path, int rows)
-    {
-        if (rows > 0)
-            Change(path, to => _disk.Replace(sorted, to));
-        else
-            Change(path, _disk.Delete);
-    }
+    private void Put(string sorted, string path, int rows) => Change(path, rows > 0 ? to => _disk.Replace(sorted, to) : _disk.Delete);
 
     private void ThrowIfFinished()
     {

@@ -19,15 +19,18 @@ public static class JobGroups
         await foreach (var job in jobs.ConfigureAwait(false))
         {
             var size = Size(job);
-            if (group.Count == most || (group.Count > 0 && bytes + size > MaxBytes))
+            if (group.Count > 0 && bytes + size > MaxBytes)
             {
                 yield return group;
-                group = [];
-                bytes = 0;
+                (group, bytes) = ([], 0);
             }
 
             group.Add(job);
             bytes += size;
+            if (group.Count < most && bytes < MaxBytes)
+                continue;
+            yield return group;
+            (group, bytes) = ([], 0);
         }
 
         if (group.Count > 0)

@@ -33,7 +33,7 @@ public sealed class WatchingAWorker
         Assert.Equal(20, Value(text, "llmpipeline_quota_wait_duration_seconds_count", "watched"));
         Assert.Equal(at.House.Llm.Stats.TokensIn, Value(text, "gen_ai_client_token_usage_sum", "\"input\""));
         Assert.InRange(Value(text, "llmpipeline_quota_utilization", "requests")!.Value, 20.0 / 6000, 1);
-        Assert.Equal(0, Value(text, "llmpipeline_deployment_shut", ""));
+        Assert.Equal(0, Value(text, "llmpipeline_deployment_unavailable", "circuit_open"));
         Assert.DoesNotContain("prompt 1", text, StringComparison.Ordinal);
     }
 

@@ -7,7 +7,7 @@ namespace LlmPipeline;
 [Trait("Category", "Slow")]
 public sealed class Zombies
 {
-    private const int Rows = 8;
+    private const int Rows = 5;
 
     [Fact]
     public async Task A_completion_that_it_brings_takes_the_place_of_an_error()

@@ -20,7 +20,7 @@ public sealed class ClassifyingAnswers
     [InlineData(200, """{"error":{"message":"Provider returned error","code":502}}""", "Transient")]
     [InlineData(200, """{"error":{"message":"Rate limit exceeded","code":429}}""", "Later")]
     [InlineData(200, """{"error":{"message":"too long","code":"context_length_exceeded"}}""", "Permanent")]
-    [InlineData(200, """{"error":{"message":"You exceeded your current quota","code":"insufficient_quota"}}""", "DeploymentFault")]
+    [InlineData(200, """{"error":{"message":"You exceeded your current quota","code":"insufficient_quota"}}""", "AccountFault")]
     // May go better next time.
     [InlineData(408, "", "Transient")]
     [InlineData(409, """{"error":{"message":"conflict"}}""", "Transient")]

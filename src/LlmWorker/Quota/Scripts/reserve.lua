@@ -53,8 +53,7 @@ for d = 1, 2 do
   if granted > 0 then redis.call('HINCRBY', key, d .. ':' .. slot, string.format('%.0f', took[d])) end
   S['s' .. d], use[d] = S['s' .. d] + took[d], use[d] + took[d]
 end
-S.at, S.queue = now, queue
-for n = 1, #names do save[n * 2 - 1], save[n * 2] = names[n], type(S[names[n]]) == 'number' and string.format(names[n] > 's' and '%.0f' or '%.6f', S[names[n]]) or S[names[n]] end
+S.at, S.queue = now, queue for n = 1, #names do save[n * 2 - 1], save[n * 2] = names[n], type(S[names[n]]) == 'number' and string.format(names[n] > 's' and '%.0f' or '%.6f', S[names[n]]) or S[names[n]] end
 redis.call('HSET', key, unpack(save)); redis.call('PEXPIRE', key, 86400000)
 local out = {granted, math.max(wait, 0), slot, math.max(S.gate - now, 0), use[1], use[2], S.l1, S.l2, S.g1, S.g2, S.guess, S.cutAt > 0 and now - S.cutAt or -1, S.cut, workers, waiting, now - S.began, S.probe}
 for n = 1, #out do out[n] = string.format('%.6f', out[n]) end
