@@ -10,7 +10,8 @@ namespace LlmPipeline;
 internal sealed class ByteBudget(long mostPerKey, long most, TimeProvider time)
 {
     private static readonly ApiError Overloaded = new(
-        503, "The gateway holds as many bytes of requests and answers as it may (MaxBufferedBytes); try again.", "server_error", null, "overloaded") { RetryAfter = TimeSpan.FromSeconds(2) };
+        503, "The gateway holds as many bytes of requests and answers as it may (MaxBufferedBytes); try again.", "server_error", null, "overloaded")
+    { RetryAfter = TimeSpan.FromSeconds(2) };
 
     private readonly SemaphoreSlim _beyond = new(1);
     private readonly Lock _lock = new();

@@ -10,6 +10,9 @@ internal sealed class JobCall(Job job, int charged, int maxAttempts)
     /// <summary>How many embeddings it asks for; 0 when it does not say, or asks for none.</summary>
     public int Inputs { get; } = job.Work is RequestWork { Path: "/v1/embeddings" } request ? EmbeddingInputs.Count(request.Body.Span) : 0;
 
+    /// <summary>Whether it asks for a response that is made in the background.</summary>
+    public bool AsksBackground => Job.Work is RequestWork { Path: "/v1/responses" } request && BackgroundField.IsSet(request.Body.Span);
+
     /// <summary>Attempts charged, those of earlier claims included.</summary>
     public int Attempts { get; set; } = charged;
 

@@ -260,6 +260,9 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
             if (found.Kind == OutcomeKind.Completion)
                 found = new Classified(OutcomeKind.Transient, "invalid_response", "the answer is JSON but not a chat completion");
         }
+        // Who did not ask for it to be made in the background may have an answer the next time.
+        if (found.Code == CompletionCheck.Background && !call.AsksBackground)
+            found = found with { Kind = OutcomeKind.Transient };
         found = found.Bounded(_options.MaxRetryAfter);
         call.Usage += context.Usage;
         call.IsUsageEstimated |= context.IsUsageEstimated;

@@ -116,9 +116,9 @@ internal sealed record InnerError(int? Status, string? Code, ReadOnlyMemory<byte
     private static string? Text(JsonElement element, string name) => !element.TryGetProperty(name, out var value)
         ? null
         : value.ValueKind switch
-    {
-        JsonValueKind.String => value.GetString() is { Length: > 0 } text ? text : null,
-        JsonValueKind.Number => value.GetRawText(),
-        _ => null,
-    };
+        {
+            JsonValueKind.String => value.GetString() is { Length: > 0 } text ? text : null,
+            JsonValueKind.Number => value.GetRawText(),
+            _ => null,
+        };
 }

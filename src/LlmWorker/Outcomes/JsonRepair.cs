@@ -15,9 +15,12 @@ namespace LlmPipeline;
 internal ref struct JsonRepair
 {
     private static readonly JsonReaderOptions Strict = new() { MaxDepth = int.MaxValue };
-    private static readonly JsonReaderOptions Tolerant = new() { MaxDepth = int.MaxValue,
+    private static readonly JsonReaderOptions Tolerant = new()
+    {
+        MaxDepth = int.MaxValue,
         AllowTrailingCommas = true,
-        CommentHandling = JsonCommentHandling.Skip };
+        CommentHandling = JsonCommentHandling.Skip
+    };
 
     private readonly ReadOnlySpan<byte> _text;
     private readonly ArrayBufferWriter<byte> _written;

@@ -17,6 +17,9 @@ internal sealed record ProviderError(string? Code, string? Type, string? Param, 
                 root = root[0]; // Google's OpenAI-compatible endpoint wraps it
             if (root.ValueKind != JsonValueKind.Object)
                 return None;
+            // Cloudflare, watsonx
+            if (root.TryGetProperty("errors", out var errors) && errors.ValueKind == JsonValueKind.Array && errors.GetArrayLength() > 0 && errors[0].ValueKind == JsonValueKind.Object)
+                return Fields(errors[0]);
             if (root.TryGetProperty("error", out var error))
             {
                 if (error.ValueKind == JsonValueKind.String)

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace LlmPipeline.Tests;
@@ -28,8 +29,8 @@ public sealed class RunningDialects : IDisposable
 
         // Models that cannot be called are left for a later run.
         Assert.True(exitCode == 1, error);
-        var lines = Directory.GetFiles(_llmpipe.Folder, "in.results.jsonl*").SelectMany(File.ReadAllLines).Where(line => line.Contains("custom_id", StringComparison.Ordinal)).Select(line => JsonNode.Parse(line)!)
-            .ToLookup(line => ((string?)line["custom_id"])!);
+        var lines = Directory.GetFiles(_llmpipe.Folder, "in.results.jsonl*").SelectMany(File.ReadAllLines).Where(line => line.Contains("custom_id", StringComparison.Ordinal))
+            .ToLookup(line => ((string?)JsonNode.Parse(line)!["custom_id"])!);
         var faults = table.SelectMany(row => Enumerable.Range(1, RowsOfEach).Select(n => Fault(row, n, [.. lines[Name(row, n)]]))).Where(fault => fault is not null).ToList();
         Assert.True(faults.Count == 0, $"{faults.Count} rows:\n{string.Join('\n', faults)}\n{error}");
     }
@@ -39,7 +40,7 @@ public sealed class RunningDialects : IDisposable
     {
         var table = Table.Where(row => row.Streamed != false && row.Route is null or "chat" && row.Expect.Exit == 0).ToList();
         await using var endpoints = await EndpointsAsync(table);
-        await using var house = await GatewayHouse.OpenAsync(null);
+        await using var house = await GatewayHouse.OpenAsync();
         using var worker = _llmpipe.Start("work", "--redis", house.Fleet.Server.Address, "--concurrency", "100");
         using var http = new HttpClient { Timeout = TimeSpan.FromMinutes(2) };
         http.DefaultRequestHeaders.Add("Authorization", $"Bearer {GatewayHouse.Key}");
@@ -49,6 +50,9 @@ public sealed class RunningDialects : IDisposable
             var body = new StringContent($$"""{"model":"{{Model(row)}}","stream":true,"messages":[{"role":"user","content":"hello"}]}""", Encoding.UTF8, "application/json");
             using var response = await http.PostAsync(new Uri(house.Gateway.Address, "v1/chat/completions"), body);
             var text = await response.Content.ReadAsStringAsync();
+            // Text that was sent cannot be taken back: a stream that breaks off behind it ends with an error.
+            if (row.Outcome == DialectOutcome.Transient && text.Split("data: ")[^1].Contains("\"error\"", StringComparison.Ordinal))
+                return null;
             return (int)response.StatusCode == 200 && text.TrimEnd().EndsWith("data: [DONE]", StringComparison.Ordinal) && (row.Expect.Text is null || Said(text) == row.Expect.Text)
                 ? null
                 : $"{row.Name}: HTTP {(int)response.StatusCode} {text}";
@@ -57,24 +61,26 @@ public sealed class RunningDialects : IDisposable
         Assert.DoesNotContain(faults, fault => fault is not null);
     }
 
-    private static string Said(string events) => string.Concat(events.Split('\n')
+    // The deltas as JSON first: half of a character may be in one, and half in the next.
+    private static string? Said(string events) => JsonSerializer.Deserialize<string>('"' + string.Concat(events.Split('\n')
         .Where(line => line.StartsWith("data: {", StringComparison.Ordinal))
-        .Select(line => JsonNode.Parse(line["data: ".Length..]))
-        .SelectMany(chunk => chunk?["choices"] as JsonArray ?? [])
-        .Select(choice => (string?)choice?["delta"]?["content"] ?? ""));
+        .Select(line => JsonDocument.Parse(line["data: ".Length..]).RootElement)
+        .SelectMany(chunk => chunk.TryGetProperty("choices", out var choices) && choices.ValueKind == JsonValueKind.Array ? choices.EnumerateArray().ToArray() : [])
+        .Select(choice => choice.TryGetProperty("delta", out var delta) && delta.ValueKind == JsonValueKind.Object && delta.TryGetProperty("content", out var text) && text.ValueKind == JsonValueKind.String
+            ? text.GetRawText()[1..^1] : "")) + '"');
 
-    private static string? Fault(Dialect row, int n, IReadOnlyList<JsonNode> lines)
+    private static string? Fault(Dialect row, int n, IReadOnlyList<string> lines)
     {
         var says = row.Expect.Exit == 3 && (row.Expect.Failed == FailedRows.All || n == Marked) ? "failed" : row.Expect.Exit == 1 ? "missing" : "completed";
         if (lines.Count > 1)
             return $"{Name(row, n)} has {lines.Count} lines";
-        var status = (int?)lines.FirstOrDefault()?["response"]?["status_code"];
-        var isError = lines.Count == 1 && (status is null or not (>= 200 and < 300) || lines[0]["error"] is not null);
+        var line = lines.Count == 0 ? null : JsonNode.Parse(lines[0]);
+        var isError = line is not null && ((int?)line["response"]?["status_code"] is not (>= 200 and < 300) || line["error"] is not null);
         var found = lines.Count == 0 ? "missing" : isError ? "failed" : "completed";
-        var body = lines.Count == 0 ? "" : lines[0].ToJsonString();
+        var body = lines.Count == 0 ? "" : lines[0];
         if (found != says)
             return $"{Name(row, n)} is {found}, not {says}: {body}";
-        return says == "completed" && row.Expect.Text is { } text && !body.Contains(text, StringComparison.Ordinal) ? $"{Name(row, n)} lacks '{text}': {body}" : null;
+        return says == "completed" && row.Expect.Text is { } text && !body.Contains(text, StringComparison.Ordinal) && !body.Contains(JsonSerializer.Serialize(text)[1..^1], StringComparison.OrdinalIgnoreCase) ? $"{Name(row, n)} lacks '{text}': {body}" : null;
     }
 
     private async Task<Endpoints> EndpointsAsync(IReadOnlyList<Dialect> table)
@@ -96,7 +102,7 @@ public sealed class RunningDialects : IDisposable
 
     private static string Line(Dialect row, int n)
     {
-        var text = $"question {n}{(n == Marked && row.Marker is { } marker ? " " + marker : "")}";
+        var text = $"question {n}{(n == Marked ? " POISON" : "")}";
         var body = new JsonObject { ["model"] = Model(row) };
         var path = row.Route switch { "embeddings" => "/v1/embeddings", "completions" => "/v1/completions", "responses" => "/v1/responses", _ => "/v1/chat/completions" };
         if (path == "/v1/chat/completions")

@@ -6,7 +6,7 @@ public sealed class FreezingAWorker
     [Fact]
     public async Task A_zombie_neither_settles_nor_extends_and_says_so()
     {
-        const int Rows = 8;
+        const int Rows = 5;
         await using var fleet = await TestFleet.StartAsync(latency: 3000, lease: 3);
         var zombie = fleet.StartWorker(Rows);
         await fleet.EnqueueAsync(1, Rows);

@@ -29,7 +29,7 @@ public sealed class StoppingWorkers
     [Fact]
     public async Task Calls_that_outlast_the_patience_are_given_back_at_once_and_uncharged()
     {
-        const int Rows = 16;
+        const int Rows = 5;
         await using var fleet = await TestFleet.StartAsync(latency: 6000, lease: 30);
         fleet.Set("DrainTimeout", 0.5);
         var first = fleet.StartWorker(Rows);

@@ -81,7 +81,7 @@ public sealed class WrongClocks
     [Fact]
     public async Task A_worker_ahead_drains_when_it_is_asked_to_stop()
     {
-        const int Rows = 8;
+        const int Rows = 5;
         await using var fleet = await TestFleet.StartAsync(latency: 2000);
         var wrong = fleet.StartWorker(Rows, clock: await WrongClock.OfAsync(10));
         await fleet.EnqueueAsync(1, Rows);

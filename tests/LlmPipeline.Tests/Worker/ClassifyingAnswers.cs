@@ -66,7 +66,7 @@ public sealed class ClassifyingAnswers
     [InlineData(401, """{"error":{"code":"401","message":"Access denied due to invalid subscription key or wrong API endpoint."}}""", "AccountFault")]
     [InlineData(403, """{"error":{"code":"403","message":"Access denied due to Virtual Network/Firewall rules."}}""", "Refused")]
     [InlineData(402, """{"error":{"message":"Insufficient Balance"}}""", "AccountFault")]
-    [InlineData(403, """{"error":{"code":"unsupported_country_region_territory","message":"Country not supported"}}""", "Refused")]
+    [InlineData(403, """{"error":{"code":"unsupported_country_region_territory","message":"Country not supported"}}""", "AccountFault")]
     [InlineData(429, """{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}""", "AccountFault")]
     [InlineData(400, """{"error":{"message":"Billing hard limit has been reached","type":"invalid_request_error","code":"billing_hard_limit_reached"}}""", "AccountFault")]
     [InlineData(301, "", "Refused")]

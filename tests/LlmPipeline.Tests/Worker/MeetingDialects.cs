@@ -99,7 +99,7 @@ public sealed class MeetingDialects
 
             Assert.True(result.Status == ResultStatus.Completed, $"row {n + 1} is {result.Status}: {result.Meta.Error} {body}");
             if (row.Expect.Text is { } text)
-                Assert.Contains(text, body, StringComparison.Ordinal);
+                Assert.True(body.Contains(text, StringComparison.Ordinal) || body.Contains(Escaped(text), StringComparison.OrdinalIgnoreCase), body);
             Assert.Equal(row.Lenient, result.Meta.Lenient);
             if (row.Tokens is { } tokens && !row.Expect.Estimated)
                 Assert.Equal((tokens.Input, tokens.Output), (result.Meta.InputTokens, result.Meta.OutputTokens));
@@ -129,9 +129,12 @@ public sealed class MeetingDialects
 
     private static bool IsMarked(int row) => row == 3;
 
+    // As it stands in JSON of ASCII.
+    private static string Escaped(string text) => System.Text.Json.JsonSerializer.Serialize(text)[1..^1];
+
     private static Job Job(TestQueue queue, Dialect row, int n)
     {
-        var text = $"question {n}{(row.Marker is { } marker && IsMarked(n) ? " " + marker : "")}";
+        var text = $"question {n}{(IsMarked(n) ? " POISON" : "")}";
         var body = new JsonObject { ["model"] = queue.Name };
         if (row.Streamed == true)
             body["stream"] = true;
