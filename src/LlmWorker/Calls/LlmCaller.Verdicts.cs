@@ -8,6 +8,10 @@ public sealed partial class LlmCaller
     private const string TimeoutCode = "request_timeout";
     private const int MostUndecidedTimeouts = 3;
 
+    // An endpoint that turns away four in ten turns one row away so often once in a billion times.
+    private const int MostThrottles = 24;
+    private const int ThrottlesOfOneRow = 3;
+
     private async ValueTask<Turn> ConcludeAsync(
         JobCall call, Deployment deployment, CallContext context, HttpAnswer answer, Classified found, Outage? probed, CancellationToken cancellationToken)
     {
@@ -47,11 +51,7 @@ public sealed partial class LlmCaller
             case OutcomeKind.AccountFault or OutcomeKind.Refused or OutcomeKind.ModelFault or OutcomeKind.Unexplained:
                 return await RefuseAsync(call, deployment, context, answer, found, probed, cancellationToken);
             case OutcomeKind.Later:
-                deployment.Throttle(model, answer, found.NotBefore, found.Limit ?? found.Message);
-                // The first time another deployment may take it at once; after that even an endpoint that says "now" gets its pause.
-                return ++call.Uncharged == 1 && _deployments.Choose(call.Request).Route is { } other && other.Deployment != deployment
-                    ? Turn.AtOnce
-                    : Postpone(call, Backoff(call.Uncharged, found.NotBefore));
+                return Throttled(call, deployment, context, answer, found);
             default:
                 // When it is shut, the choice knows for how long, or of another one; between shut and open the pause has to be made up.
                 return deployment.Of(model).ShutFor > TimeSpan.Zero ? Turn.AtOnce : Postpone(call, Backoff(++call.Uncharged, found.NotBefore));
@@ -68,6 +68,28 @@ public sealed partial class LlmCaller
         call.Uncharged = 0;
         LogRetry(call.Job.Id, deployment.Name, found.Code!, call.Attempts);
         return call.Attempts >= Math.Min(call.MaxAttempts, found.MaxAttempts ?? int.MaxValue) ? call.End(CallVerdict.Failed) : Postpone(call, Backoff(call.Attempts, found.NotBefore));
+    }
+
+    // Rate limits pass by waiting. A row that is put off however often others succeed is too large for the limit, whatever its error says; and an endpoint that never lets
+    // anything pass, without a word of a limit or a time, has more against the account than its rate.
+    private Turn Throttled(JobCall call, Deployment deployment, CallContext context, HttpAnswer answer, Classified found)
+    {
+        var model = deployment.Of(call.Model);
+        var alone = deployment.Evidence.Throttled(call.Job.Id, model.HasSucceededSince(context.Sent));
+        if (alone >= MostThrottles)
+            return Own(call);
+        if (alone < ThrottlesOfOneRow)
+            deployment.Throttle(call.Model, answer, found.NotBefore, found.Limit ?? found.Message);
+        if (model.ThrottlesInARow >= MostThrottles / 2 && found is { NotBefore: null, Limit: null } && !answer.Body.IsEmpty && !ErrorWords.SayRateLimit($"{found.Code} {found.Message![(found.Message!.IndexOf(':') + 1)..]}"))
+        {
+            deployment.Close(default, found, call.Flow, isConfirmed: true);
+            return Turn.AtOnce;
+        }
+
+        // The first time another deployment may take it at once; after that even an endpoint that says "now" gets its pause.
+        return ++call.Uncharged == 1 && _deployments.Choose(call.Request).Route is { } other && other.Deployment != deployment
+            ? Turn.AtOnce
+            : Postpone(call, Backoff(call.Uncharged, found.NotBefore));
     }
 
     private Turn TimedOut(JobCall call, Deployment deployment, CallContext context, Classified found)

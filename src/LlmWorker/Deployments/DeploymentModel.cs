@@ -39,6 +39,9 @@ internal sealed partial class DeploymentModel : IAsyncDisposable
     /// <summary>Timestamp of the last use, by which the records of models are bounded.</summary>
     public long LastUsed { get; set; }
 
+    /// <summary>How often the gate was closed since the last success.</summary>
+    public int ThrottlesInARow => Volatile.Read(ref _throttlesInARow);
+
     /// <summary>Whether any call has brought an answer.</summary>
     public bool HasAnswered => Volatile.Read(ref _succeeded) != 0;
 

@@ -73,6 +73,7 @@ internal sealed class FaultEvidence
     private readonly Dictionary<string, Row> _rows = [];
     private readonly Queue<string> _order = new();
     private readonly HashSet<Row> _undecided = [];
+    private readonly Dictionary<string, int> _throttled = [];
 
     /// <summary>Counts a success.</summary>
     public void Succeeded(string model, string? path, string flow)
@@ -88,6 +89,24 @@ internal sealed class FaultEvidence
                 row.OthersSucceeded = true;
                 _undecided.Remove(row);
             }
+        }
+    }
+
+    /// <summary>How often a row was told to wait although other rows succeeded just then.</summary>
+    /// <param name="jobId">The row.</param>
+    /// <param name="othersSucceeded">Whether they did this time too.</param>
+    public int Throttled(string jobId, bool othersSucceeded)
+    {
+        lock (_lock)
+        {
+            var count = _throttled.GetValueOrDefault(jobId) + (othersSucceeded ? 1 : 0);
+            if (!othersSucceeded)
+                return count;
+            // What is forgotten is counted anew.
+            if (_throttled.Count == MostRows)
+                _throttled.Clear();
+            _throttled[jobId] = count;
+            return count;
         }
     }
 

@@ -14,6 +14,9 @@ internal static partial class ErrorWords
     /// <summary>The model does not exist.</summary>
     public static bool SayUnknownModel(string text) => UnknownModel().IsMatch(text);
 
+    /// <summary>Calls come too fast, or too many at once.</summary>
+    public static bool SayRateLimit(string text) => RateLimit().IsMatch(text);
+
     /// <summary>This request is refused for what it holds.</summary>
     public static bool SayModeration(string text) => Moderation().IsMatch(text);
 
@@ -34,6 +37,9 @@ internal static partial class ErrorWords
         + @"|\bnot a valid model\b|^(the )?(invalid|unknown|unsupported|no such) model\b|\bmodel[ _]not[ _](found|exist)|\bmodels? loaded\b|\bmodels/\S+ is not found\b|\bno model named\b"
         + @"|\bmodel identifier is invalid\b|\bunknown[ _]model\b|\binvalid[ _]model(?!\w)", Options)]
     private static partial Regex UnknownModel();
+
+    [GeneratedRegex(@"rate|too[ _-]?many[ _-]?requests?|too (fast|frequent)|throttl|concurren|slow down|capacity|overload|busy|per (second|minute|hour|day)|retry|try again|later", Options)]
+    private static partial Regex RateLimit();
 
     [GeneratedRegex(@"\bflagged\b|\bmoderation\b|\bcontent[ _](policy|filter|management|exists risk)|\bsafety\b|\busage polic|\binappropriate\b|\bsensitive (content|words?|information)\b|\bblocked by .{0,30}(filter|guardrail|policy)", Options)]
     private static partial Regex Moderation();

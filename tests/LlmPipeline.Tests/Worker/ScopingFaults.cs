@@ -232,6 +232,48 @@ public sealed class ScopingFaults
     }
 
     [Fact]
+    public async Task A_row_that_is_put_off_however_often_others_succeed_fails_and_slows_nobody_down()
+    {
+        await using var endpoint = Endpoint(request => request.Contains("POISON", StringComparison.Ordinal)
+            ? new RawReply(429, """{"error":{"message":"zu gross","code":"E9"}}""", "retry-after-ms: 5") : RawReply.Ok);
+        await using var caller = Caller(endpoint);
+        using var stop = new CancellationTokenSource();
+        var others = Task.WhenAll(Enumerable.Range(0, 4).Select(worker => Task.Run(async () =>
+        {
+            for (var row = 10 + (worker * 100_000); !stop.IsCancellationRequested; row++)
+                Assert.Equal(CallVerdict.Completed, (await caller.CallAsync(Row(row), 0, default)).Verdict);
+        })));
+        var outcome = await EndAsync(caller, Row(1, "POISON")).WaitAsync(TimeSpan.FromSeconds(120));
+        await stop.CancelAsync();
+        await others;
+        Assert.Equal((CallVerdict.Failed, "E9", 1), (outcome.Verdict, outcome.ErrorCode, outcome.Attempts));
+        Assert.Contains("zu gross", outcome.Text(), StringComparison.Ordinal);
+        Assert.InRange(endpoint.Requests.Count(request => request.Text.Contains("POISON", StringComparison.Ordinal)), 20, 100);
+    }
+
+    [Theory]
+    [InlineData("""{"error":{"message":"das Konto ist zu","code":"E5"}}""", true)]
+    [InlineData("""{"error":{"message":"Rate limit reached","code":"rate_limit_exceeded"}}""", false)]
+    [InlineData("", false)]
+    public async Task An_endpoint_that_lets_nothing_pass_without_a_word_of_a_limit_is_unavailable(string body, bool isClosed)
+    {
+        var time = new Microsoft.Extensions.Time.Testing.FakeTimeProvider();
+        await using var endpoint = Endpoint(_ => new RawReply(429, body));
+        var options = CallerHouse.Options(CallerHouse.At(endpoint));
+        await using var caller = CallerHouse.Caller(options, time);
+        for (var n = 1; n <= 40 && caller.BlockageOf("m") is null; n++)
+        {
+            var call = caller.CallAsync(Row(n), 0, default);
+            while (await Task.WhenAny(call, Task.Delay(5)) != call)
+                time.Advance(TimeSpan.FromMilliseconds(500));
+            Assert.Equal((CallVerdict.Retry, 0), ((await call).Verdict, (await call).Attempts));
+            time.Advance(TimeSpan.FromSeconds(20));
+        }
+
+        Assert.Equal(isClosed, caller.BlockageOf("m") is { IsConfirmed: true });
+    }
+
+    [Fact]
     public async Task The_records_of_models_are_bounded()
     {
         await using var endpoint = Endpoint(_ => RawReply.Ok);
