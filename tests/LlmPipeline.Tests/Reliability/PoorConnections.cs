@@ -43,6 +43,7 @@ public sealed class PoorConnections
         const int Large = 10_000_000;
         // Each has half of the words at least.
         await using var fleet = await TestFleet.StartAsync(latency: 50, lease: 2, answerWords: 4_600_000);
+        fleet.Set("MaxAnswerBytes", 100_000_000);
         await using var proxy = new TcpProxy(fleet.Server.Port) { BytesPerSecond = 4_000_000 };
         var worker = fleet.StartWorker(Rows, proxy);
         await fleet.EnqueueAsync(1, Rows);
