@@ -5,7 +5,7 @@ namespace LlmPipeline;
 /// <summary>
 /// A Redis, an endpoint and workers, for the tests of one class. Each test has a model, and so a queue, of its own: a <see cref="FleetDesk"/>.
 /// </summary>
-public sealed class FleetHouse : IAsyncLifetime
+public class FleetHouse : IAsyncLifetime
 {
     private readonly Llmpipe _folder = new();
     private readonly List<WorkProcess> _workers = [];

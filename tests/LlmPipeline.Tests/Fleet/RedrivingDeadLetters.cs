@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace LlmPipeline;
 
 [Trait("Category", "Slow")]
-public sealed class RedrivingDeadLetters(FleetHouse house) : IClassFixture<FleetHouse>, IDisposable
+public sealed class RedrivingDeadLetters(RedrivingDeadLetters.FilteringHouse house) : IClassFixture<RedrivingDeadLetters.FilteringHouse>, IDisposable
 {
     private readonly FleetDesk _desk = new(house);
 
@@ -19,7 +19,7 @@ public sealed class RedrivingDeadLetters(FleetHouse house) : IClassFixture<Fleet
 
         Assert.Equal(1 + 100, table.TrimEnd().Split('\n').Length);
         Assert.Contains("and more; --limit N shows more than 100", more);
-        Assert.Contains("invalid_value: HTTP 400", table);
+        Assert.Contains("content_filter: HTTP 400", table);
         Assert.DoesNotContain("Whisper", table + string.Concat(letters));
         Assert.Equal(Enumerable.Range(1, 250).Select(n => $"row-{n}").Order(), letters.Select(line => (string)JsonNode.Parse(line)!["custom_id"]!).Order());
         Assert.All(letters, line => Assert.Equal(400, (int)JsonNode.Parse(line)!["status_code"]!));
@@ -35,7 +35,7 @@ public sealed class RedrivingDeadLetters(FleetHouse house) : IClassFixture<Fleet
         var whole = await _desk.OutAsync(0, "dead", "show", batch + ".1", "--content");
 
         Assert.Contains("row-1", shown);
-        Assert.Contains("invalid_value: HTTP 400", shown);
+        Assert.Contains("content_filter: HTTP 400", shown);
         Assert.DoesNotContain("Whisper", shown + json);
         Assert.Contains("Whisper 1", whole);
         Assert.Equal("Whisper 1, in.jsonl", (string)(await _desk.JsonAsync(0, "dead", "show", batch + ".1", "--content"))["body"]!["messages"]![0]!["content"]!);
@@ -115,11 +115,20 @@ public sealed class RedrivingDeadLetters(FleetHouse house) : IClassFixture<Fleet
         }
     }
 
+    /// <summary>A fleet whose endpoint refuses every row for what it holds.</summary>
+    public sealed class FilteringHouse : FleetHouse
+    {
+        public FilteringHouse()
+            : base(new SimulatorOptions { FailShare = 1, Faults = [FaultKind.ContentFilter], Latency = TimeSpan.FromMilliseconds(20), CountTokens = false })
+        {
+        }
+    }
+
     /// <summary>A batch of which every row is a dead letter.</summary>
     private async Task<string> DieAsync(int rows)
     {
         await house.WorkAsync();
-        _desk.WriteRows("in.jsonl", rows, fails: _ => true);
+        _desk.WriteRows("in.jsonl", rows);
         var batch = await _desk.SubmitAsync("in.jsonl");
         await Eventually.HoldsAsync(async () => (await house.Queue.StatsAsync(_desk.Model)).Dead == rows, "each row is dead", TimeSpan.FromSeconds(45));
         return batch;
