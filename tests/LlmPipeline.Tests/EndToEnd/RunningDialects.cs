@@ -41,7 +41,7 @@ public sealed class RunningDialects : IDisposable
         var table = Table.Where(row => row.Streamed != false && row.Route is null or "chat" && row.Expect.Exit == 0).ToList();
         await using var endpoints = await EndpointsAsync(table);
         await using var house = await GatewayHouse.OpenAsync();
-        using var worker = _llmpipe.Start("work", "--redis", house.Fleet.Server.Address, "--concurrency", "100");
+        using var worker = new RunningProcess(_llmpipe, "work", "--redis", house.Fleet.Server.Address, "--concurrency", "100");
         using var http = new HttpClient { Timeout = TimeSpan.FromMinutes(2) };
         http.DefaultRequestHeaders.Add("Authorization", $"Bearer {GatewayHouse.Key}");
 

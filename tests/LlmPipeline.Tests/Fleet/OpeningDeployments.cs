@@ -18,7 +18,7 @@ public sealed class OpeningDeployments : IDisposable
         _llmpipe.Environment["OPENAI_BASE_URL"] = endpoint.BaseUrl.ToString();
         _llmpipe.Environment["OPENAI_API_KEY"] = "wrong-key-of-the-account";
         _llmpipe.Write("in.jsonl", Rows.BatchLines(30));
-        using var worker = _llmpipe.Start("work", "--redis", redis.Address);
+        using var worker = new RunningProcess(_llmpipe, "work", "--redis", redis.Address);
         Assert.Equal(0, (await _llmpipe.RunAsync("submit", "in.jsonl", "--redis", redis.Address)).ExitCode);
 
         JsonArray closed = [];
