@@ -8,6 +8,9 @@ internal sealed partial class ResultWriter : IAsyncDisposable
     private const int ResultsPerCall = 256;
     private const int BytesPerCall = 1024 * 1024;
     private const int Calls = 2;
+
+    // Some seven seconds.
+    private const int MostRefusals = 12;
     private readonly ResultStore _results;
     private readonly Settler _settler;
     private readonly TimeProvider _time;
@@ -51,7 +54,7 @@ internal sealed partial class ResultWriter : IAsyncDisposable
             var results = new JobResult[all.Count];
             for (var n = 0; n < results.Length; n++)
                 results[n] = all[n].Result;
-            var stored = await RedisRetry.UntilAnsweredAsync(CallOf(results), _time, _logger, _giveUp).ConfigureAwait(false);
+            var stored = await StoreAsync(results).ConfigureAwait(false);
             Tell(all);
             for (var n = 0; n < results.Length; n++)
             {
@@ -76,6 +79,25 @@ internal sealed partial class ResultWriter : IAsyncDisposable
         catch (Exception e)
         {
             await EndRefusedAsync(all[0], e).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>
+    /// Stores results. What Redis refuses with an error that is not known to pass is tried again for some seconds, if it is one result: a fail-over has more errors than
+    /// any list of them.
+    /// </summary>
+    private async Task<IReadOnlyList<(ResultStatus Stands, bool IsPaidTwice)>> StoreAsync(JobResult[] results)
+    {
+        for (var refusals = 0; ; refusals++)
+        {
+            try
+            {
+                return await RedisRetry.UntilAnsweredAsync(CallOf(results), _time, _logger, _giveUp).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is not (ValueRefusedException or OperationCanceledException) && results.Length == 1 && refusals < MostRefusals)
+            {
+                await Task.Delay(RedisRetry.Pause(refusals, Random.Shared.NextDouble()), _time, _giveUp).ConfigureAwait(false);
+            }
         }
     }
 

@@ -9,7 +9,7 @@ public sealed class WrongClocks
     [Theory, InlineData(10), InlineData(-10)]
     public async Task Leases_are_held_lost_and_reclaimed_as_ever(int minutes)
     {
-        const int Concurrency = 8;
+        const int Concurrency = 5;
         await using var fleet = await TestFleet.StartAsync(latency: 4000, lease: 3);
         var clock = await WrongClock.OfAsync(minutes);
         var wrong = fleet.StartWorker(Concurrency, clock: clock);
