@@ -11,6 +11,13 @@ public sealed class ShowingOddAnswers
     private static JobResult Result(byte[] body, ResultStatus status = ResultStatus.Completed, int? code = 200, string? request = null) =>
         new() { JobId = "j", Status = status, Response = body, Meta = new ResultMeta { StatusCode = code, RequestId = request, Error = status == ResultStatus.Completed ? null : new ResultError("x", "y") } };
 
+    private static DefaultHttpContext Context()
+    {
+        var context = new DefaultHttpContext();
+        context.Features.Set(new RequestId("0"));
+        return context;
+    }
+
     private static string Shown(byte[] body)
     {
         byte[] json = [.. JobView.OfEnded("j", new JobRecord { Model = "m" }, Result(body)).ToJson().SelectMany(part => part.ToArray())];
@@ -51,7 +58,7 @@ public sealed class ShowingOddAnswers
     [InlineData(ResultStatus.Failed, 200, 502)]
     public async Task A_status_is_one_that_http_has(ResultStatus status, int stored, int answered)
     {
-        var context = new DefaultHttpContext();
+        var context = Context();
         await CallAnswer.WriteAsync(context, Result("{}"u8.ToArray(), status, stored));
 
         Assert.Equal(answered, context.Response.StatusCode);
@@ -60,16 +67,16 @@ public sealed class ShowingOddAnswers
     [Fact]
     public async Task A_request_id_is_a_header_whatever_the_provider_made_of_it()
     {
-        var context = new DefaultHttpContext();
+        var context = Context();
         await CallAnswer.WriteAsync(context, Result("{}"u8.ToArray(), request: "req\r\nx: é"));
 
-        Assert.Equal("req??x: ?", context.Response.Headers["x-request-id"].ToString());
+        Assert.Equal("req??x: ?", RequestId.Of(context).OfProvider);
     }
 
     [Fact]
     public async Task A_refusal_that_is_no_json_for_every_client_is_told_in_openais_shape()
     {
-        var context = new DefaultHttpContext();
+        var context = Context();
         using var body = new MemoryStream();
         context.Response.Body = body;
         await CallAnswer.WriteAsync(context, Result([.. "{\"error\":\""u8, 0xE9, .. "\"}"u8], ResultStatus.Failed, 400));
@@ -82,7 +89,7 @@ public sealed class ShowingOddAnswers
     public async Task A_completion_goes_out_byte_for_byte()
     {
         byte[] bytes = [.. "\uFEFF{\"a\":NaN, \"b\":\""u8, 0xE9, .. "\u2028\"}\n"u8];
-        var context = new DefaultHttpContext();
+        var context = Context();
         using var body = new MemoryStream();
         context.Response.Body = body;
         await CallAnswer.WriteAsync(context, Result(bytes));
