@@ -147,7 +147,7 @@ public sealed class CallingTheLlm
     [Fact]
     public async Task Every_kind_of_passing_fault_is_tried_again_and_charged()
     {
-        RawReply[] faults = [new(500, "{}"), RawReply.Ok with { IsReset = true }, RawReply.Ok with { IsCut = true }, new(200, "<html>"), RawReply.Ok with { IsSilent = true }, new(503, "")];
+        RawReply[] faults = [new(500, "{}"), RawReply.Ok with { IsReset = true }, RawReply.Ok with { IsCut = true }, new(200, "<html>"), RawReply.Ok with { IsSilent = true }, new(502, "")];
         await using var endpoint = new RawEndpoint((_, n) => n <= faults.Length ? faults[n - 1] : RawReply.Ok);
         await using var caller = CallerHouse.Caller(CallerHouse.Options(CallerHouse.At(endpoint)));
         var outcome = await caller.CallAsync(CallerHouse.Request() with { AttemptTimeout = TimeSpan.FromSeconds(2) }, 0, default);
