@@ -21,7 +21,7 @@ public sealed class HoldingFewRows
         }
 
         var before = GC.GetTotalAllocatedBytes();
-        var errors = await sample.ErrorsAsync();
+        var errors = await sample.ErrorsAsync(new InputOptions { DefaultModel = "m", MaxRowBytes = 1_000_000 });
         Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 25_000_000);
         Assert.Equal(["F:2: longer than 1000000 bytes", "F:3: custom_id: \"a\" is the name of line 1 already"], errors);
     }
