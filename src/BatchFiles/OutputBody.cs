@@ -23,7 +23,7 @@ internal static class OutputBody
         if (LenientJson.IsStrict(body))
             WriteOnOneLine(writer, body);
         else if (LenientJson.Repair(body) is { } repaired)
-            WriteOnOneLine(writer, repaired);
+            WriteOnOneLine(writer, repaired.Span);
         else
             OutputLine.WriteString(writer, Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(body)));
     }

@@ -57,7 +57,7 @@ internal sealed record AnswerCheck(string Text, string Code, string Faults, bool
 
     // What was taken for a completion may be JSON for a tolerant reader only.
     private static JsonDocument Parse(ReadOnlyMemory<byte> body) =>
-        JsonDocument.Parse(JsonRepair.ToStrict(body, out _) ?? throw new InvalidOperationException("A completion is JSON."), AnyDepth);
+        JsonDocument.Parse(LenientJson.ToDecodable(body, out _) ?? throw new InvalidOperationException("A completion is JSON."), AnyDepth);
 
     private static string? StringOf(JsonElement element, string name) =>
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var text) && text.ValueKind == JsonValueKind.String ? text.GetString() : null;

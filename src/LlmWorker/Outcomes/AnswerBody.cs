@@ -11,7 +11,7 @@ internal readonly record struct AnswerBody(bool IsJsonObject, TokenUsage Usage)
     public static AnswerBody Read(ReadOnlyMemory<byte> body)
     {
         var read = ReadStrict(body.Span);
-        return !read.IsJsonObject && JsonRepair.ToStrict(body, out var isLenient) is { } json && isLenient ? ReadStrict(json.Span) : read;
+        return !read.IsJsonObject && LenientJson.ToDecodable(body, out var isLenient) is { } json && isLenient ? ReadStrict(json.Span) : read;
     }
 
     private static AnswerBody ReadStrict(ReadOnlySpan<byte> body)

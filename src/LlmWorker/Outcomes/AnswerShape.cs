@@ -57,7 +57,7 @@ internal sealed class AnswerShape
     public bool LooksLikeAnError { get; private set; }
 
     /// <summary>Reads a body.</summary>
-    /// <param name="json">JSON that every reader can decode (<see cref="JsonRepair"/>).</param>
+    /// <param name="json">JSON that every reader can decode (<see cref="LenientJson"/>).</param>
     public static AnswerShape Read(ReadOnlySpan<byte> json)
     {
         var shape = new AnswerShape();

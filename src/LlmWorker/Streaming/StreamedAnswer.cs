@@ -80,7 +80,7 @@ internal sealed class StreamedAnswer
         }
 
         // A part of the answer would be missing: a whole without it must not be taken for the answer.
-        if (JsonRepair.ToPiece(data) is not { } piece)
+        if (LenientJson.ToPiece(data) is not { } piece)
             return (_chunks.Count > 0 ? _chunks.Body() : data, AnswerFault.Truncated);
         using var json = JsonDocument.Parse(piece, AnyDepth);
         return Take(name, json.RootElement, data);

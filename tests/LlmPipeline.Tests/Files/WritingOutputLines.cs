@@ -158,16 +158,6 @@ public sealed class WritingOutputLines
         Assert.Equal("{\"id\":\"batch_req_b.2\",\"custom_id\":\"y\",\"response\":{\"status_code\":200,\"body\":\"\\u2028\"},\"error\":null}\n", Encoding.UTF8.GetString(buffer.WrittenSpan));
     }
 
-    [Theory]
-    [InlineData("""{"a":"\ud83d","b":"\ud83d\ude00","c":"\udc00\ud83d\uDE00","d":"\\\\ud83d"}""", """{"a":"\ufffd","b":"\ud83d\ude00","c":"\ufffd\ud83d\uDE00","d":"\\\\ud83d"}""")]
-    [InlineData("""{"\udbff":"\ud83d\ud83d\ude00","e":"\ud83d\\u"}""", """{"\ufffd":"\ufffd\ud83d\ude00","e":"\ufffd\\u"}""")]
-    [InlineData("""["\n","\u0041"]""", """["\n","\u0041"]""")]
-    public void Halves_of_surrogate_pairs_can_be_made_text(string json, string decodable)
-    {
-        Assert.Equal(decodable, Encoding.UTF8.GetString(LenientJson.WithoutHalves(Encoding.UTF8.GetBytes(json))));
-        using JsonDocument _ = JsonDocument.Parse(decodable);
-    }
-
     [Fact]
     public void A_byte_order_mark_before_json_goes() => Assert.Equal("{}", BodyOf("\uFEFF{}"));
 
