@@ -115,9 +115,6 @@ internal sealed class DeploymentModels : IAsyncDisposable
         return Shared is { } shared && shared.UntilRoom(horizon) is var both && both > own ? both : own;
     }
 
-    /// <summary>The limits in force for a model.</summary>
-    public QuotaAmount Limits(DeploymentModel model) => model.Quota.Limits;
-
     /// <summary>Whether tokens are limited, so that an estimate is worth its cost.</summary>
     public bool CountsTokens(DeploymentModel model) => model.Quota.CountsTokens || Shared is { CountsTokens: true };
 
