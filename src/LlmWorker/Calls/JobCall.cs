@@ -28,7 +28,7 @@ internal sealed class JobCall(Job job, int charged, int maxAttempts)
     public (ChatHistory Messages, PromptSettings Settings)? Rendered { get; set; }
 
     /// <summary>The conversation of the last try: what was rendered, and the calls of tools with their results.</summary>
-    public ChatHistory Heard { get; set; } = [];
+    public ChatHistory Conversation { get; set; } = [];
 
     /// <summary>How often the model was asked again because its answer did not fit the schema.</summary>
     public int Reasks { get; set; }
