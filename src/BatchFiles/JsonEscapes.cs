@@ -1,6 +1,8 @@
 namespace LlmPipeline;
 
-/// <summary>The <c>\uXXXX</c> escapes of JSON. JSON has backslashes in strings only, so it is searched for them without being parsed.</summary>
+/// <summary>
+/// The <c>\uXXXX</c> escapes of JSON. JSON has backslashes in strings only, so it is searched for them without being parsed.
+/// </summary>
 internal static class JsonEscapes
 {
     /// <summary>The bytes of an escape.</summary>

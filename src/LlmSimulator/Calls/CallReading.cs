@@ -43,7 +43,9 @@ internal sealed class CallReading(CallKind kind, TokenMeter meter)
         return Encoding.UTF8.GetString(name.Append(ref reader));
     }
 
-    /// <summary>The integer that follows a field's name; null for null and for what is none within the bounds, which is a problem.</summary>
+    /// <summary>
+    /// The integer that follows a field's name; null for null and for what is none within the bounds, which is a problem.
+    /// </summary>
     public int? ReadNumber(ref Utf8JsonReader reader, string field, int min, int max)
     {
         reader.Read();

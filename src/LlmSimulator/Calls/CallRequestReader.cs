@@ -117,7 +117,9 @@ internal sealed class CallRequestReader
             _formats.ReadTextOptions(ref reader);
             return true;
         }
-        if (reader.ValueTextEquals("prompt"u8) || reader.ValueTextEquals("conversation"u8) || reader.ValueTextEquals("previous_response_id"u8))
+        if (reader.ValueTextEquals("prompt"u8)
+            || reader.ValueTextEquals("conversation"u8)
+            || reader.ValueTextEquals("previous_response_id"u8))
         {
             // What is stored with the provider is asked about: the request needs no input beside it.
             if (!_call.HasPrompt)
@@ -133,7 +135,8 @@ internal sealed class CallRequestReader
         var format = _call.ReadName(ref reader, "encoding_format");
         _call.Request.Base64 = format == "base64";
         if (format is not (null or "base64" or "float"))
-            _call.Wrong("encoding_format", "Invalid value for 'encoding_format'. Supported values are: 'float' and 'base64'.", "invalid_value");
+            _call.Wrong(
+                "encoding_format", "Invalid value for 'encoding_format'. Supported values are: 'float' and 'base64'.", "invalid_value");
     }
 
     private void ReadStream(ref Utf8JsonReader reader)

@@ -51,7 +51,10 @@ internal sealed record AnswerCheck(string Text, string Code, string Faults, bool
         // An assistant's message without text is refused by providers.
         if (Text.Length > 0)
             conversation.Add(new ChatMessageContent(AuthorRole.Assistant, Text));
-        conversation.Add(new ChatMessageContent(AuthorRole.User, $"Your answer does not fit the JSON schema: {Faults}. Answer again, with JSON that fits it and nothing else."));
+        conversation.Add(
+            new ChatMessageContent(
+                AuthorRole.User,
+                $"Your answer does not fit the JSON schema: {Faults}. Answer again, with JSON that fits it and nothing else."));
         return conversation;
     }
 
@@ -60,5 +63,7 @@ internal sealed record AnswerCheck(string Text, string Code, string Faults, bool
         JsonDocument.Parse(LenientJson.ToDecodable(body, out _) ?? throw new InvalidOperationException("A completion is JSON."), AnyDepth);
 
     private static string? StringOf(JsonElement element, string name) =>
-        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var text) && text.ValueKind == JsonValueKind.String ? text.GetString() : null;
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var text) && text.ValueKind == JsonValueKind.String
+            ? text.GetString()
+            : null;
 }

@@ -67,7 +67,7 @@ internal sealed class JobCall(Job job, int charged, int maxAttempts)
 
     public TokenUsage Usage { get; set; }
 
-    /// <summary>Whether a provider did not tell some of these tokens, and they are counted here.</summary>
+    /// <summary>Whether a provider did not report some of these tokens, and they are counted here.</summary>
     public bool IsUsageEstimated { get; set; }
 
     /// <summary>What its calls have cost, each deployment once.</summary>

@@ -96,7 +96,8 @@ public sealed class LlmCaller : ILlmCaller, IAsyncDisposable
     /// <exception cref="OperationCanceledException">Only when <paramref name="cancellationToken"/> is cancelled.</exception>
     public async Task<CallOutcome> CallAsync(Job job, int attempt, Func<Action<string>>? stream, CancellationToken cancellationToken)
     {
-        var call = new JobCall(job, attempt, job.MaxAttempts > 0 ? Math.Min(job.MaxAttempts, _options.MaxAttempts) : _options.MaxAttempts) { Stream = stream };
+        var maxAttempts = job.MaxAttempts > 0 ? Math.Min(job.MaxAttempts, _options.MaxAttempts) : _options.MaxAttempts;
+        var call = new JobCall(job, attempt, maxAttempts) { Stream = stream };
         using var deadline = job.Deadline is { } due && due - _time.GetUtcNow() is var left && left > TimeSpan.Zero && left < LongestTimer
             ? new CancellationTokenSource(left, _time)
             : null;
@@ -104,7 +105,8 @@ public sealed class LlmCaller : ILlmCaller, IAsyncDisposable
         try
         {
             var turn = await _retry.ExecuteAsync(
-                static (state, token) => state.Router.TryAsync(state.Call, token), (Router: _router, Call: call), either?.Token ?? cancellationToken);
+                static (state, token) => state.Router.TryAsync(state.Call, token), (Router: _router, Call: call),
+                either?.Token ?? cancellationToken);
             return turn.End!;
         }
         catch (OperationCanceledException) when (deadline?.IsCancellationRequested == true && !cancellationToken.IsCancellationRequested)

@@ -97,7 +97,7 @@ internal sealed class StreamedAnswer
         if (!type.StartsWith("\""u8))
         {
             _chunks.Add(json);
-            // Clients look for a choice in each chunk that tells no usage.
+            // Clients expect a choice in each chunk without usage.
             if (choices.ValueKind != JsonValueKind.Array && !Raw(json, "usage"u8).StartsWith("{"u8))
                 return null;
         }
