@@ -5,7 +5,9 @@ using System.Text;
 
 namespace LlmPipeline.Tests;
 
-/// <summary>A forward proxy on a bare socket: it answers what the test says, or forwards to an endpoint of the test, whatever host was asked for.</summary>
+/// <summary>
+/// A forward proxy on a bare socket: it answers what the test says, or forwards to an endpoint of the test, whatever host was asked for.
+/// </summary>
 internal sealed class RawProxy : IAsyncDisposable
 {
     private readonly Func<string, string?> _answer;
