@@ -119,13 +119,6 @@ public sealed class ReadingThrottleNotices
         }
     }
 
-    [Theory]
-    [InlineData("tokens per day", 2.0, "tokens per day, until 14:00")]
-    [InlineData(null, 0.5, "rate limit, until 12:30")]
-    [InlineData("requests per month", 48.0, "requests per month, until 2026-01-07 12:00")]
-    public void People_read_the_limit_and_the_time(string? limit, double hours, string reason) =>
-        Assert.Equal(reason, ThrottleNotice.Reason(limit, Now.AddHours(hours), Now));
-
     [Fact]
     public void The_headers_come_before_the_body_and_Retry_After_before_both()
     {
