@@ -90,7 +90,8 @@ internal sealed record ProviderError(string? Code, string? Type, string? Param, 
     private static ProviderError Fields(JsonElement element) =>
         new(Text(element, "code"), Text(element, "type"), Text(element, "param"), Text(element, "message"));
 
-    private static string? Text(JsonElement element, string name) => !element.TryGetProperty(name, out var value)
+    /// <summary>A field that is a text or a number; null when it is neither, empty or missing.</summary>
+    internal static string? Text(JsonElement element, string name) => !element.TryGetProperty(name, out var value)
         ? null
         : value.ValueKind switch
         {
