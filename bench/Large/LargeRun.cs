@@ -28,7 +28,8 @@ internal sealed class LargeRun(int bytes, int rows, int concurrency, int latency
             await watch.UntilAsync(feeding);
             var progress = await feeding;
             return progress.Failed == 0
-                ? new LargeFigures(Stopwatch.GetElapsedTime(clock), await redis.PeakMemoryAsync(), watch.PeakMebibytes, await redis.LongestScriptAsync())
+                ? new LargeFigures(
+                    Stopwatch.GetElapsedTime(clock), await redis.PeakMemoryAsync(), watch.PeakMebibytes, await redis.LongestScriptAsync())
                 : throw new MeasurementException($"{progress.Failed} rows failed: {worker.Said}");
         }
     }

@@ -56,10 +56,16 @@ internal sealed class BenchRedis : IAsyncDisposable
     /// <summary>The longest script of its slow log, by what its text begins with; it must have been started with one.</summary>
     public async Task<string> LongestScriptAsync()
     {
-        var scripts = (await _server.SlowlogGetAsync(100_000)).Where(entry => entry.Arguments.Length > 1 && ((string)entry.Arguments[0]!).StartsWith("EVAL", StringComparison.OrdinalIgnoreCase)).ToList();
+        var scripts = (
+            await _server.SlowlogGetAsync(100_000)).Where(entry =>
+                entry.Arguments.Length > 1
+                    && ((string)entry.Arguments[0]!).StartsWith("EVAL", StringComparison.OrdinalIgnoreCase)).ToList();
         if (scripts.MaxBy(entry => entry.Duration) is not { } longest)
             return "none above the limit";
-        return string.Create(CultureInfo.InvariantCulture, $"{longest.Duration.TotalMilliseconds:0.0} ms of {scripts.Count} above 0.1 ms ({(string)longest.Arguments[2]!} keys from {(string)longest.Arguments[3]!} on)");
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{longest.Duration.TotalMilliseconds:0.0} ms of {scripts.Count} above 0.1 ms ({(string)longest.Arguments[2]!} keys "
+                + $"from {(string)longest.Arguments[3]!} on)");
     }
 
     /// <summary>Commands that it has processed until now, those inside scripts too.</summary>

@@ -29,7 +29,16 @@ internal sealed class Endpoint : IAsyncDisposable
     /// <param name="options">More options of <c>llmpipe simulate</c>.</param>
     public static async Task<Endpoint> StartAsync(int latency, string? certificate = null, params string[] options)
     {
-        var (process, line) = await ChildProcess.LlmpipeAsync(["simulate", "--json", "--latency", Words.Of(latency), .. certificate is null ? [] : (string[])["--https", certificate], .. options], new Dictionary<string, string>(), "\"url\"");
+        var (
+            process,
+            line) = await ChildProcess.LlmpipeAsync([
+                "simulate",
+                "--json",
+                "--latency",
+                Words.Of(latency),
+                .. certificate is null ? [] : (string[])["--https", certificate],
+                .. options],
+            new Dictionary<string, string>(), "\"url\"");
         using var json = JsonDocument.Parse(line);
         return new Endpoint(process, new Uri(json.RootElement.GetProperty("url").GetString()!), certificate);
     }

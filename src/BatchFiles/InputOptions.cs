@@ -31,12 +31,15 @@ public sealed class InputOptions
     public IReadOnlyDictionary<string, JsonElement> Settings { get; init; } = new Dictionary<string, JsonElement>();
 
     /// <summary>
-    /// How long a row may be, in bytes: its line (all its lines in CSV), and the body that is made of a line of plain text. Default: what a queue takes whose
-    /// jobs may have 16 MiB.
+    /// How long a row may be, in bytes: its line (all its lines in CSV), and the body that is made of a line of plain text. Default: what a
+    /// queue takes whose jobs may have 16 MiB.
     /// </summary>
     public int MaxRowBytes { get; init; } = MaxRowBytesOf(16 * 1024 * 1024);
 
-    /// <summary>How long a row may be where a job may have <paramref name="maxJobBytes"/>: a 16th of it, 32 KiB at most, is left for what goes around a row.</summary>
+    /// <summary>
+    /// How long a row may be where a job may have <paramref name="maxJobBytes"/>: a 16th of it, 32 KiB at most, is left for what goes
+    /// around a row.
+    /// </summary>
     public static int MaxRowBytesOf(int maxJobBytes) => maxJobBytes - Math.Min(maxJobBytes / 16, 32 * 1024);
 
     /// <summary>How many rows are read at most (<c>--limit</c>); null for all. The check still covers the whole file.</summary>

@@ -23,7 +23,7 @@ internal static class OutputBody
         if (LenientJson.IsStrict(body))
             WriteOnOneLine(writer, body);
         else if (LenientJson.Repair(body) is { } repaired)
-            WriteOnOneLine(writer, repaired);
+            WriteOnOneLine(writer, repaired.Span);
         else
             OutputLine.WriteString(writer, Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(body)));
     }
@@ -51,7 +51,7 @@ internal static class OutputBody
         writer.Write(json[copied..]);
     }
 
-    /// <summary>The line break that a text begins with: its bytes, 0 for none, and what stands for it in a string.</summary>
+    /// <summary>The line break that a text begins with: its bytes, 0 for none, and its escape in a string.</summary>
     private static (int Length, string? Escape) Break(ReadOnlySpan<byte> json) => json switch
     {
         [(byte)'\r' or (byte)'\n', ..] => (1, null),

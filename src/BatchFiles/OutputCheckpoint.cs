@@ -128,7 +128,8 @@ internal sealed class OutputCheckpoint : IDisposable
     {
         try
         {
-            OutputScan scan = OutputScan.Read(handle, source, Index, IsMine, _options.RetryFailed ? _options.HoldsAnswer : null, cancellationToken);
+            OutputScan scan =
+                OutputScan.Read(handle, source, Index, IsMine, _options.RetryFailed ? _options.HoldsAnswer : null, cancellationToken);
             Dropped += scan.Dropped;
             Unanswered += scan.Unanswered;
             _hasRecord |= scan.BatchId is not null || scan.Others.Count > 0;

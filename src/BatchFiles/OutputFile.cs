@@ -39,7 +39,10 @@ public sealed class OutputFile : IAsyncDisposable
     /// <summary>Lines of an earlier run that were damaged and left out; their rows count as missing. A last line that was cut off is not among them.</summary>
     public int Dropped => _found.Dropped;
 
-    /// <summary>Rows that an earlier run counted as completed although their body holds no answer (<see cref="OutputOptions.HoldsAnswer"/>): they count as missing.</summary>
+    /// <summary>
+    /// Rows that an earlier run counted as completed although their body holds no answer (<see cref="OutputOptions.HoldsAnswer"/>): they
+    /// count as missing.
+    /// </summary>
     public int Unanswered => _found.Unanswered;
 
     /// <summary>Rows with a completion, those beyond the rows of this run included.</summary>
@@ -76,7 +79,7 @@ public sealed class OutputFile : IAsyncDisposable
     internal static Task<OutputFile> OpenAsync(OutputPaths paths, OutputBatch batch, OutputOptions options, OutputDisk disk, CancellationToken cancellationToken) =>
         Task.Run(() => Open(paths, batch, options, disk, cancellationToken), cancellationToken);
 
-    /// <summary>So many bytes that are appended and not yet flushed are many: flushing them at once costs no more than later.</summary>
+    /// <summary>Above this number of appended bytes a flush at once costs no more than later.</summary>
     public const long ManyBytes = 8 * 1024 * 1024;
 
     /// <summary>The bytes that are appended and not yet flushed.</summary>

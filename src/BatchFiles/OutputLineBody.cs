@@ -8,7 +8,7 @@ namespace LlmPipeline;
 public static class OutputLineBody
 {
     /// <summary>
-    /// The bytes of <c>response.body</c>; a body that is no JSON stands there as a string, and is its text. Empty when there is none.
+    /// The bytes of <c>response.body</c>; a body that is not JSON is there as a string, and is its text. Empty when there is none.
     /// </summary>
     /// <param name="line">A line as <see cref="OutputLine"/> writes it.</param>
     public static ReadOnlyMemory<byte> Of(ReadOnlyMemory<byte> line)

@@ -13,8 +13,8 @@ public sealed class OutputOptions
     public bool RetryFailed { get; init; }
 
     /// <summary>
-    /// Asked of the body of each completion of an earlier run whether it holds an answer; a row whose body does not counts as missing, as do failed ones. Only with
-    /// <see cref="RetryFailed"/>; null, the default, for not looking.
+    /// Asked of the body of each completion of an earlier run whether it holds an answer; a row whose body does not counts as missing, as
+    /// do failed ones. Only with <see cref="RetryFailed"/>; null, the default, for not looking.
     /// </summary>
     public Func<ReadOnlyMemory<byte>, bool>? HoldsAnswer { get; init; }
 }

@@ -44,7 +44,8 @@ internal sealed class OutputScan
     /// <param name="holdsAnswer">Whether the body of a completion holds an answer; null for not looking.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
     public static OutputScan Read(
-        SafeFileHandle handle, OutputSource source, OutputIndex index, Func<string, bool> isMine, Func<ReadOnlyMemory<byte>, bool>? holdsAnswer, CancellationToken cancellationToken)
+        SafeFileHandle handle, OutputSource source, OutputIndex index, Func<string, bool> isMine, Func<ReadOnlyMemory<byte>,
+        bool>? holdsAnswer, CancellationToken cancellationToken)
     {
         var scan = new OutputScan();
         var reader = new OutputLineReader(handle);

@@ -116,7 +116,13 @@ internal sealed class Settings
         var settings = new Settings();
         var configuration = builder.Build();
         // A time span of "600" would be 600 days; everywhere else a plain number of time is seconds.
-        foreach (var (key, value) in configuration.AsEnumerable().Where(s => s.Key.EndsWith("Timeout", StringComparison.OrdinalIgnoreCase) || s.Key.Equals(nameof(Lease), StringComparison.OrdinalIgnoreCase) || s.Key.Equals(nameof(MaxRetryAfter), StringComparison.OrdinalIgnoreCase)).ToList())
+        foreach (var (key, value) in configuration.AsEnumerable()
+            .Where(
+                s =>
+                    s.Key.EndsWith("Timeout", StringComparison.OrdinalIgnoreCase)
+                        || s.Key.Equals(nameof(Lease), StringComparison.OrdinalIgnoreCase)
+                        || s.Key.Equals(nameof(MaxRetryAfter), StringComparison.OrdinalIgnoreCase))
+            .ToList())
         {
             if (double.TryParse(value, CultureInfo.InvariantCulture, out var seconds) && Math.Abs(seconds) < 1e9)
                 configuration[key] = TimeSpan.FromSeconds(seconds).ToString("c", CultureInfo.InvariantCulture);
@@ -144,7 +150,8 @@ internal sealed class Settings
         if (MaxWaiting < 1)
             throw CliException.Usage($"{where}: MaxWaiting: {MaxWaiting} is below 1");
         if (MaxJobBytes is < PromptQueueOptions.LeastJobBytes or > PromptQueueOptions.MostJobBytes)
-            throw CliException.Usage($"{where}: MaxJobBytes: {MaxJobBytes} is not from {PromptQueueOptions.LeastJobBytes} to {PromptQueueOptions.MostJobBytes}");
+            throw CliException.Usage(
+                $"{where}: MaxJobBytes: {MaxJobBytes} is not from {PromptQueueOptions.LeastJobBytes} to {PromptQueueOptions.MostJobBytes}");
         if (Replicas is < 0 or > 100)
             throw CliException.Usage($"{where}: Replicas: {Replicas} is not from 0 to 100");
         if (ReplicaTimeout is { } wait && (wait < TimeSpan.FromSeconds(0.01) || wait > TimeSpan.FromSeconds(5)))

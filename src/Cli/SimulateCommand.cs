@@ -49,7 +49,8 @@ internal static class SimulateCommand
 
         var command = new Command("simulate", Text)
         {
-            host, port, https, seed, models, apiKey, latency, perToken, jitter, sigma, rpm, tpm, azureLike, fail, faults, script, always, dialects, retryAfter, words, misfit, estimate, pretty, extra, record, json,
+            host, port, https, seed, models, apiKey, latency, perToken, jitter, sigma, rpm, tpm, azureLike, fail, faults, script, always,
+            dialects, retryAfter, words, misfit, estimate, pretty, extra, record, json,
         };
         command.SetAction((parse, cancellationToken) => RunAsync(
             new SimulatorOptions

@@ -25,7 +25,10 @@ internal sealed class StderrLoggerProvider(Action<string> write, LogLevel least 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
             if (IsEnabled(logLevel))
-                write(SafeText.Printable($"llmpipe: {formatter(state, exception)}{(exception is null ? "" : $" ({exception.GetType().Name}: {exception.Message.Split('\n')[0]})")}"));
+            {
+                var cause = exception is null ? "" : $" ({exception.GetType().Name}: {exception.Message.Split('\n')[0]})";
+                write(SafeText.Printable($"llmpipe: {formatter(state, exception)}{cause}"));
+            }
         }
     }
 }

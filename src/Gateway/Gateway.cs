@@ -109,7 +109,10 @@ public sealed class Gateway : IAsyncDisposable
         var batches = new BatchRecords(redis, parts.Queue.Options.KeyPrefix);
         var live = new LiveOutput(batches, parts.Queue, parts.Results);
         var files = new FileEndpoints(new FileUpload(folder, records, options, parts.Time), records, folder, live);
-        var tools = new BatchTools(new BatchInput(folder, options, parts.Queue.Options.MaxJobBytes), new BatchEnqueuer(parts), new BatchWriter(parts.Results, folder));
+        var tools = new BatchTools(
+            new BatchInput(folder, options, parts.Queue.Options.MaxJobBytes),
+            new BatchEnqueuer(parts),
+            new BatchWriter(parts.Results, folder));
         var drivers = new BatchDrivers(batches, records, tools, parts);
         duties.Add(drivers.RunAsync);
         duties.Add(new FileKeeper(records, folder, redis.Clock, options, parts.Time, loggers.CreateLogger<FileKeeper>()).RunAsync);
@@ -118,12 +121,18 @@ public sealed class Gateway : IAsyncDisposable
         var budget = new ByteBudget(options.MaxBufferedBytesPerKey, options.MaxBufferedBytes, parts.Time);
         var calls = new CallEndpoints(parts, budget, loggers.CreateLogger<CallEndpoints>());
         var desk = new JobDesk(new JobRecords(redis, parts.Queue.Options.KeyPrefix, parts.Results.Options.Ttl), parts);
-        var jobs = new JobEndpoints(desk, new JobReader(new PromptFunctionFinder(), parts.Queue.Options), budget, parts.Queue.Options.MaxJobBytes, parts.Time, duties.Stopping);
+        var jobs = new JobEndpoints(
+            desk,
+            new JobReader(new PromptFunctionFinder(), parts.Queue.Options),
+            budget,
+            parts.Queue.Options.MaxJobBytes,
+            parts.Time,
+            duties.Stopping);
         var models = new ModelEndpoints(parts.Queue);
         app.Use(RequestId.InvokeAsync);
         app.Use(new ErrorHandler(loggers.CreateLogger<ErrorHandler>()).InvokeAsync);
         app.Use(RequestShape.InvokeAsync);
-        // Here, because what goes before it may change the path.
+        // Here, because middleware before it may change the path.
         app.UseRouting();
         // Without a key, as collectors have it: it tells names and counts.
         app.UseMetrics();

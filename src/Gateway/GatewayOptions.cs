@@ -37,8 +37,9 @@ public sealed class GatewayOptions
     public TimeSpan CallTimeout { get; set; } = TimeSpan.FromMinutes(10);
 
     /// <summary>
-    /// The most bytes of requests and answers that are in memory at a time, copies included: of one with 16 MB some 50 while it is taken. Who finds none left
-    /// waits 5 s and is then answered 503 with <c>Retry-After</c>; an answer waits as long as its caller does. One that is larger passes alone. Default: 512 MiB.
+    /// The most bytes of requests and answers that are in memory at a time, copies included: of one with 16 MB some 50 while it is taken. A
+    /// request that finds none left waits 5 s and is then answered 503 with <c>Retry-After</c>; an answer waits as long as its caller does.
+    /// One that is larger passes alone. Default: 512 MiB.
     /// </summary>
     public long MaxBufferedBytes { get; set; } = 512L * 1024 * 1024;
 
@@ -61,7 +62,11 @@ public sealed class GatewayOptions
             faults.Add($"Gateway:MaxBatchRows: {MaxBatchRows} is not from 1 to {Names.MaxRow}");
         if (MaxFileBytes < 1024)
             faults.Add($"Gateway:MaxFileBytes: {MaxFileBytes} is below 1024");
-        foreach (var (name, bytes) in new[] { (nameof(MaxBufferedBytes), MaxBufferedBytes), (nameof(MaxBufferedBytesPerKey), MaxBufferedBytesPerKey) })
+        foreach (var (name, bytes) in new[]
+        {
+            (nameof(MaxBufferedBytes), MaxBufferedBytes),
+            (nameof(MaxBufferedBytesPerKey), MaxBufferedBytesPerKey),
+        })
         {
             if (bytes < 1024 * 1024)
                 faults.Add($"Gateway:{name}: {bytes} is below {1024 * 1024}");

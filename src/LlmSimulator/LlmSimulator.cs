@@ -76,8 +76,11 @@ public sealed class LlmSimulator : IAsyncDisposable
         _log?.Clear();
     }
 
-    /// <summary>The row of the dialect table that a prompt draws, whether or not its conditions let a call meet it; null for none.</summary>
-    /// <param name="promptHash">The first 16 hexadecimal digits, in lower case, of the SHA-256 of the last user message, or of the prompt.</param>
+    /// <summary>
+    /// The row of the dialect table that a prompt draws, whether or not its conditions let a call meet it; null for none.
+    /// </summary>
+    /// <param name="promptHash">The first 16 hexadecimal digits, in lower case, of the SHA-256 of the last user message, or of the
+    /// prompt.</param>
     internal string? DialectOf(string promptHash) => _calls.DialectOf(promptHash);
 
     /// <summary>Stops within a second: hanging calls are cut off at once, running ones get half a second.</summary>

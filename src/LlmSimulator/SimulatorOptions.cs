@@ -130,7 +130,8 @@ public sealed class SimulatorOptions
             {
                 var providers = string.Join(", ", SimulatorDialects.Default.Rows.Select(row => row.Provider).Distinct());
                 throw new ArgumentException(
-                    $"{nameof(Dialects)}: '{name}' is neither a row of the dialect table nor a provider in it. Providers are: {providers}.");
+                    $"{nameof(Dialects)}: '{name}' is neither a row of the dialect table nor a provider in it. Providers are: "
+                        + $"{providers}.");
             }
             if (share is not (null or (> 0 and <= 1)))
                 throw new ArgumentException($"{nameof(Dialects)}: the share of '{name}' must be above 0 and at most 1.");

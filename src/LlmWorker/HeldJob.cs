@@ -11,7 +11,7 @@ internal interface IJobOwner
     /// <summary>The job's call is over, or it needs none; with an answer that is to be stored, of which <see cref="Stored"/> tells.</summary>
     void Called(HeldJob job, bool isAnswered);
 
-    /// <summary>So many answers, of so many bytes, are safe now, or were given up.</summary>
+    /// <summary>A number of answers, with this sum of bytes, are safe now, or were given up.</summary>
     void Stored(int answers, long bytes);
 
     /// <summary>The job is settled, or given up by this process.</summary>

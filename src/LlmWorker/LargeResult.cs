@@ -3,11 +3,14 @@ using StackExchange.Redis;
 namespace LlmPipeline;
 
 /// <summary>
-/// Stores one result that is large. Redis answers a value beyond its limit by closing the connection, which looks like a Redis that is away: so the limit is
-/// asked for first, and where it is not told (<c>CONFIG</c> is forbidden, or a proxy has its own), a connection that is lost again and again with this result,
-/// and works in between, is a refusal.
+/// Stores one result that is large. Redis answers a value beyond its limit by closing the connection, which looks like a Redis that is
+/// away: so the limit is asked for first, and where it is not reported (<c>CONFIG</c> is forbidden, or a proxy has its own), a connection
+/// that is lost again and again with this result, and works in between, is a refusal.
 /// </summary>
-/// <remarks><c>proto-max-bulk-len</c>: <see href="https://github.com/redis/redis/blob/7.2/redis.conf"/>; the connection is closed by setProtocolError in networking.c.</remarks>
+/// <remarks>
+/// <c>proto-max-bulk-len</c>: <see href="https://github.com/redis/redis/blob/7.2/redis.conf"/>; the connection is closed by
+/// setProtocolError in networking.c.
+/// </remarks>
 internal sealed class LargeResult(ResultStore results, JobResult[] result, TimeProvider time, CancellationToken giveUp)
 {
     private const int MostLosses = 5;
@@ -15,7 +18,7 @@ internal sealed class LargeResult(ResultStore results, JobResult[] result, TimeP
 
     /// <summary>Stores it, or tries to.</summary>
     /// <exception cref="ValueRefusedException">Redis refuses it for good.</exception>
-    public async Task<IReadOnlyList<(ResultStatus Stands, bool IsPaidTwice)>> StoreAsync()
+    public async Task<IReadOnlyList<(ResultStatus Stored, bool IsPaidTwice)>> StoreAsync()
     {
         if (await results.MaxBytesAsync().ConfigureAwait(false) is var most && result[0].Response.Length > most)
             throw new ValueRefusedException($"it takes {most} bytes as one value (proto-max-bulk-len)");

@@ -36,7 +36,9 @@ public static class LlmWorkerServices
             s.GetRequiredKeyedService<RedisConnections>(redis), s.GetRequiredService<PromptQueue>(), s.GetRequiredService<ResultStore>(), s.GetRequiredService<ILlmCaller>(),
             s.GetRequiredService<IOptions<WorkerOptions>>().Value, Time(s), Loggers(s)));
         return services.AddHostedService(s => new WorkerService(s.GetRequiredService<WorkerProcess>(), () => DeploymentReporter.Start(
-            new DeploymentReports(s.GetRequiredKeyedService<RedisConnections>(redis), s.GetRequiredService<PromptQueue>().Options.KeyPrefix, Time(s)), s.GetRequiredService<LlmCaller>(),
+            new DeploymentReports(
+                s.GetRequiredKeyedService<RedisConnections>(redis), s.GetRequiredService<PromptQueue>().Options.KeyPrefix, Time(s)),
+            s.GetRequiredService<LlmCaller>(),
             s.GetRequiredService<IOptions<WorkerOptions>>().Value.Name, Time(s), Loggers(s).CreateLogger<DeploymentReporter>())));
     }
 

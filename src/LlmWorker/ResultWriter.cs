@@ -2,7 +2,10 @@ using Microsoft.Extensions.Logging;
 
 namespace LlmPipeline;
 
-/// <summary>Stores results, many in one call, and then settles their jobs with what stands. A call is repeated until Redis answers it; each is safe to repeat.</summary>
+/// <summary>
+/// Stores results, many in one call, and then settles their jobs with what is stored. A call is repeated until Redis answers it; each is
+/// safe to repeat.
+/// </summary>
 internal sealed partial class ResultWriter : IAsyncDisposable
 {
     private const int ResultsPerCall = 256;
@@ -31,7 +34,7 @@ internal sealed partial class ResultWriter : IAsyncDisposable
             : new Coalescer<Ended>(ResultsPerCall, Calls, StoreAsync) { SizeOf = static ended => ended.Result.Response.Length, MostBytes = BytesPerCall };
     }
 
-    /// <summary>Raised for each completion that was stored where none stood, before its job is settled.</summary>
+    /// <summary>Raised for each completion that is the first of its job, before its job is settled.</summary>
     public event Action<JobResult>? Completed;
 
     /// <summary>Raised for each completion that Redis refuses for good, before its job is settled as failed.</summary>
@@ -58,10 +61,10 @@ internal sealed partial class ResultWriter : IAsyncDisposable
             Tell(all);
             for (var n = 0; n < results.Length; n++)
             {
-                WorkerTelemetry.Stored(all[n].Job.Claim.Job.Queue, stored[n].Stands, stored[n].IsPaidTwice);
+                WorkerTelemetry.Stored(all[n].Job.Claim.Job.Queue, stored[n].Stored, stored[n].IsPaidTwice);
                 if (results[n].Status == ResultStatus.Completed && !stored[n].IsPaidTwice)
                     Completed?.Invoke(results[n]);
-                _settler.Settle(Settlement.With(stored[n].Stands, all[n].Job, all[n].Costs));
+                _settler.Settle(Settlement.With(stored[n].Stored, all[n].Job, all[n].Costs));
             }
         }
         catch (OperationCanceledException) when (_giveUp.IsCancellationRequested)
@@ -83,10 +86,10 @@ internal sealed partial class ResultWriter : IAsyncDisposable
     }
 
     /// <summary>
-    /// Stores results. What Redis refuses with an error that is not known to pass is tried again for some seconds, if it is one result: a fail-over has more errors than
-    /// any list of them.
+    /// Stores results. What Redis refuses with an error that is not known to pass is tried again for some seconds, if it is one result: a
+    /// fail-over has more errors than any list of them.
     /// </summary>
-    private async Task<IReadOnlyList<(ResultStatus Stands, bool IsPaidTwice)>> StoreAsync(JobResult[] results)
+    private async Task<IReadOnlyList<(ResultStatus Stored, bool IsPaidTwice)>> StoreAsync(JobResult[] results)
     {
         for (var refusals = 0; ; refusals++)
         {
@@ -94,7 +97,9 @@ internal sealed partial class ResultWriter : IAsyncDisposable
             {
                 return await RedisRetry.UntilAnsweredAsync(CallOf(results), _time, _logger, _giveUp).ConfigureAwait(false);
             }
-            catch (Exception e) when (e is not (ValueRefusedException or OperationCanceledException) && results.Length == 1 && refusals < MostRefusals)
+            catch (Exception e) when (e is not (ValueRefusedException or OperationCanceledException)
+                && results.Length == 1
+                && refusals < MostRefusals)
             {
                 await Task.Delay(RedisRetry.Pause(refusals, Random.Shared.NextDouble()), _time, _giveUp).ConfigureAwait(false);
             }
@@ -102,12 +107,14 @@ internal sealed partial class ResultWriter : IAsyncDisposable
     }
 
     /// <summary>The call that stores results; of one that is large it finds out whether Redis takes it at all.</summary>
-    private Func<Task<IReadOnlyList<(ResultStatus Stands, bool IsPaidTwice)>>> CallOf(JobResult[] results) =>
-        results is [{ Response.Length: >= ResultStore.SmallBytes }] ? new LargeResult(_results, results, _time, _giveUp).StoreAsync : () => _results.StoreAsync(results);
+    private Func<Task<IReadOnlyList<(ResultStatus Stored, bool IsPaidTwice)>>> CallOf(JobResult[] results) =>
+        results is [{ Response.Length: >= ResultStore.SmallBytes }]
+            ? new LargeResult(_results, results, _time, _giveUp).StoreAsync
+            : () => _results.StoreAsync(results);
 
     /// <summary>
-    /// The answer is paid and cannot be stored. The job has ended all the same: called again it would be paid again, and most likely refused again. What is
-    /// stored in its place says so, with the cost.
+    /// The answer is paid and cannot be stored. The job has ended all the same: called again it would be paid again, and most likely
+    /// refused again. What is stored in its place says so, with the cost.
     /// </summary>
     private async Task EndRefusedAsync(Ended ended, Exception refusal)
     {
@@ -115,12 +122,13 @@ internal sealed partial class ResultWriter : IAsyncDisposable
         LogRefused(refusal, job.Claim.Job.Id, result.Response.Length);
         try
         {
-            var stands = await RedisRetry.UntilAnsweredAsync(() => _results.PutAsync(Refused(result, refusal)), _time, _logger, _giveUp).ConfigureAwait(false);
-            if (stands == ResultStatus.Failed && result.Status == ResultStatus.Completed)
+            var stored = await RedisRetry.UntilAnsweredAsync(
+                () => _results.PutAsync(Refused(result, refusal)), _time, _logger, _giveUp).ConfigureAwait(false);
+            if (stored == ResultStatus.Failed && result.Status == ResultStatus.Completed)
                 CompletedUnstored?.Invoke(result);
-            WorkerTelemetry.Stored(job.Claim.Job.Queue, stands, isPaidTwice: false);
+            WorkerTelemetry.Stored(job.Claim.Job.Queue, stored, isPaidTwice: false);
             Tell([ended]);
-            _settler.Settle(Settlement.With(stands, job, costs));
+            _settler.Settle(Settlement.With(stored, job, costs));
         }
         catch (OperationCanceledException) when (_giveUp.IsCancellationRequested)
         {
@@ -142,7 +150,12 @@ internal sealed partial class ResultWriter : IAsyncDisposable
         {
             Status = ResultStatus.Failed,
             Response = default,
-            Meta = result.Meta with { StatusCode = null, Error = new ResultError(ResultError.AnswerNotStorable, $"{answer} is not kept: Redis refuses it: {refusal.Message.Split('\n')[0]}") },
+            Meta = result.Meta with
+            {
+                StatusCode = null,
+                Error = new ResultError(
+                    ResultError.AnswerNotStorable, $"{answer} is not kept: Redis refuses it: {refusal.Message.Split('\n')[0]}"),
+            },
         };
     }
 
@@ -167,7 +180,9 @@ internal sealed partial class ResultWriter : IAsyncDisposable
         owner.Stored(answers, bytes);
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The result of job {JobId}, {Bytes} bytes, is refused by Redis; the job ends as failed, with its cost")]
+    [LoggerMessage(
+        Level = LogLevel.Error,
+        Message = "The result of job {JobId}, {Bytes} bytes, is refused by Redis; the job ends as failed, with its cost")]
     private partial void LogRefused(Exception e, string jobId, int bytes);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "No result of job {JobId} could be stored; it ends as failed without one")]

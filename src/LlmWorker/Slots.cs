@@ -1,12 +1,13 @@
 namespace LlmPipeline;
 
 /// <summary>
-/// The calls that a process may make at the same time, shared by all its queues. A job's slot is free when its call is over. Its answer is paid and not yet safe:
-/// beside as many calls as there are slots no more answers wait to be stored than there are slots, or than come in 10 ms where that is more. Beside the jobs that have a slot, as many may be held as will
-/// get one within 10 ms, so that no slot is idle for the time that a claim takes, and a claim brings several jobs where calls are short; where they are long, that is none.
-/// As many as may wait to be stored may have been called for and wait to be settled: while more do, nothing is claimed.
-/// Where jobs or answers are large, their bytes bound this too: nothing is claimed ahead beyond 8 MiB that wait for a slot, and nothing is called while answers of
-/// 64 MiB wait to be stored.
+/// The calls that a process may make at the same time, shared by all its queues. A job's slot is free when its call is over. Its answer is
+/// paid and not yet safe: beside as many calls as there are slots no more answers wait to be stored than there are slots, or than come in
+/// 10 ms where that is more. Beside the jobs that have a slot, as many may be held as will get one within 10 ms, so that no slot is idle
+/// for the time that a claim takes, and a claim brings several jobs where calls are short; where they are long, that is none. As many as
+/// may wait to be stored may have been called for and wait to be settled: while more do, nothing is claimed. Where jobs or answers are
+/// large, their bytes bound this too: nothing is claimed ahead beyond 8 MiB that wait for a slot, and nothing is called while answers of 64
+/// MiB wait to be stored.
 /// </summary>
 internal sealed class Slots(int count, TimeProvider time)
 {
@@ -58,7 +59,7 @@ internal sealed class Slots(int count, TimeProvider time)
     /// <summary>Gives room back for which no job came.</summary>
     public void GiveBack(int jobs) => Add(held: -jobs, unsettled: -jobs);
 
-    /// <summary>Jobs that were claimed wait from now on for their slots: so many bytes of them.</summary>
+    /// <summary>Jobs that were claimed wait from now on for their slots, with this sum of bytes.</summary>
     public void Wait(long bytes) => Interlocked.Add(ref _waitingBytes, bytes);
 
     /// <summary>Waits for a slot, in the order of the calls; false: the process is about to stop, and the job is to be given back.</summary>
@@ -93,7 +94,7 @@ internal sealed class Slots(int count, TimeProvider time)
         Add(held: -1, running: entered ? -1 : 0, unstored: isAnswered ? 1 : 0, unstoredBytes: answerBytes);
     }
 
-    /// <summary>So many answers, of so many bytes, are safe now, or were given up.</summary>
+    /// <summary>A number of answers, with this sum of bytes, are safe now, or were given up.</summary>
     public void Stored(int answers, long bytes = 0) => Add(unstored: -answers, unstoredBytes: -bytes);
 
     /// <summary>A job is settled, or was given up.</summary>

@@ -67,8 +67,8 @@ public sealed partial class WorkerProcess : IAsyncDisposable
     }
 
     /// <summary>
-    /// Raised for each completion that Redis refuses for good, for its size: its job ends as failed with <see cref="ResultError.AnswerNotStorable"/> on Redis. For a
-    /// reader in the same process, which can keep it elsewhere.
+    /// Raised for each completion that Redis refuses for good, for its size: its job ends as failed with
+    /// <see cref="ResultError.AnswerNotStorable"/> on Redis. For a reader in the same process, which can keep it elsewhere.
     /// </summary>
     public event Action<JobResult>? CompletedUnstored
     {
@@ -82,7 +82,9 @@ public sealed partial class WorkerProcess : IAsyncDisposable
     /// <summary>Ends, with the exception, when this process cannot go on.</summary>
     public Task Failed => _failed.Task;
 
-    /// <summary>Starts workers of the given queues. One of another schema version, or with other partitions, ends <see cref="Failed"/>.</summary>
+    /// <summary>
+    /// Starts workers of the given queues. One of another schema version, or with other partitions, ends <see cref="Failed"/>.
+    /// </summary>
     public async Task StartAsync(IEnumerable<string> queues, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(queues);
@@ -92,8 +94,9 @@ public sealed partial class WorkerProcess : IAsyncDisposable
     }
 
     /// <summary>
-    /// Starts a worker of every queue that a deployment serves, and of each new one within a second. Returns at once; failures end <see cref="Failed"/>.
-    /// A queue of another schema version is refused, with an error in the log, and the others are served; it is served when it has become right.
+    /// Starts a worker of every queue that a deployment serves, and of each new one within a second. Returns at once; failures end
+    /// <see cref="Failed"/>. A queue of another schema version is refused, with an error in the log, and the others are served; it is
+    /// served when it has become right.
     /// </summary>
     public void ServeAll()
     {

@@ -140,7 +140,8 @@ public sealed class Batches
                 foreach (var part in group.Chunk(RowsPerRevoke))
                 {
                     revoked += (int)await QueueScripts.Revoke.RunAsync(
-                        _redis.Commands, [keys.Batch(batch.Id), keys.Ended(batch.Id)], [.. part.Select(row => (RedisValue)row.Row)]).ConfigureAwait(false);
+                        _redis.Commands, [keys.Batch(batch.Id), keys.Ended(batch.Id)],
+                        [.. part.Select(row => (RedisValue)row.Row)]).ConfigureAwait(false);
                 }
             }
         }

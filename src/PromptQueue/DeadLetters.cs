@@ -103,13 +103,15 @@ internal sealed class DeadLetters(RedisConnections redis, IReadOnlyList<QueuePar
 
     private async IAsyncEnumerable<(string Id, Job? Job)> ReadAsync(QueuePartition partition, IReadOnlyList<string> ids)
     {
-        var sizes = await Task.WhenAll(ids.Select(id => redis.Commands.HashStringLengthAsync(partition.Keys.Jobs, id))).ConfigureAwait(false);
+        var sizes = await Task.WhenAll(
+            ids.Select(id => redis.Commands.HashStringLengthAsync(partition.Keys.Jobs, id))).ConfigureAwait(false);
         for (int first = 0, next = 0; first < ids.Count; first = next)
         {
             for (var bytes = 0L; next < ids.Count && (next == first || bytes + sizes[next] <= BytesPerCall); next++)
                 bytes += sizes[next];
             var part = ids.Skip(first).Take(next - first).ToArray();
-            var envelopes = await redis.Commands.HashGetAsync(partition.Keys.Jobs, Array.ConvertAll(part, id => (RedisValue)id)).ConfigureAwait(false);
+            var envelopes = await redis.Commands.HashGetAsync(
+                partition.Keys.Jobs, Array.ConvertAll(part, id => (RedisValue)id)).ConfigureAwait(false);
             for (var n = 0; n < part.Length; n++)
                 yield return (part[n], Decode(partition.Queue, part[n], envelopes[n]));
         }

@@ -37,12 +37,15 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
         }
 
         // A larger one would end the connection each time. A character of a text has up to three bytes.
-        if (jobs.Any(job => JobGroups.Size(job) > SmallBytes) && await RepeatedAsync(redis.MaxValueBytesAsync, cancellationToken).ConfigureAwait(false) is var most)
+        if (jobs.Any(job => JobGroups.Size(job) > SmallBytes)
+            && await RepeatedAsync(redis.MaxValueBytesAsync, cancellationToken).ConfigureAwait(false) is var most)
         {
             for (var i = 0; i < jobs.Count; i++)
             {
                 if (3L * JobGroups.Size(jobs[i]) > most && Encoded(i).Length > most)
-                    throw new JobTooLargeException(jobs[i], $"job {jobs[i].Id} has {Encoded(i).Length} bytes, the most that this Redis takes is {most} (proto-max-bulk-len)");
+                    throw new JobTooLargeException(
+                        jobs[i],
+                        $"job {jobs[i].Id} has {Encoded(i).Length} bytes, the most that this Redis takes is {most} (proto-max-bulk-len)");
             }
         }
 
@@ -144,7 +147,8 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
         var envelope = Envelope.Encode(job);
         return envelope.Length <= options.MaxJobBytes
             ? envelope
-            : throw new JobTooLargeException(job, $"job {job.Id} has {envelope.Length} bytes, the most is {options.MaxJobBytes} (MaxJobBytes)");
+            : throw new JobTooLargeException(
+                job, $"job {job.Id} has {envelope.Length} bytes, the most is {options.MaxJobBytes} (MaxJobBytes)");
     }
 
     // Before the first job, and again when Redis was away: workers find a queue by its name, and its partitions by the meta data of the first.

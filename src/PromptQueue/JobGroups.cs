@@ -1,6 +1,9 @@
 namespace LlmPipeline;
 
-/// <summary>Cuts a stream of jobs into groups that one call of <see cref="PromptQueue.EnqueueAsync(IReadOnlyList{Job}, bool, CancellationToken)"/> takes well: up to 500 jobs or about 4 MiB, a larger job by itself.</summary>
+/// <summary>
+/// Cuts a stream of jobs into groups that one call of <see cref="PromptQueue.EnqueueAsync(IReadOnlyList{Job}, bool, CancellationToken)"/>
+/// takes well: up to 500 jobs or about 4 MiB, a larger job by itself.
+/// </summary>
 public static class JobGroups
 {
     /// <summary>Jobs that one call takes at most.</summary>

@@ -25,7 +25,7 @@ internal static class ModelField
         return (byte[])[.. body.Span[..start], .. "\"model\":"u8, .. name, .. isEmpty ? ""u8 : ","u8, .. body.Span[start..]];
     }
 
-    /// <summary>Finds the values to replace; none in a body that is no JSON object, whose fault the provider tells.</summary>
+    /// <summary>Finds the values to replace; none in a body that is no JSON object, which the provider refuses.</summary>
     /// <param name="body">The body.</param>
     /// <param name="model">The value that is right already.</param>
     /// <param name="missing">Where the first field of an object without <c>model</c> begins; null for any other body.</param>

@@ -147,7 +147,13 @@ public sealed class PromptQueue
         await Task.WhenAll(dead, inflight, delayed).ConfigureAwait(false);
         if (await dead.ConfigureAwait(false) is { } buried)
             return (JobState.Dead, DateTimeOffset.FromUnixTimeMilliseconds((long)buried));
-        return (await inflight.ConfigureAwait(false) is not null ? JobState.Running : await delayed.ConfigureAwait(false) is not null ? JobState.Delayed : JobState.Waiting, null);
+        return (
+            await inflight.ConfigureAwait(false) is not null
+                ? JobState.Running
+                : await delayed.ConfigureAwait(false) is not null
+                ? JobState.Delayed
+                : JobState.Waiting,
+            null);
     }
 
     /// <summary>Stops the claims on a queue; what runs goes on, and enqueueing too. Safe to repeat.</summary>

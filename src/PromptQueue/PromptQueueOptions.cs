@@ -25,9 +25,10 @@ public sealed class PromptQueueOptions
     public TimeSpan WorkerTimeout { get; set; } = TimeSpan.FromSeconds(4.4);
 
     /// <summary>
-    /// The largest job that is accepted, in bytes with all that goes around its request; default 16 MiB, for pictures in base64. From 1 KiB to 256 MiB, which
-    /// is half of the 512 MiB that Redis takes as one value (<see href="https://redis.io/docs/latest/develop/data-types/strings/"/>). It does not bound what
-    /// others have enqueued: a worker runs those too.
+    /// The largest job that is accepted, in bytes with all that goes around its request; default 16 MiB, for pictures in base64. From 1 KiB
+    /// to 256 MiB, which is half of the 512 MiB that Redis takes as one value
+    /// (<see href="https://redis.io/docs/latest/develop/data-types/strings/"/>). It does not bound what others have enqueued: a worker runs
+    /// those too.
     /// </summary>
     [Range(LeastJobBytes, MostJobBytes)]
     public int MaxJobBytes { get; set; } = DefaultJobBytes;

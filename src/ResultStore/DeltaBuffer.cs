@@ -4,8 +4,9 @@ using System.Threading.Channels;
 namespace LlmPipeline;
 
 /// <summary>
-/// The deltas between a channel of Redis and who reads them. Redis cannot be made to wait: what a slow reader leaves is kept up to a bound in bytes, of which one
-/// delta always passes. Beyond it all of them are dropped and no more are taken, for a stream with a gap is of no use; the stored result has the whole.
+/// The deltas between a channel of Redis and who reads them. Redis cannot be made to wait: what a slow reader leaves is kept up to a bound
+/// in bytes, of which one delta always passes. Beyond it all of them are dropped and no more are taken, for a stream with a gap is of no
+/// use; the stored result has the whole.
 /// </summary>
 internal sealed class DeltaBuffer(long mostBytes)
 {

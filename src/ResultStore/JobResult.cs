@@ -65,7 +65,9 @@ public sealed record ResultMeta
     /// <summary>Tokens of the completion, as the provider counted them.</summary>
     public long OutputTokens { get; init; }
 
-    /// <summary>Whether the provider told no tokens of some call, and they are counted from request and answer, because a budget depends on them.</summary>
+    /// <summary>
+    /// Whether the provider told no tokens of some call, and they are counted from request and answer, because a budget depends on them.
+    /// </summary>
     public bool UsageEstimated { get; init; }
 
     /// <summary>What the calls of the claim that brought it have cost, in the price table's currency, to the billionth; null when no price is known.</summary>

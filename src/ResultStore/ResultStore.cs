@@ -31,7 +31,7 @@ public sealed class ResultStore
         _mark = new WaitMark(redis, options.KeyPrefix, time);
     }
 
-    /// <summary>Every Redis takes a body of so many bytes: <c>proto-max-bulk-len</c> is 1 MiB at least.</summary>
+    /// <summary>Every Redis takes a body of this size: <c>proto-max-bulk-len</c> is 1 MiB at least.</summary>
     public const int SmallBytes = 1024 * 1024;
 
     /// <summary>How this process keeps results.</summary>
@@ -43,23 +43,28 @@ public sealed class ResultStore
     /// <summary>What the key of each result begins with, before the job's id.</summary>
     public string KeyStart => _options.KeyPrefix + "result:";
 
-    /// <summary>Stores the end of a job: a completion replaces anything but a completion, an error is stored only where nothing stands. Safe to repeat.</summary>
-    /// <returns>The status that stands now, which may be another's.</returns>
+    /// <summary>
+    /// Stores the end of a job: a completion replaces anything but a completion, an error is stored only where nothing is. Safe to repeat.
+    /// </summary>
+    /// <returns>The status that is stored now, which may be another's.</returns>
     /// <exception cref="ReplicasBehindException">It is stored, but fewer than <see cref="ResultStoreOptions.Replicas"/> have it in time.</exception>
-    public async Task<ResultStatus> PutAsync(JobResult result) => (await StoreAsync(result).ConfigureAwait(false)).Stands;
+    public async Task<ResultStatus> PutAsync(JobResult result) => (await StoreAsync(result).ConfigureAwait(false)).Stored;
 
-    /// <summary>As <see cref="PutAsync"/>, and tells a completion that came too late: another one stands, and both were paid.</summary>
+    /// <summary>
+    /// As <see cref="PutAsync"/>, and reports a completion that came too late: another one is stored, and both were paid.
+    /// </summary>
     /// <exception cref="ReplicasBehindException">As above.</exception>
-    public async Task<(ResultStatus Stands, bool IsPaidTwice)> StoreAsync(JobResult result) => (await StoreAsync([result]).ConfigureAwait(false))[0];
+    public async Task<(ResultStatus Stored, bool IsPaidTwice)> StoreAsync(JobResult result) =>
+        (await StoreAsync([result]).ConfigureAwait(false))[0];
 
     /// <summary>The same for many: one call where their keys lie together, which on a cluster is one for each slot. Where it fails, some may be stored.</summary>
     /// <param name="results">The results. Redis is busy with one call of up to 256 of them for as long as it takes: large ones go better in several calls.</param>
     /// <returns>For each, in their order, as above.</returns>
     /// <exception cref="ReplicasBehindException">As above.</exception>
-    public async Task<IReadOnlyList<(ResultStatus Stands, bool IsPaidTwice)>> StoreAsync(IReadOnlyList<JobResult> results)
+    public async Task<IReadOnlyList<(ResultStatus Stored, bool IsPaidTwice)>> StoreAsync(IReadOnlyList<JobResult> results)
     {
         ArgumentNullException.ThrowIfNull(results);
-        var stored = new (ResultStatus Stands, bool IsPaidTwice)[results.Count];
+        var stored = new (ResultStatus Stored, bool IsPaidTwice)[results.Count];
         await ByPlaceAsync(results, result => result.JobId, MostPuts, async (keys, places) =>
         {
             var arguments = new RedisValue[3 + (3 * keys.Length)];
@@ -90,24 +95,27 @@ public sealed class ResultStore
     }
 
     /// <summary>
-    /// The same for any number and size: no more than about 16 MiB of bodies are fetched at a time, a larger one by itself. A Redis that goes away in between is
-    /// waited for.
+    /// The same for any number and size: no more than about 16 MiB of bodies are fetched at a time, a larger one by itself. A Redis that
+    /// goes away in between is waited for.
     /// </summary>
     /// <param name="jobIds">The jobs.</param>
     /// <param name="cancellationToken">Ends it with an exception.</param>
-    public async IAsyncEnumerable<JobResult?> ReadAsync(IReadOnlyList<string> jobIds, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public async IAsyncEnumerable<JobResult?> ReadAsync(
+        IReadOnlyList<string> jobIds, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(jobIds);
         for (var first = 0; first < jobIds.Count;)
         {
             var page = jobIds.Skip(first).Take(MostStatuses).ToArray();
-            var sizes = await RedisRetry.UntilAnsweredAsync(() => Task.WhenAll(page.Select(SizeAsync)), _time, null, cancellationToken).ConfigureAwait(false);
+            var sizes = await RedisRetry.UntilAnsweredAsync(
+                () => Task.WhenAll(page.Select(SizeAsync)), _time, null, cancellationToken).ConfigureAwait(false);
             for (int from = 0, next = 0; from < page.Length; from = next)
             {
                 for (var bytes = 0L; next < page.Length && (next == from || bytes + sizes[next] <= BytesAtOnce); next++)
                     bytes += sizes[next];
                 var part = page[from..next];
-                foreach (var result in await RedisRetry.UntilAnsweredAsync(() => GetAsync(part), _time, null, cancellationToken).ConfigureAwait(false))
+                foreach (var result in await RedisRetry.UntilAnsweredAsync(() => GetAsync(part), _time, null, cancellationToken)
+                    .ConfigureAwait(false))
                     yield return result;
             }
 
@@ -148,9 +156,10 @@ public sealed class ResultStore
     /// </summary>
     /// <param name="jobId">The job.</param>
     /// <param name="cancellationToken">Ends the wait with an exception.</param>
-    public Task<JobResult> WaitAsync(string jobId, CancellationToken cancellationToken = default) => WaitAsync(jobId, null, cancellationToken);
+    public Task<JobResult> WaitAsync(string jobId, CancellationToken cancellationToken = default) =>
+        WaitAsync(jobId, null, cancellationToken);
 
-    /// <summary>The same for who has little memory: told how large a result is before it is fetched.</summary>
+    /// <summary>The same for a caller with little memory, which is given the size of a result before it is fetched.</summary>
     /// <param name="jobId">The job.</param>
     /// <param name="arrived">Told the bytes of the body; it is fetched when this ends. Null: fetched at once.</param>
     /// <param name="cancellationToken">Ends the wait with an exception.</param>
@@ -211,20 +220,24 @@ public sealed class ResultStore
     /// <summary>Follows the answer of a job that asks for a stream, as it comes; of any other, and for a reader that comes late, the result alone.</summary>
     /// <param name="jobId">The job.</param>
     /// <param name="cancellationToken">Ends it with an exception.</param>
-    public IAsyncEnumerable<StreamedPart> StreamAsync(string jobId, CancellationToken cancellationToken = default) => StreamAsync(jobId, () => Task.CompletedTask, null, cancellationToken);
+    public IAsyncEnumerable<StreamedPart> StreamAsync(string jobId, CancellationToken cancellationToken = default) =>
+        StreamAsync(jobId, () => Task.CompletedTask, null, cancellationToken);
 
     /// <summary>The same for a job that is still to be enqueued, so that its very first delta is seen.</summary>
     /// <param name="jobId">The job.</param>
     /// <param name="enqueue">Run as soon as the follower listens. What it throws comes out of the stream.</param>
     /// <param name="cancellationToken">Ends it with an exception.</param>
-    public IAsyncEnumerable<StreamedPart> StreamAsync(string jobId, Func<Task> enqueue, CancellationToken cancellationToken = default) => StreamAsync(jobId, enqueue, null, cancellationToken);
+    public IAsyncEnumerable<StreamedPart> StreamAsync(string jobId, Func<Task> enqueue, CancellationToken cancellationToken = default) =>
+        StreamAsync(jobId, enqueue, null, cancellationToken);
 
-    /// <summary>The same for who has little memory.</summary>
+    /// <summary>The same for a caller with little memory.</summary>
     /// <param name="jobId">The job.</param>
     /// <param name="enqueue">As above.</param>
-    /// <param name="arrived">Told how large the result is before it is fetched, as by <see cref="WaitAsync(string, Func{long, Task}, CancellationToken)"/>.</param>
+    /// <param name="arrived">Called with the size of the result before it is fetched, as by
+    /// <see cref="WaitAsync(string, Func{long, Task}, CancellationToken)"/>.</param>
     /// <param name="cancellationToken">Ends it with an exception.</param>
-    public IAsyncEnumerable<StreamedPart> StreamAsync(string jobId, Func<Task> enqueue, Func<long, Task>? arrived, CancellationToken cancellationToken) =>
+    public IAsyncEnumerable<StreamedPart> StreamAsync(
+        string jobId, Func<Task> enqueue, Func<long, Task>? arrived, CancellationToken cancellationToken) =>
         new StreamFollower(_redis, this, _time).FollowAsync(StreamChannel(jobId), jobId, enqueue, arrived, cancellationToken);
 
     /// <summary>For the worker that makes the call: tells its deltas to whoever follows the job.</summary>
@@ -248,7 +261,8 @@ public sealed class ResultStore
     {
         ArgumentNullException.ThrowIfNull(completion);
         return (int)await Revoke.RunAsync(
-            _redis.Commands, [Key(completion.JobId)], [ResultFormat.Encode(completion.Meta), ResultFormat.Encode(completion.Meta with { Error = error })]).ConfigureAwait(false) == 1;
+            _redis.Commands, [Key(completion.JobId)],
+            [ResultFormat.Encode(completion.Meta), ResultFormat.Encode(completion.Meta with { Error = error })]).ConfigureAwait(false) == 1;
     }
 
     /// <summary>Has a result removed earlier than its time is over: for a caller who has it, and whom alone it was for.</summary>

@@ -12,7 +12,8 @@ internal sealed class StreamFollower(RedisConnections redis, ResultStore results
     private static readonly TimeSpan Tail = TimeSpan.FromMilliseconds(100);
 
     public async IAsyncEnumerable<StreamedPart> FollowAsync(
-        RedisChannel channel, string jobId, Func<Task> enqueue, Func<long, Task>? arrived, [EnumeratorCancellation] CancellationToken cancellationToken)
+        RedisChannel channel, string jobId, Func<Task> enqueue, Func<long, Task>? arrived,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var messages = new DeltaBuffer(MostBytes);
         var subscription = await RedisRetry.UntilAnsweredAsync(() => redis.Subscriber.SubscribeAsync(channel), time, null, cancellationToken).ConfigureAwait(false);

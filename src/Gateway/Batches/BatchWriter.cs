@@ -21,7 +21,8 @@ internal sealed class BatchWriter(ResultStore results, FileFolder folder)
         await foreach (var rows in ChunksAsync(input, cancellationToken))
         {
             var n = 0;
-            await foreach (var result in results.ReadAsync([.. rows.Select(row => ResultLine.JobId(batch.Id, row.Number))], cancellationToken))
+            await foreach (
+                var result in results.ReadAsync([.. rows.Select(row => ResultLine.JobId(batch.Id, row.Number))], cancellationToken))
             {
                 var row = rows[n++];
                 var isCompleted = result?.Status == ResultStatus.Completed;

@@ -21,7 +21,7 @@ public static class ResultLine
         var meta = result.Meta;
         var isCompletion = result.Status == ResultStatus.Completed;
         var isAnswer = isCompletion || (result.Status == ResultStatus.Failed && meta.StatusCode is not (null or >= 200 and < 300));
-        // Here there is an answer of HTTP 200, and it is not what was asked for: both are told.
+        // Here there is an answer of HTTP 200, and it is not what was asked for: both are reported.
         var isUnfit = result.Status == ResultStatus.Failed && meta.StatusCode is not null && !result.Response.IsEmpty;
         var customId = meta.CustomId ?? result.JobId;
         return isAnswer

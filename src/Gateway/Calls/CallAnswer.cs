@@ -31,9 +31,11 @@ internal static class CallAnswer
         return result.Status switch
         {
             ResultStatus.Completed => null,
-            ResultStatus.Failed when result.Meta.StatusCode is >= 400 and < 600 and var status => IsJson(result.Response.Span) ? null : ApiError.Of(status, message) with { Code = code },
+            ResultStatus.Failed when result.Meta.StatusCode is >= 400 and < 600 and var status =>
+                IsJson(result.Response.Span) ? null : ApiError.Of(status, message) with { Code = code },
             // The provider's own words, for its own caller.
-            ResultStatus.Failed => new ApiError(StatusCodes.Status502BadGateway, ProviderSentence.Of(result.Response) ?? message, "server_error", null, code),
+            ResultStatus.Failed =>
+                new ApiError(StatusCodes.Status502BadGateway, ProviderSentence.Of(result.Response) ?? message, "server_error", null, code),
             ResultStatus.Cancelled => new ApiError(StatusCodes.Status410Gone, "The call was cancelled by an operator of the fleet.", "invalid_request_error", null, "cancelled"),
             _ => NoAnswer(message),
         };

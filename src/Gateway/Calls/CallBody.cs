@@ -22,9 +22,11 @@ internal sealed record CallBody(ReadOnlyMemory<byte> Bytes, string Model, bool I
     /// <param name="bytes">What the call holds.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="ApiException">It is no JSON object, too large, names no model, or there is no room for it now.</exception>
-    public static async Task<CallBody> ReceiveAsync(HttpRequest request, string? model, int mostJobBytes, CountedBytes bytes, CancellationToken cancellationToken)
+    public static async Task<CallBody> ReceiveAsync(
+        HttpRequest request, string? model, int mostJobBytes, CountedBytes bytes, CancellationToken cancellationToken)
     {
-        var body = await RequestBytes.ReceiveAsync(request, RequestBytes.MostOfJob(mostJobBytes), model is null ? Copies : Copies + 1, bytes, cancellationToken);
+        var body = await RequestBytes.ReceiveAsync(
+            request, RequestBytes.MostOfJob(mostJobBytes), model is null ? Copies : Copies + 1, bytes, cancellationToken);
         return Read(model is null ? body : ModelField.Set(body, model));
     }
 

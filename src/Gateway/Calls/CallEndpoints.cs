@@ -14,7 +14,7 @@ internal sealed partial class CallEndpoints(GatewayParts parts, ByteBudget budge
     /// <summary>The name of the path's value that is Azure's deployment: the model, whatever the body says.</summary>
     public const string Deployment = "deployment";
 
-    /// <summary>The calls, without what goes before them.</summary>
+    /// <summary>The calls, without the middleware before them.</summary>
     public static readonly string[] Paths = ["/chat/completions", "/completions", "/embeddings", "/responses"];
 
     // A worker ends a job at its deadline, and the answer then says what stood in its way.
@@ -38,7 +38,9 @@ internal sealed partial class CallEndpoints(GatewayParts parts, ByteBudget budge
         var done = false;
         try
         {
-            done = isStreamed ? await StreamAsync(context, path, job, wantsUsage, bytes, ended.Token) : await AnswerAsync(context, job, bytes, ended.Token);
+            done = isStreamed
+                ? await StreamAsync(context, path, job, wantsUsage, bytes, ended.Token)
+                : await AnswerAsync(context, job, bytes, ended.Token);
         }
         catch (OperationCanceledException e) when (patience.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested)
         {
@@ -59,7 +61,8 @@ internal sealed partial class CallEndpoints(GatewayParts parts, ByteBudget budge
     }
 
     // Apart, so that nothing holds the body while its answer is waited for.
-    private async Task<(OutgoingJob Job, bool IsStreamed, bool WantsUsage)> ReceiveAsync(HttpContext context, string path, CountedBytes bytes)
+    private async Task<(
+        OutgoingJob Job, bool IsStreamed, bool WantsUsage)> ReceiveAsync(HttpContext context, string path, CountedBytes bytes)
     {
         var deployment = RequestShape.Segment(context, Deployment);
         var body = await CallBody.ReceiveAsync(context.Request, deployment, parts.Queue.Options.MaxJobBytes, bytes, context.RequestAborted);
@@ -79,13 +82,16 @@ internal sealed partial class CallEndpoints(GatewayParts parts, ByteBudget budge
     private async Task<bool> AnswerAsync(HttpContext context, OutgoingJob job, CountedBytes bytes, CancellationToken cancellationToken)
     {
         await job.EnqueueAsync(parts.Queue);
-        await CallAnswer.WriteAsync(context, await parts.Results.WaitAsync(job.Id, bytes.AnswerArrived(cancellationToken), cancellationToken));
+        await CallAnswer.WriteAsync(
+            context, await parts.Results.WaitAsync(job.Id, bytes.AnswerArrived(cancellationToken), cancellationToken));
         return true;
     }
 
-    private Task<bool> StreamAsync(HttpContext context, string path, OutgoingJob job, bool wantsUsage, CountedBytes bytes, CancellationToken cancellationToken) =>
+    private Task<bool> StreamAsync(
+        HttpContext context, string path, OutgoingJob job, bool wantsUsage, CountedBytes bytes, CancellationToken cancellationToken) =>
         new StreamedCall(context, path, wantsUsage).RunAsync(
-            parts.Results.StreamAsync(job.Id, () => job.EnqueueAsync(parts.Queue), bytes.AnswerArrived(cancellationToken), cancellationToken));
+            parts.Results.StreamAsync(
+                job.Id, () => job.EnqueueAsync(parts.Queue), bytes.AnswerArrived(cancellationToken), cancellationToken));
 
     /// <summary>Workers end it, by breaking off the call if it runs. Where they can't be told, its deadline ends it.</summary>
     private async Task CancelAsync(OutgoingJob job)

@@ -53,7 +53,9 @@ internal sealed record Chunk(string? Type, bool HasText, bool IsUsage, IReadOnly
     {
         using var whole = Parse(body);
         return path == "/v1/responses" ? 1
-            : whole.RootElement.ValueKind == JsonValueKind.Object && whole.RootElement.TryGetProperty("choices"u8, out var choices) && choices.ValueKind == JsonValueKind.Array ? choices.EnumerateArray().Count(IsLast)
+            : whole.RootElement.ValueKind == JsonValueKind.Object
+                && whole.RootElement.TryGetProperty("choices"u8, out var choices)
+                && choices.ValueKind == JsonValueKind.Array ? choices.EnumerateArray().Count(IsLast)
             : 0;
     }
 
@@ -65,9 +67,15 @@ internal sealed record Chunk(string? Type, bool HasText, bool IsUsage, IReadOnly
         || (choice.TryGetProperty("delta"u8, out var delta) && delta.ValueKind == JsonValueKind.Object && delta.EnumerateObject().Any(field => !field.NameEquals("role"u8) && IsSomething(field.Value)));
 
     private static bool IsLast(JsonElement choice) =>
-        choice.ValueKind == JsonValueKind.Object && choice.TryGetProperty("finish_reason"u8, out var reason) && reason.ValueKind == JsonValueKind.String && IsSomething(reason);
+        choice.ValueKind == JsonValueKind.Object
+            && choice.TryGetProperty("finish_reason"u8, out var reason)
+            && reason.ValueKind == JsonValueKind.String
+            && IsSomething(reason);
 
-    private static int Index(JsonElement choice) => choice.TryGetProperty("index"u8, out var index) && index.ValueKind == JsonValueKind.Number && index.TryGetInt32(out var number) ? number : 0;
+    private static int Index(JsonElement choice) =>
+        choice.TryGetProperty("index"u8, out var index) && index.ValueKind == JsonValueKind.Number && index.TryGetInt32(out var number)
+            ? number
+            : 0;
 
     private static bool IsSomething(JsonElement value) => value.ValueKind switch
     {

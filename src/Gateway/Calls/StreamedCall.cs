@@ -54,7 +54,8 @@ internal sealed class StreamedCall(HttpContext context, string path, bool wantsU
 
             if (Chunk.OfWhole(path, result.Response, wantsUsage) is not { } whole)
                 return await BreakOffAsync(new ApiError(
-                    502, "The answer is not JSON, and cannot be streamed; ask without 'stream'.", "server_error", null, "invalid_response"));
+                    502, "The answer is not JSON, and cannot be streamed; ask without 'stream'.", "server_error", null,
+                    "invalid_response"));
             await _events.SendAsync(whole.Name, whole.Data);
         }
         else if (result.Status != ResultStatus.Completed)

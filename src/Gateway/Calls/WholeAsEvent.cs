@@ -9,7 +9,7 @@ namespace LlmPipeline;
 /// <summary>
 /// A whole answer as the one event of a stream. Names and values are copied as they came: decoded, half a surrogate pair would be lost.
 /// </summary>
-/// <param name="usage">Whether the tokens are told too.</param>
+/// <param name="usage">Whether the tokens are reported too.</param>
 internal sealed class WholeAsEvent(bool usage)
 {
     private readonly ArrayBufferWriter<byte> _json = new();
@@ -60,7 +60,7 @@ internal sealed class WholeAsEvent(bool usage)
         return true;
     }
 
-    // In a stream each tool call tells its place.
+    // In a stream each tool call has its index.
     private bool WriteMessageField(JsonProperty field)
     {
         if (!Is(field, "tool_calls"u8) || field.Value.ValueKind != JsonValueKind.Array)

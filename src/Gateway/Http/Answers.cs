@@ -15,7 +15,8 @@ internal static class Answers
         context.WriteJsonAsync(JsonSerializer.SerializeToUtf8Bytes(body, type), status);
 
     /// <summary>Answers JSON.</summary>
-    public static Task WriteJsonAsync(this HttpContext context, ReadOnlyMemory<byte> bytes, int status) => context.WriteJsonAsync([bytes], status);
+    public static Task WriteJsonAsync(this HttpContext context, ReadOnlyMemory<byte> bytes, int status) =>
+        context.WriteJsonAsync([bytes], status);
 
     /// <summary>Answers JSON that lies in parts.</summary>
     public static async Task WriteJsonAsync(this HttpContext context, IReadOnlyList<ReadOnlyMemory<byte>> parts, int status)

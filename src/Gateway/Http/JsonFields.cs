@@ -49,7 +49,8 @@ internal sealed class JsonFields : IDisposable
         JsonDocument document;
         try
         {
-            document = JsonDocument.Parse(body, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = RequestBytes.MaxDepth });
+            document =
+                JsonDocument.Parse(body, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = RequestBytes.MaxDepth });
         }
         catch (JsonException e)
         {

@@ -2,7 +2,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace LlmPipeline;
 
-/// <summary>Brings requests that clients send in several ways into the one that routes know; goes before routing.</summary>
+/// <summary>Brings requests that clients send in several ways into the one that routes know; runs before routing.</summary>
 internal static class RequestShape
 {
     private const string Deployments = "/openai/deployments/";

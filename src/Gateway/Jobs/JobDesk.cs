@@ -29,7 +29,8 @@ internal sealed class JobDesk(JobRecords records, GatewayParts parts)
     public Task<JobRecord?> FindAsync(string owner, string id) => records.FindAsync(owner, id);
 
     /// <summary>How a job is now; null when neither the queue nor the results know of it any more.</summary>
-    public async Task<JobView?> ViewAsync(string owner, string id, JobRecord record, CountedBytes bytes, CancellationToken cancellationToken)
+    public async Task<JobView?> ViewAsync(
+        string owner, string id, JobRecord record, CountedBytes bytes, CancellationToken cancellationToken)
     {
         var inner = JobId.Inner(owner, id);
         if (await ResultAsync(inner, bytes, cancellationToken) is { } result)
@@ -48,12 +49,15 @@ internal sealed class JobDesk(JobRecords records, GatewayParts parts)
     }
 
     /// <summary>Waits for the end of a job.</summary>
-    public async Task<JobView> WaitAsync(string owner, string id, JobRecord record, CountedBytes bytes, CancellationToken cancellationToken) =>
-        JobView.OfEnded(id, record, await parts.Results.WaitAsync(JobId.Inner(owner, id), bytes.AnswerArrived(cancellationToken), cancellationToken));
+    public async Task<JobView> WaitAsync(
+        string owner, string id, JobRecord record, CountedBytes bytes, CancellationToken cancellationToken) =>
+        JobView.OfEnded(
+            id, record, await parts.Results.WaitAsync(JobId.Inner(owner, id), bytes.AnswerArrived(cancellationToken), cancellationToken));
 
     /// <summary>Follows a job.</summary>
     public IAsyncEnumerable<StreamedPart> FollowAsync(string owner, string id, CountedBytes bytes, CancellationToken cancellationToken) =>
-        parts.Results.StreamAsync(JobId.Inner(owner, id), () => Task.CompletedTask, bytes.AnswerArrived(cancellationToken), cancellationToken);
+        parts.Results.StreamAsync(
+            JobId.Inner(owner, id), () => Task.CompletedTask, bytes.AnswerArrived(cancellationToken), cancellationToken);
 
     /// <summary>Asks a job to stop; workers end it.</summary>
     /// <returns>False: it has ended.</returns>
@@ -67,7 +71,8 @@ internal sealed class JobDesk(JobRecords records, GatewayParts parts)
         return await parts.Results.GetAsync(inner);
     }
 
-    private async Task<string?> EndedAsync(string inner) => (await parts.Results.StatusesAsync([inner]))[0] is { } status ? JobView.StatusOf(status) : null;
+    private async Task<string?> EndedAsync(string inner) =>
+        (await parts.Results.StatusesAsync([inner]))[0] is { } status ? JobView.StatusOf(status) : null;
 
     private async Task<string?> WaitingAsync(string inner, JobRecord record) => await parts.Queue.StateAsync(record.Model, inner) switch
     {

@@ -12,7 +12,8 @@ namespace LlmPipeline;
 /// <param name="maxJobBytes">The largest job that the queue takes.</param>
 /// <param name="time">The clock.</param>
 /// <param name="stopping">Ends all waits: whoever waits gets how it is now, and asks another gateway.</param>
-internal sealed class JobEndpoints(JobDesk desk, JobReader reader, ByteBudget budget, int maxJobBytes, TimeProvider time, CancellationToken stopping)
+internal sealed class JobEndpoints(
+    JobDesk desk, JobReader reader, ByteBudget budget, int maxJobBytes, TimeProvider time, CancellationToken stopping)
 {
     private const int MostJobs = 500, LongestWait = 600;
 
@@ -78,7 +79,8 @@ internal sealed class JobEndpoints(JobDesk desk, JobReader reader, ByteBudget bu
     }
 
     private async Task<JobView> ViewAsync(HttpContext context, TakenJob job, CountedBytes bytes) =>
-        (job.IsKnown ? await desk.ViewAsync(context.Owner(), job.Id, job.Record, bytes, context.RequestAborted) : null) ?? new JobView(job.Id, job.Record, JobView.Queued, null);
+        (job.IsKnown ? await desk.ViewAsync(context.Owner(), job.Id, job.Record, bytes, context.RequestAborted) : null)
+            ?? new JobView(job.Id, job.Record, JobView.Queued, null);
 
     private async Task GetAsync(HttpContext context)
     {
@@ -113,7 +115,8 @@ internal sealed class JobEndpoints(JobDesk desk, JobReader reader, ByteBudget bu
     }
 
     /// <summary>Waits for the end of a job; null when the patience is over first.</summary>
-    private async Task<JobView?> WaitAsync(HttpContext context, string owner, string id, JobRecord record, TimeSpan patience, CountedBytes bytes)
+    private async Task<JobView?> WaitAsync(
+        HttpContext context, string owner, string id, JobRecord record, TimeSpan patience, CountedBytes bytes)
     {
         using var over = new CancellationTokenSource(patience, time);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping, over.Token);

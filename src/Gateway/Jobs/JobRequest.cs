@@ -3,7 +3,7 @@ namespace LlmPipeline;
 /// <summary>A job as it was asked for, checked.</summary>
 internal sealed record JobRequest
 {
-    /// <summary>Where its idempotency key stands in the body, for whoever finds something wrong with it later.</summary>
+    /// <summary>The place of its idempotency key in the body, for later error messages.</summary>
     public required string KeyName { get; init; }
 
     /// <summary>The model, which is the queue.</summary>

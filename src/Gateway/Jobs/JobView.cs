@@ -17,15 +17,16 @@ internal sealed record JobView(string Id, JobRecord Record, string Status, JobRe
     private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = 1000 };
 
     /// <summary>Around the jobs of a list, and between them.</summary>
-    public static readonly ReadOnlyMemory<byte> ListStart = """{"object":"list","data":["""u8.ToArray(), ListNext = ","u8.ToArray(), ListEnd = "]}"u8.ToArray();
+    public static readonly ReadOnlyMemory<byte> ListStart =
+        """{"object":"list","data":["""u8.ToArray(), ListNext = ","u8.ToArray(), ListEnd = "]}"u8.ToArray();
 
     public static JobView OfEnded(string id, JobRecord record, JobResult result) => new(id, record, StatusOf(result.Status), result);
 
     public static string StatusOf(ResultStatus status) => status.ToString().ToLowerInvariant();
 
     /// <summary>
-    /// JSON in parts, in valid UTF-8 and with all fields always there. The provider's body is in it as it came, and not copied, where it is JSON; else repaired (<see
-    /// cref="LenientJson"/>), or as a string.
+    /// JSON in parts, in valid UTF-8 and with all fields always there. The provider's body is in it as it came, and not copied, where it is
+    /// JSON; else repaired (<see cref="LenientJson"/>), or as a string.
     /// </summary>
     public IReadOnlyList<ReadOnlyMemory<byte>> ToJson()
     {
@@ -37,7 +38,7 @@ internal sealed record JobView(string Id, JobRecord Record, string Status, JobRe
         return body is { } at ? [whole[..at], Result!.Response, whole[(at + BodyPlace.Length)..]] : [whole];
     }
 
-    /// <returns>Where <see cref="BodyPlace"/> stands for the provider's body; null: nowhere.</returns>
+    /// <returns>The place of <see cref="BodyPlace"/>, which the provider's body replaces; null: none.</returns>
     private int? Write(Utf8JsonWriter json, ArrayBufferWriter<byte> buffer)
     {
         var meta = Result?.Meta;

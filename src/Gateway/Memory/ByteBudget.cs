@@ -1,8 +1,8 @@
 namespace LlmPipeline;
 
 /// <summary>
-/// The bytes of requests and answers that a gateway holds at a time: of each key, and in all. Who finds none left waits in the order of coming; a key that has
-/// used up its own holds up nobody else. What is larger than all there is passes when it is alone.
+/// The bytes of requests and answers that a gateway holds at a time: of each key, and in all. A request that finds none left waits in the
+/// order of arrival; a key that has used up its own holds up nobody else. What is larger than all there is passes when it is alone.
 /// </summary>
 /// <param name="mostPerKey">Of one key.</param>
 /// <param name="most">In all.</param>
@@ -10,7 +10,8 @@ namespace LlmPipeline;
 internal sealed class ByteBudget(long mostPerKey, long most, TimeProvider time)
 {
     private static readonly ApiError Overloaded = new(
-        503, "The gateway holds as many bytes of requests and answers as it may (MaxBufferedBytes); try again.", "server_error", null, "overloaded")
+        503, "The gateway holds as many bytes of requests and answers as it may (MaxBufferedBytes); try again.", "server_error", null,
+        "overloaded")
     { RetryAfter = TimeSpan.FromSeconds(2) };
 
     private readonly SemaphoreSlim _beyond = new(1);
@@ -45,7 +46,8 @@ internal sealed class ByteBudget(long mostPerKey, long most, TimeProvider time)
         LinkedListNode<Waiter> place;
         lock (_lock)
         {
-            if (!_waiting.Any(waiter => waiter.Owner == owner || OwnerHasRoom(waiter)) && OwnerHasRoom(owner, bytes) && _all + bytes <= most)
+            if (!_waiting.Any(waiter => waiter.Owner == owner || OwnerHasRoom(waiter)) && OwnerHasRoom(owner, bytes) && _all
+                + bytes <= most)
             {
                 Add(owner, bytes);
                 return bytes;
@@ -78,8 +80,8 @@ internal sealed class ByteBudget(long mostPerKey, long most, TimeProvider time)
     }
 
     /// <summary>
-    /// Takes more for who holds some already. To let all of those wait for what the others hold would let none of them on, so that one at a time may go beyond
-    /// what there is.
+    /// Takes more for a request that holds some already. To let all of those wait for what the others hold would let none of them on, so
+    /// that one at a time may go beyond what there is.
     /// </summary>
     /// <returns>To be disposed of with the bytes; null where there were enough.</returns>
     /// <exception cref="ApiException">503: others are before it for too long.</exception>
@@ -155,7 +157,9 @@ internal sealed class ByteBudget(long mostPerKey, long most, TimeProvider time)
         {
             return OwnerHasRoom(owner, bytes)
                 ? Overloaded
-                : ApiError.TooMany("This key has as many bytes of requests and answers on their way as it may (MaxBufferedBytesPerKey); try again.", TimeSpan.FromSeconds(2));
+                : ApiError.TooMany(
+                    "This key has as many bytes of requests and answers on their way as it may (MaxBufferedBytesPerKey); try again.",
+                    TimeSpan.FromSeconds(2));
         }
     }
 

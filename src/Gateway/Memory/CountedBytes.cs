@@ -21,17 +21,19 @@ internal sealed class CountedBytes(ByteBudget budget, string owner) : IDisposabl
 
     /// <summary>Takes the bytes of a request.</summary>
     /// <exception cref="ApiException">429 or 503: there are none.</exception>
-    public async Task TakeRequestAsync(long bytes, CancellationToken cancellationToken) => Keep(await budget.TakeAsync(owner, bytes, RequestPatience, cancellationToken), null);
+    public async Task TakeRequestAsync(long bytes, CancellationToken cancellationToken) =>
+        Keep(await budget.TakeAsync(owner, bytes, RequestPatience, cancellationToken), null);
 
     /// <summary>Takes more bytes for a request of which some were taken.</summary>
     /// <exception cref="ApiException">503: there are none.</exception>
-    public async Task TakeMoreAsync(long bytes, CancellationToken cancellationToken) => Keep(bytes, await budget.TakeMoreAsync(owner, bytes, MorePatience, cancellationToken));
+    public async Task TakeMoreAsync(long bytes, CancellationToken cancellationToken) =>
+        Keep(bytes, await budget.TakeMoreAsync(owner, bytes, MorePatience, cancellationToken));
 
     /// <summary>Takes the bytes of an answer that is about to be fetched.</summary>
     public async Task TakeAnswerAsync(long bytes, CancellationToken cancellationToken) =>
         Keep(await budget.TakeAsync(owner, CopiesOfAnswer * bytes, Timeout.InfiniteTimeSpan, cancellationToken), null);
 
-    /// <summary>For who is told of an answer before it is fetched.</summary>
+    /// <summary>For a caller that knows the size of an answer before it is fetched.</summary>
     public Func<long, Task> AnswerArrived(CancellationToken cancellationToken) => bytes => TakeAnswerAsync(bytes, cancellationToken);
 
     /// <summary>Gives all back: what they were counted for is no longer held.</summary>

@@ -29,13 +29,16 @@ internal static class RequestBytes
     /// <param name="bytes">What the call holds.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="ApiException">It is no JSON by its type, too large, or there is no room for it now.</exception>
-    public static async Task<ReadOnlyMemory<byte>> ReceiveAsync(HttpRequest request, int most, int copies, CountedBytes bytes, CancellationToken cancellationToken)
+    public static async Task<ReadOnlyMemory<byte>> ReceiveAsync(
+        HttpRequest request, int most, int copies, CountedBytes bytes, CancellationToken cancellationToken)
     {
-        // Kestrel's own refusal cuts the connection off, and a client that is still sending would not see the answer: see JsonFields.CheckType.
+        // Kestrel's own refusal cuts the connection off, and a client that is still sending would not see the answer: see
+        // JsonFields.CheckType.
         if (request.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
             limit.MaxRequestBodySize = most;
         JsonFields.CheckType(request);
-        // One that does not say its length is counted as the largest: to take more while it comes could leave several half received, each waiting for the others.
+        // One that does not say its length is counted as the largest: to take more while it comes could leave several half received, each
+        // waiting for the others.
         await bytes.TakeRequestAsync((1 + copies) * (request.ContentLength ?? most), cancellationToken);
         if (request.ContentLength is not { } length)
             return await ReceiveBlocksAsync(request.Body, cancellationToken);
@@ -50,17 +53,20 @@ internal static class RequestBytes
     /// <param name="bytes">What the call holds.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="ApiException">There is no room for it now; or what <paramref name="read"/> throws.</exception>
-    public static async Task<T> ReadAsync<T>(ReadOnlyMemory<byte> body, Func<ReadOnlyMemory<byte>, T> read, CountedBytes bytes, CancellationToken cancellationToken)
+    public static async Task<T> ReadAsync<T>(
+        ReadOnlyMemory<byte> body, Func<ReadOnlyMemory<byte>, T> read, CountedBytes bytes, CancellationToken cancellationToken)
     {
         if (body.Length <= FewBytes)
             return read(body);
         if ((BytesPerToken * TokensOf(body.Span)) - body.Length is > 0 and var more)
             await bytes.TakeMoreAsync(more, cancellationToken);
-        // JsonDocument rents its memory, and the pool keeps an array of each size for each thread that has had one: here that goes with the thread.
-        return await Task.Factory.StartNew(() => read(body), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        // JsonDocument rents its memory, and the pool keeps an array of each size for each thread that has had one: here that goes with the
+        // thread.
+        return await Task.Factory.StartNew(
+            () => read(body), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
-    // What is no JSON is told by who parses it.
+    // A body that is not JSON is reported by its parser.
     private static long TokensOf(ReadOnlySpan<byte> json)
     {
         var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = MaxDepth });

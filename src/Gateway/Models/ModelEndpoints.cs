@@ -5,8 +5,8 @@ using Microsoft.AspNetCore.Routing;
 namespace LlmPipeline;
 
 /// <summary>
-/// <c>/models</c>: the models that have a queue on this Redis. A model gets its queue with its first job, so that one which nobody has called
-/// yet is not listed, and can be called all the same. <see href="https://platform.openai.com/docs/api-reference/models"/>.
+/// <c>/models</c>: the models that have a queue on this Redis. A model gets its queue with its first job, so that one which nobody has
+/// called yet is not listed, and can be called all the same. <see href="https://platform.openai.com/docs/api-reference/models"/>.
 /// </summary>
 internal sealed class ModelEndpoints(PromptQueue queue)
 {

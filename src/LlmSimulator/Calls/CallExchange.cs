@@ -96,7 +96,8 @@ internal sealed class CallExchange
     }
 
     /// <summary>
-    /// Sends an answer of the dialect table, whose head is set: its parts one by one. Kestrel closes the connection when the head promises more.
+    /// Sends an answer of the dialect table, whose head is set: its parts one by one. Kestrel closes the connection when the head promises
+    /// more.
     /// </summary>
     public async Task SendPlayedAsync(
         int status, IReadOnlyList<ReadOnlyMemory<byte>> parts, TimeSpan between, SentUsage? completion, TimeProvider time)

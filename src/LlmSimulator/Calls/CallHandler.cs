@@ -187,7 +187,7 @@ internal sealed class CallHandler(SimulatorOptions options, TimeProvider time, C
         request.Stream,
         options.ApiKey is not null && hasKey,
         _models is not null && model is not null && _models.Contains(model),
-        // Of the prompt, because what stands beside it may change from one attempt to the next.
+        // Of the prompt, because the other fields may change from one attempt to the next.
         request.PromptHash.Length > 0 ? PromptOf(request.PromptHash) : XxHash3.HashToUInt64(body),
         body);
 

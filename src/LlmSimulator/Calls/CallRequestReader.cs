@@ -1,193 +1,169 @@
-using System.Text;
 using System.Text.Json;
 
 namespace LlmPipeline;
 
 /// <summary>Reads what matters of a body and skips the rest, whatever it is.</summary>
-internal ref partial struct CallRequestReader
+internal sealed class CallRequestReader
 {
     private const int MaxChoices = 128;
 
     private static readonly JsonReaderOptions Options = new() { MaxDepth = 1024 };
 
-    private readonly CallKind _kind;
-    private readonly TokenMeter _meter;
-    private readonly CallRequest _request;
-    private readonly JsonText _text;
-    private Utf8JsonReader _reader;
-    private CallProblem? _problem;
-    private bool _prompted;
-    private bool _noTools;
+    private readonly CallReading _call;
+    private readonly PromptReader _prompts;
+    private readonly FormatReader _formats;
 
-    private CallRequestReader(CallKind kind, ReadOnlySpan<byte> body, TokenMeter meter)
+    private CallRequestReader(CallReading call)
     {
-        _kind = kind;
-        _meter = meter;
-        _request = new CallRequest();
-        _text = new JsonText();
-        _reader = new Utf8JsonReader(body, Options);
+        _call = call;
+        _prompts = new PromptReader(call);
+        _formats = new FormatReader(call);
     }
 
     /// <summary>The request, or what is wrong with it.</summary>
     public static (CallRequest Request, CallProblem? Problem) Read(CallKind kind, ReadOnlySpan<byte> body, TokenMeter meter)
     {
-        var reader = new CallRequestReader(kind, body, meter);
+        var call = new CallReading(kind, meter);
+        var reader = new Utf8JsonReader(body, Options);
         try
         {
-            reader.ReadBody();
+            new CallRequestReader(call).ReadBody(ref reader);
         }
         catch (JsonException e)
         {
-            return (reader._request, new(400, $"We could not parse the JSON body of your request. (Line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}.)"));
+            var place = $"Line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}.";
+            return (call.Request, new(400, $"We could not parse the JSON body of your request. ({place})"));
         }
-        return (reader._request, reader._problem);
+
+        return (call.Request, call.Problem);
     }
 
-    private static string PromptName(CallKind kind) => kind switch
+    private void ReadBody(ref Utf8JsonReader reader)
     {
-        CallKind.Chat => "messages",
-        CallKind.Completion => "prompt",
-        _ => "input",
-    };
-
-    private void ReadBody()
-    {
-        _reader.Read();
-        if (_reader.TokenType != JsonTokenType.StartObject)
+        reader.Read();
+        if (reader.TokenType != JsonTokenType.StartObject)
         {
-            Wrong(null, "The body of your request must be a JSON object.");
-            _reader.Skip();
+            _call.Wrong(null, "The body of your request must be a JSON object.");
+            reader.Skip();
         }
         else
         {
-            while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
-                ReadField();
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+                ReadField(ref reader);
         }
         // Finds what follows the object.
-        while (_reader.Read())
+        while (reader.Read())
         {
         }
-        if (_noTools)
-            _request.Tools.Clear();
-        if (!_prompted)
-            Wrong(PromptName(_kind), $"Missing required parameter: '{PromptName(_kind)}'.", "missing_required_parameter");
+        _formats.End();
+        if (!_call.HasPrompt)
+            _call.Wrong(_call.PromptName, $"Missing required parameter: '{_call.PromptName}'.", "missing_required_parameter");
     }
 
-    private void ReadField()
+    private void ReadField(ref Utf8JsonReader reader)
     {
-        if (_reader.ValueTextEquals("model"u8))
-            _request.Model = ReadName("model");
-        else if (_reader.ValueTextEquals(PromptName(_kind)))
-            ReadPrompt();
-        else if (_reader.ValueTextEquals("max_tokens"u8) || _reader.ValueTextEquals("max_completion_tokens"u8) || _reader.ValueTextEquals("max_output_tokens"u8))
-            _request.MaxTokens = ReadNumber("max_tokens", 1, int.MaxValue) ?? _request.MaxTokens;
-        else if (_kind == CallKind.Response && ReadResponseField())
+        if (reader.ValueTextEquals("model"u8))
+            _call.Request.Model = _call.ReadName(ref reader, "model");
+        else if (reader.ValueTextEquals(_call.PromptName))
+            ReadPrompt(ref reader);
+        else if (reader.ValueTextEquals("max_tokens"u8)
+            || reader.ValueTextEquals("max_completion_tokens"u8)
+            || reader.ValueTextEquals("max_output_tokens"u8))
+            _call.Request.MaxTokens = _call.ReadNumber(ref reader, "max_tokens", 1, int.MaxValue) ?? _call.Request.MaxTokens;
+        else if (_call.Kind == CallKind.Response && ReadResponseField(ref reader))
             return;
-        else if (_reader.ValueTextEquals("n"u8))
-            _request.Choices = ReadNumber("n", 1, MaxChoices) ?? 1;
-        else if (_reader.ValueTextEquals("dimensions"u8))
-            _request.Dimensions = ReadNumber("dimensions", 1, Embedding.MaxDimensions) ?? Embedding.DefaultDimensions;
-        else if (_reader.ValueTextEquals("encoding_format"u8))
-            ReadEncoding();
-        else if (_reader.ValueTextEquals("response_format"u8))
-            ReadFormat();
-        else if (_reader.ValueTextEquals("tools"u8))
-            ReadTools();
-        else if (_reader.ValueTextEquals("tool_choice"u8))
-            ReadToolChoice();
-        else if (_reader.ValueTextEquals("stream"u8))
-            ReadStream();
-        else if (_reader.ValueTextEquals("stream_options"u8))
-            ReadStreamOptions();
+        else if (reader.ValueTextEquals("n"u8))
+            _call.Request.Choices = _call.ReadNumber(ref reader, "n", 1, MaxChoices) ?? 1;
+        else if (reader.ValueTextEquals("dimensions"u8))
+            _call.Request.Dimensions =
+                _call.ReadNumber(ref reader, "dimensions", 1, Embedding.MaxDimensions) ?? Embedding.DefaultDimensions;
+        else if (reader.ValueTextEquals("encoding_format"u8))
+            ReadEncoding(ref reader);
+        else if (reader.ValueTextEquals("response_format"u8))
+            _formats.ReadFormat(ref reader);
+        else if (reader.ValueTextEquals("tools"u8))
+            _formats.ReadTools(ref reader);
+        else if (reader.ValueTextEquals("tool_choice"u8))
+            _formats.ReadToolChoice(ref reader);
+        else if (reader.ValueTextEquals("stream"u8))
+            ReadStream(ref reader);
+        else if (reader.ValueTextEquals("stream_options"u8))
+            ReadStreamOptions(ref reader);
         else
-            SkipValue();
+            CallReading.SkipValue(ref reader);
     }
 
-    private void ReadPrompt()
+    private void ReadPrompt(ref Utf8JsonReader reader)
     {
-        _reader.Read();
-        if (_kind == CallKind.Chat)
-            ReadMessages();
-        else if (_kind == CallKind.Response)
-            ReadItems();
+        reader.Read();
+        if (_call.Kind == CallKind.Chat)
+            _prompts.ReadMessages(ref reader);
+        else if (_call.Kind == CallKind.Response)
+            _prompts.ReadItems(ref reader);
         else
-            ReadInputs();
+            _prompts.ReadInputs(ref reader);
     }
 
-    private string? ReadName(string field)
+    // Whether the name at the reader was one of these.
+    private bool ReadResponseField(ref Utf8JsonReader reader)
     {
-        _reader.Read();
-        if (_reader.TokenType == JsonTokenType.Null)
-            return null;
-        if (_reader.TokenType != JsonTokenType.String)
+        if (reader.ValueTextEquals("instructions"u8))
         {
-            Invalid(field, "a string");
-            return null;
+            _prompts.ReadInstructions(ref reader);
+            return true;
         }
-        var name = new JsonText();
-        return Encoding.UTF8.GetString(name.Append(ref _reader));
+        if (reader.ValueTextEquals("text"u8))
+        {
+            _formats.ReadTextOptions(ref reader);
+            return true;
+        }
+        if (reader.ValueTextEquals("prompt"u8)
+            || reader.ValueTextEquals("conversation"u8)
+            || reader.ValueTextEquals("previous_response_id"u8))
+        {
+            // What is stored with the provider is asked about: the request needs no input beside it.
+            if (!_call.HasPrompt)
+                _prompts.BeginConversation();
+            CallReading.SkipValue(ref reader);
+            return true;
+        }
+        return false;
     }
 
-    private int? ReadNumber(string field, int min, int max)
+    private void ReadEncoding(ref Utf8JsonReader reader)
     {
-        _reader.Read();
-        if (_reader.TokenType == JsonTokenType.Null)
-            return null;
-        if (_reader.TokenType == JsonTokenType.Number && _reader.TryGetInt32(out var number) && number >= min && number <= max)
-            return number;
-        Invalid(field, $"an integer from {min} to {max}");
-        return null;
-    }
-
-    private void ReadEncoding()
-    {
-        var format = ReadName("encoding_format");
-        _request.Base64 = format == "base64";
+        var format = _call.ReadName(ref reader, "encoding_format");
+        _call.Request.Base64 = format == "base64";
         if (format is not (null or "base64" or "float"))
-            Wrong("encoding_format", "Invalid value for 'encoding_format'. Supported values are: 'float' and 'base64'.", "invalid_value");
+            _call.Wrong(
+                "encoding_format", "Invalid value for 'encoding_format'. Supported values are: 'float' and 'base64'.", "invalid_value");
     }
 
-    private void ReadStream()
+    private void ReadStream(ref Utf8JsonReader reader)
     {
-        _reader.Read();
-        if (_reader.TokenType == JsonTokenType.True && _kind == CallKind.Embedding)
-            Wrong("stream", "Unsupported value: 'stream' does not support true with embeddings.", "unsupported_value");
-        _request.Stream = _reader.TokenType == JsonTokenType.True;
-        if (_reader.TokenType is not (JsonTokenType.True or JsonTokenType.False or JsonTokenType.Null))
-            Invalid("stream", "a boolean");
+        reader.Read();
+        if (reader.TokenType == JsonTokenType.True && _call.Kind == CallKind.Embedding)
+            _call.Wrong("stream", "Unsupported value: 'stream' does not support true with embeddings.", "unsupported_value");
+        _call.Request.Stream = reader.TokenType == JsonTokenType.True;
+        if (reader.TokenType is not (JsonTokenType.True or JsonTokenType.False or JsonTokenType.Null))
+            _call.Invalid(ref reader, "stream", "a boolean");
     }
 
-    private void ReadStreamOptions()
+    private void ReadStreamOptions(ref Utf8JsonReader reader)
     {
-        _reader.Read();
-        if (_reader.TokenType != JsonTokenType.StartObject)
+        reader.Read();
+        if (reader.TokenType != JsonTokenType.StartObject)
         {
-            if (_reader.TokenType != JsonTokenType.Null)
-                Invalid("stream_options", "an object");
+            if (reader.TokenType != JsonTokenType.Null)
+                _call.Invalid(ref reader, "stream_options", "an object");
             return;
         }
-        while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            var isUsage = _reader.ValueTextEquals("include_usage"u8);
-            SkipValue();
+            var isUsage = reader.ValueTextEquals("include_usage"u8);
+            CallReading.SkipValue(ref reader);
             if (isUsage)
-                _request.StreamUsage = _reader.TokenType == JsonTokenType.True;
+                _call.Request.StreamUsage = reader.TokenType == JsonTokenType.True;
         }
     }
-
-    private void SkipValue()
-    {
-        _reader.Read();
-        _reader.Skip();
-    }
-
-    /// <summary>The value that the reader stands on is of another type than it must be; it is skipped.</summary>
-    private void Invalid(string field, string expected)
-    {
-        Wrong(field, $"Invalid value for '{field}': expected {expected}.", "invalid_type");
-        _reader.Skip();
-    }
-
-    // The first problem is the one to tell.
-    private void Wrong(string? field, string message, string? code = null) => _problem ??= new(400, message, field, code);
 }

@@ -3,8 +3,9 @@ using System.Collections.Concurrent;
 namespace LlmPipeline;
 
 /// <summary>
-/// Decides which dialect a call meets, drawn from seed and prompt, so that each attempt of a row meets the same one; and counts. With shares,
-/// <see cref="PlayedWhen.First"/> and <see cref="PlayedWhen.Nth"/> count the calls of one prompt, so that the share holds; without, all calls.
+/// Decides which dialect a call meets, drawn from seed and prompt, so that each attempt of a row meets the same one; and counts. With
+/// shares, <see cref="PlayedWhen.First"/> and <see cref="PlayedWhen.Nth"/> count the calls of one prompt, so that the share holds; without,
+/// all calls.
 /// </summary>
 internal sealed class DialectDraw
 {

@@ -7,7 +7,8 @@ namespace LlmPipeline;
 
 /// <summary>
 /// Makes bytes of the texts of the dialect table. Placeholders: <c>{{model}}</c>, <c>{{epoch+2}}</c> and <c>{{epochms+2}}</c> (Unix time in
-/// two seconds), <c>{{iso+2}}</c>, <c>{{date+2}}</c> (as in HTTP headers), and <c>{{name}}</c> for a named text of the file. <c>\xHH</c> is a single byte.
+/// two seconds), <c>{{iso+2}}</c>, <c>{{date+2}}</c> (as in HTTP headers), and <c>{{name}}</c> for a named text of the file. <c>\xHH</c> is
+/// a single byte.
 /// </summary>
 internal sealed partial class PlayedText(IReadOnlyDictionary<string, string> texts)
 {

@@ -8,7 +8,7 @@ internal sealed record PlayedWhen
     /// <summary>The calls by key and model.</summary>
     public PlayedCalls Calls { get; init; }
 
-    /// <summary>The first calls only, so many; null for no end.</summary>
+    /// <summary>The number of first calls that it plays; null for no end.</summary>
     public int? First { get; init; }
 
     /// <summary>The one call of this number, from 1; null for any.</summary>

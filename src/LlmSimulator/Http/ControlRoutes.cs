@@ -6,7 +6,8 @@ namespace LlmPipeline;
 
 /// <summary>Everything that is no call: health, models, statistics, recorded requests, limits.</summary>
 internal sealed class ControlRoutes(
-    SimulatorOptions options, TimeProvider time, CallHandler calls, CallCounters counters, RateWindows windows, RequestLog? log, JsonBody json)
+    SimulatorOptions options, TimeProvider time, CallHandler calls, CallCounters counters, RateWindows windows, RequestLog? log,
+    JsonBody json)
 {
     private const string ModelsPath = "/v1/models";
     private static readonly string[] DefaultModels = ["simulated"];

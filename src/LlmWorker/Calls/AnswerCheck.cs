@@ -8,8 +8,8 @@ namespace LlmPipeline;
 /// <param name="Text">What the model said; empty when it said nothing.</param>
 /// <param name="Code">A code of <see cref="ResultError"/>.</param>
 /// <param name="Faults">What is wrong, in one line, without values of the answer.</param>
-/// <param name="MayMend">Whether asking again may help.</param>
-internal sealed record AnswerCheck(string Text, string Code, string Faults, bool MayMend)
+/// <param name="MayRepair">Whether asking again may help.</param>
+internal sealed record AnswerCheck(string Text, string Code, string Faults, bool MayRepair)
 {
     private static readonly JsonDocumentOptions AnyDepth = new() { MaxDepth = int.MaxValue };
 
@@ -46,19 +46,24 @@ internal sealed record AnswerCheck(string Text, string Code, string Faults, bool
     }
 
     /// <summary>Goes on with a conversation: the answer, and what is wrong with it.</summary>
-    public ChatHistory Ask(ChatHistory heard)
+    public ChatHistory Ask(ChatHistory conversation)
     {
         // An assistant's message without text is refused by providers.
         if (Text.Length > 0)
-            heard.Add(new ChatMessageContent(AuthorRole.Assistant, Text));
-        heard.Add(new ChatMessageContent(AuthorRole.User, $"Your answer does not fit the JSON schema: {Faults}. Answer again, with JSON that fits it and nothing else."));
-        return heard;
+            conversation.Add(new ChatMessageContent(AuthorRole.Assistant, Text));
+        conversation.Add(
+            new ChatMessageContent(
+                AuthorRole.User,
+                $"Your answer does not fit the JSON schema: {Faults}. Answer again, with JSON that fits it and nothing else."));
+        return conversation;
     }
 
     // What was taken for a completion may be JSON for a tolerant reader only.
     private static JsonDocument Parse(ReadOnlyMemory<byte> body) =>
-        JsonDocument.Parse(JsonRepair.ToStrict(body, out _) ?? throw new InvalidOperationException("A completion is JSON."), AnyDepth);
+        JsonDocument.Parse(LenientJson.ToDecodable(body, out _) ?? throw new InvalidOperationException("A completion is JSON."), AnyDepth);
 
     private static string? StringOf(JsonElement element, string name) =>
-        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var text) && text.ValueKind == JsonValueKind.String ? text.GetString() : null;
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var text) && text.ValueKind == JsonValueKind.String
+            ? text.GetString()
+            : null;
 }

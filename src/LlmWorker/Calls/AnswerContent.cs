@@ -25,7 +25,7 @@ internal sealed class AnswerContent : ByteArrayContent
     public static AnswerContent Of(HttpContentHeaders headers, byte[] received, CompletionVerdict? check)
     {
         var readable = check is { IsCompletion: true } && check.Flags.HasFlag(AnswerFlags.Lenient)
-            && JsonRepair.ToStrict(received, out _) is { } repaired
+            && LenientJson.ToDecodable(received, out _) is { } repaired
             ? repaired.ToArray()
             : received;
         var content = new AnswerContent(readable) { Received = received, Check = check };

@@ -97,7 +97,7 @@ internal static class AnswerReader
         read.IsCut ? ([], AnswerFault.TooLarge) : (read.Body, AnswerFault.None);
 
     /// <summary>
-    /// Tells by its first bytes what a body is: there are servers that answer a call for a stream with JSON, one without with a stream,
+    /// Detects by its first bytes what a body is: there are servers that answer a call for a stream with JSON, one without with a stream,
     /// name the type of a stream
     /// <c>text/plain</c>, or that of neither.
     /// </summary>

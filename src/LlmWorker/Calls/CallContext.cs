@@ -41,7 +41,7 @@ internal sealed class CallContext(string jobId, string model, TimeSpan attemptTi
     /// <summary>What its tokens cost; null when that is not known.</summary>
     public TokenPrice? Price { get; init; }
 
-    /// <summary>Whether the tokens of an answer that tells none are counted here, because a budget depends on them.</summary>
+    /// <summary>Whether the tokens of an answer without usage are counted here, because a budget depends on them.</summary>
     public bool EstimatesUsage { get; init; }
 
     /// <summary>Whether the tokens of one of its calls are counted here.</summary>

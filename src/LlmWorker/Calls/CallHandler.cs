@@ -25,7 +25,8 @@ internal sealed class CallHandler : DelegatingHandler
         _estimator = estimator;
         _time = timeProvider;
         _attemptTimeout = new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = timeProvider }
-            .AddTimeout(new TimeoutStrategyOptions { TimeoutGenerator = static _ => ValueTask.FromResult(CallContext.Current.AttemptTimeout) })
+            .AddTimeout(
+                new TimeoutStrategyOptions { TimeoutGenerator = static _ => ValueTask.FromResult(CallContext.Current.AttemptTimeout) })
             .Build();
     }
 
@@ -40,7 +41,9 @@ internal sealed class CallHandler : DelegatingHandler
         try
         {
             using var waiting = Telemetry.Quota();
-            using var slot = _deployment.ConcurrencyOf(model) is { } concurrency ? await concurrency.AcquireAsync(1, cancellationToken) : null;
+            using var slot = _deployment.ConcurrencyOf(model) is { } concurrency
+                ? await concurrency.AcquireAsync(1, cancellationToken)
+                : null;
             var estimate = await EstimateAsync(request, context, model, cancellationToken);
             var waits = _time.GetTimestamp();
             using var lease = await _deployment.Models.AcquireAsync(model, estimate, cancellationToken);
@@ -56,7 +59,8 @@ internal sealed class CallHandler : DelegatingHandler
         }
     }
 
-    private async Task<HttpResponseMessage> ProbeAsync(HttpRequestMessage request, CallContext context, DateTimeOffset started, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage> ProbeAsync(
+        HttpRequestMessage request, CallContext context, DateTimeOffset started, CancellationToken cancellationToken)
     {
         var response = await base.SendAsync(request, cancellationToken);
         await AnswerReader.LoadAsync(response, cancellationToken);
@@ -65,7 +69,8 @@ internal sealed class CallHandler : DelegatingHandler
     }
 
     private async Task<HttpResponseMessage> SendWithinQuotaAsync(
-        HttpRequestMessage request, CallContext context, DeploymentModel model, QuotaLease lease, DateTimeOffset started, CancellationToken cancellationToken)
+        HttpRequestMessage request, CallContext context, DeploymentModel model, QuotaLease lease, DateTimeOffset started,
+        CancellationToken cancellationToken)
     {
         var since = context.Sent = _time.GetTimestamp();
         using var span = Telemetry.Call(_deployment, context.Model, request.RequestUri?.AbsolutePath);
@@ -107,13 +112,15 @@ internal sealed class CallHandler : DelegatingHandler
     }
 
     // The circuit learns how the call ended, whichever way that is.
-    private async Task<HttpResponseMessage> SendThroughAsync(HttpRequestMessage request, CallContext context, Circuit circuit, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage> SendThroughAsync(
+        HttpRequestMessage request, CallContext context, Circuit circuit, CancellationToken cancellationToken)
     {
         var isTold = false;
         try
         {
             var response = await _attemptTimeout.ExecuteAsync(
-                static (call, token) => call.Handler.SendWholeAsync(call.Request, token), (Handler: this, Request: request), cancellationToken);
+                static (call, token) => call.Handler.SendWholeAsync(call.Request, token), (Handler: this, Request: request),
+                cancellationToken);
             // With Retry-After it is busy, not down: the gate deals with that.
             if (response.StatusCode >= HttpStatusCode.InternalServerError && response.Headers.RetryAfter is null)
                 circuit.Failed(context.Flow, context.JobId, $"HTTP {(int)response.StatusCode}");
@@ -124,7 +131,10 @@ internal sealed class CallHandler : DelegatingHandler
             isTold = true;
             return response;
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or TimeoutRejectedException or OperationCanceledException { InnerException: TimeoutException })
+        catch (Exception e) when (e is HttpRequestException
+            or IOException
+            or TimeoutRejectedException
+            or OperationCanceledException { InnerException: TimeoutException })
         {
             if (!cancellationToken.IsCancellationRequested)
             {
@@ -172,7 +182,10 @@ internal sealed class CallHandler : DelegatingHandler
             estimate = _estimator.Estimate(context.Model, _deployment.ProviderModel(context.Model), body, _deployment.Options.Charges);
         }
 
-        return answer with { Parsed = new AnswerBody(false, new TokenUsage(estimate.Prompt, 0, Math.Max(estimate.Held, estimate.Expected))) };
+        return answer with
+        {
+            Parsed = new AnswerBody(false, new TokenUsage(estimate.Prompt, 0, Math.Max(estimate.Held, estimate.Expected))),
+        };
     }
 
     private async ValueTask<HttpResponseMessage> SendWholeAsync(HttpRequestMessage request, CancellationToken cancellationToken)
@@ -206,17 +219,23 @@ internal sealed class CallHandler : DelegatingHandler
         _deployment.Provider.Prepare(request);
     }
 
-    private async ValueTask<TokenEstimate> EstimateAsync(HttpRequestMessage request, CallContext context, DeploymentModel model, CancellationToken cancellationToken) =>
+    private async ValueTask<TokenEstimate> EstimateAsync(
+        HttpRequestMessage request, CallContext context, DeploymentModel model, CancellationToken cancellationToken) =>
         _deployment.Models.CountsTokens(model) && request.Content is { } content
             ? _estimator.Estimate(
-                context.Model, _deployment.ProviderModel(context.Model), await content.ReadAsByteArrayAsync(cancellationToken), _deployment.Options.Charges, request.RequestUri?.AbsolutePath)
+                context.Model, _deployment.ProviderModel(context.Model), await content.ReadAsByteArrayAsync(cancellationToken),
+                _deployment.Options.Charges, request.RequestUri?.AbsolutePath)
             : default;
 
-    // The quota is not told: of what an answer without usage took of it, the reservation stands.
-    private async ValueTask<TokenUsage> CountAsync(HttpRequestMessage request, CallContext context, ReadOnlyMemory<byte> answer, CancellationToken cancellationToken)
+    // The quota is not settled: for an answer without usage its reservation is kept.
+    private async ValueTask<TokenUsage> CountAsync(
+        HttpRequestMessage request, CallContext context, ReadOnlyMemory<byte> answer, CancellationToken cancellationToken)
     {
         var model = _deployment.ProviderModel(context.Model);
         var body = request.Content is { } content ? await content.ReadAsByteArrayAsync(cancellationToken) : [];
-        return new TokenUsage(_estimator.Estimate(context.Model, model, body, path: request.RequestUri?.AbsolutePath).Prompt, 0, AnswerTokens.Count(model, answer.Span));
+        return new TokenUsage(
+            _estimator.Estimate(context.Model, model, body, path: request.RequestUri?.AbsolutePath).Prompt,
+            0,
+            AnswerTokens.Count(model, answer.Span));
     }
 }

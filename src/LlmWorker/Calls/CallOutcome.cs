@@ -52,7 +52,9 @@ public sealed record CallOutcome
     /// <summary>Tokens, summed over the calls of a job that made several.</summary>
     public TokenUsage Usage { get; init; }
 
-    /// <summary>Whether some of these were not told by a provider, but are counted here (see <see cref="LlmOptions.EstimateUsage"/>).</summary>
+    /// <summary>
+    /// Whether some of these were not told by a provider, but are counted here (see <see cref="LlmOptions.EstimateUsage"/>).
+    /// </summary>
     public bool IsUsageEstimated { get; init; }
 
     /// <summary>What these cost, each deployment once; empty when no price is known.</summary>

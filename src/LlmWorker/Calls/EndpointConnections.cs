@@ -29,11 +29,13 @@ internal static class EndpointConnections
             CertificateChainPolicy = EndpointCertificates.Trust(options),
             ClientCertificateContext = EndpointCertificates.Client(options),
         },
-        // Also of what was compressed without being asked for. It is decompressed as it is read, and no more is read than an answer may have.
+        // Also of what was compressed without being asked for. It is decompressed as it is read, and no more is read than an answer may
+        // have.
         AutomaticDecompression = DecompressionMethods.All,
         MaxConnectionsPerServer = int.MaxValue,
         PooledConnectionLifetime = TimeSpan.FromMinutes(5),
-        // With HTTP/2 a server says how many calls share a connection, mostly 100; a connection that is gone shall not keep them until their time-out.
+        // With HTTP/2 a server says how many calls share a connection, mostly 100; a connection that is gone shall not keep them until
+        // their time-out.
         EnableMultipleHttp2Connections = true,
         KeepAlivePingDelay = TimeSpan.FromSeconds(60),
         KeepAlivePingTimeout = TimeSpan.FromSeconds(30),

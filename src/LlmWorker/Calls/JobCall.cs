@@ -28,7 +28,7 @@ internal sealed class JobCall(Job job, int charged, int maxAttempts)
     public (ChatHistory Messages, PromptSettings Settings)? Rendered { get; set; }
 
     /// <summary>The conversation of the last try: what was rendered, and the calls of tools with their results.</summary>
-    public ChatHistory Heard { get; set; } = [];
+    public ChatHistory Conversation { get; set; } = [];
 
     /// <summary>How often the model was asked again because its answer did not fit the schema.</summary>
     public int Reasks { get; set; }
@@ -67,7 +67,7 @@ internal sealed class JobCall(Job job, int charged, int maxAttempts)
 
     public TokenUsage Usage { get; set; }
 
-    /// <summary>Whether a provider did not tell some of these tokens, and they are counted here.</summary>
+    /// <summary>Whether a provider did not report some of these tokens, and they are counted here.</summary>
     public bool IsUsageEstimated { get; set; }
 
     /// <summary>What its calls have cost, each deployment once.</summary>

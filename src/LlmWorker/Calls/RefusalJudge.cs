@@ -30,7 +30,9 @@ internal sealed class RefusalJudge(LlmOptions options, BatchTrials trials, TimeP
         var served = deployment.Of(call.Model);
         var (verdict, sends) = deployment.Evidence.Judge(new RefusalFacts(call.Job.Id, scope, status, found.Code, kind)
         {
-            OthersSucceeded = kind == RefusalKind.Account ? deployment.LastSuccess != 0 && deployment.LastSuccess >= context.Sent : served.HasSucceededSince(context.Sent),
+            OthersSucceeded = kind == RefusalKind.Account
+                ? deployment.LastSuccess != 0 && deployment.LastSuccess >= context.Sent
+                : served.HasSucceededSince(context.Sent),
             OthersInFlight = deployment.InFlight > 0,
             HasMoreRows = batch is not null && trials.HasMoreRows(batch, model),
             KeyIsValid = key == KeyState.Valid,

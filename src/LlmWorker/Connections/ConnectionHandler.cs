@@ -3,8 +3,8 @@ using System.Net;
 namespace LlmPipeline;
 
 /// <summary>
-/// Between a call and its connection. What a proxy says is told apart from what the endpoint says, and a TLS fault is met a second time, on a fresh connection,
-/// before it counts: behind one name stand many nodes, and one of them may have an expired certificate.
+/// Between a call and its connection. Errors of a proxy are distinguished from those of the endpoint, and a TLS fault is met a second time,
+/// on a fresh connection, before it counts: one name may have many nodes, and one of them may have an expired certificate.
 /// </summary>
 /// <param name="sockets">The connections.</param>
 /// <param name="proxy">The proxy that they go through; null for none.</param>
@@ -31,12 +31,16 @@ internal sealed class ConnectionHandler(HttpMessageHandler sockets, IWebProxy? p
             Volatile.Write(ref _answered, time.GetTimestamp());
             return response;
         }
-        catch (HttpRequestException e) when (through is not null && e is not (TlsException or ProxyException) && e.HttpRequestError != HttpRequestError.SecureConnectionError)
+        catch (HttpRequestException e) when (through is not null
+            && e is not (TlsException or ProxyException)
+            && e.HttpRequestError != HttpRequestError.SecureConnectionError)
         {
             // Whatever could not be connected to was the proxy: the endpoint is the proxy's to reach.
             throw new ProxyException(through, e.HttpRequestError, e.StatusCode, e);
         }
-        catch (OperationCanceledException e) when (through is not null && e.InnerException is TimeoutException && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException e) when (through is not null
+            && e.InnerException is TimeoutException
+            && !cancellationToken.IsCancellationRequested)
         {
             // The connect timeout, which bounds the tunnel too.
             throw new ProxyException(through, HttpRequestError.ProxyTunnelError, null, e);
@@ -64,11 +68,14 @@ internal sealed class ConnectionHandler(HttpMessageHandler sockets, IWebProxy? p
         }
     }
 
-    // Only a proxy asks for credentials with a 407 (RFC 9110, 15.5.8). Of other errors of an http endpoint a proxy is the author where it says so: Squid does in a
-    // header of its own, others in Proxy-Status (RFC 9209). Through a tunnel to an https endpoint comes what the endpoint says.
+    // Only a proxy asks for credentials with a 407 (RFC 9110, 15.5.8). Of other errors of an http endpoint a proxy is the author where it
+    // says so: Squid does in a header of its own, others in Proxy-Status (RFC 9209). Through a tunnel to an https endpoint comes what the
+    // endpoint says.
     private static bool IsProxys(HttpRequestMessage request, HttpResponseMessage response) =>
         request.RequestUri?.Scheme == Uri.UriSchemeHttp && (int)response.StatusCode >= 400
         && (response.StatusCode == HttpStatusCode.ProxyAuthenticationRequired
             || response.Headers.Contains("X-Squid-Error")
-            || (response.Headers.TryGetValues("Proxy-Status", out var states) && states.Any(state => state.Contains("error=", StringComparison.OrdinalIgnoreCase))));
+            || (
+                response.Headers.TryGetValues("Proxy-Status", out var states)
+                    && states.Any(state => state.Contains("error=", StringComparison.OrdinalIgnoreCase))));
 }

@@ -2,7 +2,9 @@ using System.Buffers;
 
 namespace LlmPipeline;
 
-/// <summary>The headers and query fields that a deployment's settings add to each of its calls. Their values may be secrets, and are in no message.</summary>
+/// <summary>
+/// The headers and query fields that a deployment's settings add to each of its calls. Their values may be secrets, and are in no message.
+/// </summary>
 internal static class EndpointAdditions
 {
     // RFC 9110, 5.6.2.
@@ -12,7 +14,8 @@ internal static class EndpointAdditions
     // Of the connection, of the body, or of the pipeline itself: whoever set them would break the call.
     private static readonly HashSet<string> Reserved = new(StringComparer.OrdinalIgnoreCase)
     {
-        "Accept", "Accept-Encoding", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Expect", "Host", "Keep-Alive", "Proxy-Authorization",
+        "Accept", "Accept-Encoding", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Expect", "Host", "Keep-Alive",
+        "Proxy-Authorization",
         "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade", CallHandler.JobIdHeader,
     };
 
@@ -28,7 +31,8 @@ internal static class EndpointAdditions
 
         if (options.Query.Count == 0 || request.RequestUri is not { } uri)
             return;
-        var added = string.Join('&', options.Query.Select(field => $"{Uri.EscapeDataString(field.Key)}={Uri.EscapeDataString(field.Value)}"));
+        var added =
+            string.Join('&', options.Query.Select(field => $"{Uri.EscapeDataString(field.Key)}={Uri.EscapeDataString(field.Value)}"));
         request.RequestUri = new UriBuilder(uri) { Query = uri.Query.Length > 1 ? $"{uri.Query[1..]}&{added}" : added }.Uri;
     }
 
@@ -42,7 +46,8 @@ internal static class EndpointAdditions
             else if (Reserved.Contains(name))
                 yield return $"{where}.Headers: {name} cannot be set: it belongs to the call itself";
             else if (IsSigned(options, name))
-                yield return $"{where}.Headers: {name} is what signs the calls already; {(options.ApiKey is null ? "Azure.Identity makes it" : "leave ApiKey out, or the header")}";
+                yield return $"{where}.Headers: {name} is what signs the calls already; "
+                    + (options.ApiKey is null ? "Azure.Identity makes it" : "leave ApiKey out, or the header");
             else if (string.IsNullOrEmpty(value) || value.Any(c => c is < ' ' or > '~') || value != value.Trim())
                 yield return $"{where}.Headers: the value of {name} is empty, or holds a character that no header may hold";
         }

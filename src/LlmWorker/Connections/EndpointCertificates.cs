@@ -18,13 +18,18 @@ internal static class EndpointCertificates
         if (authorities.Count == 0)
             throw Fault(nameof(DeploymentOptions.CertificateAuthority), path, "holds no certificate in PEM");
         if (authorities.All(IsExpired))
-            throw Fault(nameof(DeploymentOptions.CertificateAuthority), path, $"expired on {authorities.Max(one => one.NotAfter).ToUniversalTime():yyyy-MM-dd}");
+            throw Fault(
+                nameof(DeploymentOptions.CertificateAuthority),
+                path,
+                $"expired on {authorities.Max(one => one.NotAfter).ToUniversalTime():yyyy-MM-dd}");
         var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
         policy.CustomTrustStore.AddRange(authorities);
         return policy;
     }
 
-    /// <summary>What the process shows to an endpoint that asks who calls, with the certificates between it and its authority; null for nothing.</summary>
+    /// <summary>
+    /// What the process shows to an endpoint that asks who calls, with the certificates between it and its authority; null for nothing.
+    /// </summary>
     /// <exception cref="LlmSettingsException">As above.</exception>
     public static SslStreamCertificateContext? Client(DeploymentOptions options)
     {
@@ -68,11 +73,15 @@ internal static class EndpointCertificates
         if (!(key ?? certificates).Contains("PRIVATE KEY-----", StringComparison.Ordinal))
         {
             throw key is null
-                ? Fault(nameof(DeploymentOptions.ClientCertificate), path, "holds no private key: put it into the file, or name its own by ClientCertificateKey")
+                ? Fault(
+                    nameof(DeploymentOptions.ClientCertificate),
+                    path,
+                    "holds no private key: put it into the file, or name its own by ClientCertificateKey")
                 : Fault(nameof(DeploymentOptions.ClientCertificateKey), options.ClientCertificateKey!, "holds no private key");
         }
 
-        using var own = options.ClientCertificatePassword is { Length: > 0 } password && (key ?? certificates).Contains("ENCRYPTED PRIVATE KEY-----", StringComparison.Ordinal)
+        using var own = options.ClientCertificatePassword is { Length: > 0 } password
+            && (key ?? certificates).Contains("ENCRYPTED PRIVATE KEY-----", StringComparison.Ordinal)
             ? X509Certificate2.CreateFromEncryptedPem(certificates, key ?? certificates, password)
             : X509Certificate2.CreateFromPem(certificates, key ?? certificates);
         // The first one is the same without its key. Windows' TLS takes no key that is in memory only, and this is how it becomes another.

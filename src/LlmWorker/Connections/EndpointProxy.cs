@@ -3,8 +3,9 @@ using System.Net;
 namespace LlmPipeline;
 
 /// <summary>
-/// The proxy of this process as .NET finds it (<c>HTTPS_PROXY</c>, <c>HTTP_PROXY</c>, <c>ALL_PROXY</c> in either case, else the system's), with the exceptions of
-/// <c>NO_PROXY</c> as curl reads them: .NET alone wants a leading dot before a domain whose subdomains it shall cover.
+/// The proxy of this process as .NET finds it (<c>HTTPS_PROXY</c>, <c>HTTP_PROXY</c>, <c>ALL_PROXY</c> in either case, else the system's),
+/// with the exceptions of <c>NO_PROXY</c> as curl reads them: .NET alone wants a leading dot before a domain whose subdomains it shall
+/// cover.
 /// </summary>
 /// <param name="system">What .NET says.</param>
 /// <param name="exceptions">The hosts that are called without a proxy.</param>

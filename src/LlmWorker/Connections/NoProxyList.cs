@@ -3,9 +3,9 @@ using System.Net;
 namespace LlmPipeline;
 
 /// <summary>
-/// The hosts of <c>NO_PROXY</c>, by curl's rules (<see href="https://curl.se/libcurl/c/CURLOPT_NOPROXY.html"/>): a name stands for the host and for all of its
-/// subdomains, with or without a leading dot; <c>*</c> stands for every host; addresses may have a prefix length (<c>10.0.0.0/8</c>).
-/// Beyond curl, an entry may name a port, and <c>*.example.com</c> is read as <c>.example.com</c>.
+/// The hosts of <c>NO_PROXY</c>, by curl's rules (<see href="https://curl.se/libcurl/c/CURLOPT_NOPROXY.html"/>): a name covers the host
+/// and all of its subdomains, with or without a leading dot; <c>*</c> covers every host; addresses may have a prefix length
+/// (<c>10.0.0.0/8</c>). Beyond curl, an entry may name a port, and <c>*.example.com</c> is read as <c>.example.com</c>.
 /// </summary>
 internal sealed class NoProxyList
 {
@@ -18,7 +18,8 @@ internal sealed class NoProxyList
 
     /// <summary>Reads the environment: the variable in lower case goes first, and an empty one counts as not set, as for curl.</summary>
     /// <param name="variable">The value of a variable; null when it is not set.</param>
-    public static NoProxyList Read(Func<string, string?> variable) => new(variable("no_proxy") is { Length: > 0 } lower ? lower : variable("NO_PROXY"));
+    public static NoProxyList Read(Func<string, string?> variable) =>
+        new(variable("no_proxy") is { Length: > 0 } lower ? lower : variable("NO_PROXY"));
 
     /// <summary>Whether calls to this address go past the proxy.</summary>
     public bool Covers(Uri destination)
@@ -47,13 +48,17 @@ internal sealed class NoProxyList
             return IPAddress.TryParse(name, out var exact) && exact.Equals(address);
         var domain = name.StartsWith("*.", StringComparison.Ordinal) ? name[2..] : name.TrimStart('.');
         domain = domain.TrimEnd('.');
-        return domain.Length > 0 && host.EndsWith(domain, StringComparison.OrdinalIgnoreCase) && (host.Length == domain.Length || host[^(domain.Length + 1)] == '.');
+        return domain.Length > 0
+            && host.EndsWith(domain, StringComparison.OrdinalIgnoreCase)
+            && (host.Length == domain.Length || host[^(domain.Length + 1)] == '.');
     }
 
     // Not IPNetwork, which refuses a network whose address has bits behind the prefix; curl ignores these bits.
     private static bool Covers(ReadOnlySpan<char> network, ReadOnlySpan<char> length, IPAddress address)
     {
-        if (!IPAddress.TryParse(network, out var first) || first.AddressFamily != address.AddressFamily || !int.TryParse(length, out var bits))
+        if (!IPAddress.TryParse(network, out var first)
+            || first.AddressFamily != address.AddressFamily
+            || !int.TryParse(length, out var bits))
             return false;
         var (left, right) = (first.GetAddressBytes(), address.GetAddressBytes());
         if (bits < 0 || bits > left.Length * 8)

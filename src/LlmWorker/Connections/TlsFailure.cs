@@ -4,8 +4,8 @@ using System.Security.Cryptography;
 namespace LlmPipeline;
 
 /// <summary>Why TLS with an endpoint failed.</summary>
-/// <param name="IsFault">
-/// Whether a certificate or a setting is wrong, the endpoint's or ours, so that every connection to that node would fail; false where the handshake merely broke off.
+/// <param name="IsFault">Whether a certificate or a setting is wrong, the endpoint's or ours, so that every connection to that node would
+/// fail; false where the handshake merely broke off.
 /// </param>
 /// <param name="Reason">In one sentence; the alert by its name in RFC 8446 where the endpoint sent one.</param>
 internal readonly record struct TlsFailure(bool IsFault, string Reason)
@@ -57,13 +57,14 @@ internal readonly record struct TlsFailure(bool IsFault, string Reason)
             last = one;
             handshake ??= one as AuthenticationException;
             isHandshake |= one is HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError };
-            // With TLS 1.3 a client's certificate is refused after the handshake, when the answer is read: then only the alert tells.
+            // With TLS 1.3 a client's certificate is refused after the handshake, when the answer is read: then only the alert shows it.
             if (Alert(one) is { } alert)
                 return OfAlert(alert);
         }
 
         if (handshake is not null)
-            return new TlsFailure(true, $"no TLS connection to the endpoint: {(handshake.InnerException is null ? handshake : last!).Message}");
+            return new TlsFailure(
+                true, $"no TLS connection to the endpoint: {(handshake.InnerException is null ? handshake : last!).Message}");
         return isHandshake ? new TlsFailure(false, "the endpoint broke off the TLS handshake") : null;
     }
 

@@ -3,8 +3,9 @@ using Microsoft.Extensions.Logging;
 namespace LlmPipeline;
 
 /// <summary>
-/// Which parts of a deployment are unavailable by a fault that no retry of a row resolves: a wrong key, an unknown model, a path that redirects. Each is probed
-/// again by one waiting row at a time, after 1, 2, 4 … 60 s, and at once by the first row of a flow that has not been refused yet; the first success reopens it.
+/// Which parts of a deployment are unavailable by a fault that no retry of a row resolves: a wrong key, an unknown model, a path that
+/// redirects. Each is probed again by one waiting row at a time, after 1, 2, 4 … 60 s, and at once by the first row of a flow that has not
+/// been refused yet; the first success reopens it.
 /// </summary>
 /// <param name="deployment">Its name.</param>
 /// <param name="time">The clock.</param>
@@ -26,7 +27,8 @@ internal sealed partial class Availability(string deployment, TimeProvider time,
     public IReadOnlyList<Outage> All => Volatile.Read(ref _outages);
 
     /// <summary>The outage that concerns a call; null when there is none.</summary>
-    public Outage? Find(string model, string? path, string flow) => Array.Find(Volatile.Read(ref _outages), one => one.Scope.Covers(model, path, flow));
+    public Outage? Find(string model, string? path, string flow) =>
+        Array.Find(Volatile.Read(ref _outages), one => one.Scope.Covers(model, path, flow));
 
     /// <summary>The outage that concerns a batch's calls of a model.</summary>
     /// <param name="model">The model.</param>
@@ -37,7 +39,9 @@ internal sealed partial class Availability(string deployment, TimeProvider time,
 
     /// <summary>The outage that concerns every call of a model; null when there is none.</summary>
     public Outage? Find(string model) =>
-        Array.Find(Volatile.Read(ref _outages), one => one.Scope is { Path: null, Flow: null } && (one.Scope.Model is null || one.Scope.Model == model));
+        Array.Find(
+            Volatile.Read(ref _outages),
+            one => one.Scope is { Path: null, Flow: null } && (one.Scope.Model is null || one.Scope.Model == model));
 
     /// <summary>Makes a part unavailable, if it is not yet.</summary>
     /// <param name="scope">The part.</param>
@@ -57,7 +61,12 @@ internal sealed partial class Availability(string deployment, TimeProvider time,
                 return;
             }
 
-            var outage = new Outage(scope, code, reason, time.GetUtcNow()) { IsConfirmed = isConfirmed, NextProbe = After(FirstProbe), NextLook = After(Look) };
+            var outage = new Outage(scope, code, reason, time.GetUtcNow())
+            {
+                IsConfirmed = isConfirmed,
+                NextProbe = After(FirstProbe),
+                NextLook = After(Look),
+            };
             outage.RefusedFlows.Add(flow);
             var others = _outages.Where(one => !scope.Covers(one.Scope)).TakeLast(MostOutages - 1);
             Volatile.Write(ref _outages, [.. others, outage]);
@@ -164,7 +173,8 @@ internal sealed partial class Availability(string deployment, TimeProvider time,
 
     private long After(TimeSpan wait) => time.GetTimestamp() + (long)(wait.TotalSeconds * time.TimestampFrequency);
 
-    private TimeSpan Until(long timestamp) => timestamp > time.GetTimestamp() ? time.GetElapsedTime(time.GetTimestamp(), timestamp) : TimeSpan.Zero;
+    private TimeSpan Until(long timestamp) =>
+        timestamp > time.GetTimestamp() ? time.GetElapsedTime(time.GetTimestamp(), timestamp) : TimeSpan.Zero;
 
     [LoggerMessage(LogLevel.Error, "Deployment {Deployment}{Part} is unavailable and will be probed again: {Reason}")]
     private static partial void LogClosed(ILogger logger, string deployment, string part, string reason);

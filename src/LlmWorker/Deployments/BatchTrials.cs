@@ -1,8 +1,8 @@
 namespace LlmPipeline;
 
 /// <summary>
-/// The start of a batch with a model: until its first success at most five calls run at once, so that a wrong key, model or setting costs few calls.
-/// Safe for threads.
+/// The start of a batch with a model: until its first success at most five calls run at once, so that a wrong key, model or setting costs
+/// few calls. Safe for threads.
 /// </summary>
 internal sealed class BatchTrials
 {
@@ -29,7 +29,8 @@ internal sealed class BatchTrials
 
     /// <summary>Waits until the row may be called; each one that may is ended by <see cref="Leave"/>.</summary>
     /// <returns>False when it may not within the wait.</returns>
-    public async ValueTask<bool> EnterAsync(string batch, string model, int row, TimeSpan wait, TimeProvider time, CancellationToken cancellationToken)
+    public async ValueTask<bool> EnterAsync(
+        string batch, string model, int row, TimeSpan wait, TimeProvider time, CancellationToken cancellationToken)
     {
         TaskCompletionSource<bool> turn;
         lock (_lock)

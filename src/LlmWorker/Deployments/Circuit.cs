@@ -3,9 +3,10 @@ using Microsoft.Extensions.Logging;
 namespace LlmPipeline;
 
 /// <summary>
-/// Leaves a model of an endpoint alone while it is down, so that rows don't spend their attempts on it. It opens when at least 30 jobs failed within 10 s and of no
-/// flow more than three tenths of the calls were answered: an endpoint that merely fails every fifth call, or fails one flow of several, never looks like that.
-/// The failures of one job count once. It stays open for 1, 2, 4 … 30 s, and then lets one call through to see.
+/// Leaves a model of an endpoint alone while it is down, so that rows don't spend their attempts on it. It opens when at least 30 jobs
+/// failed within 10 s and of no flow more than three tenths of the calls were answered: an endpoint that merely fails every fifth call, or
+/// fails one flow of several, never looks like that. The failures of one job count once. It stays open for 1, 2, 4 … 30 s, and then lets
+/// one call through to see.
 /// </summary>
 internal sealed partial class Circuit(string name, TimeProvider time, ILogger logger)
 {
@@ -30,7 +31,9 @@ internal sealed partial class Circuit(string name, TimeProvider time, ILogger lo
 
     /// <summary>How long until it is worth trying; zero when it is closed or may be probed.</summary>
     public TimeSpan OpenFor =>
-        Volatile.Read(ref _isOpen) && Volatile.Read(ref _opensAt) is var at && at > time.GetTimestamp() ? time.GetElapsedTime(time.GetTimestamp(), at) : TimeSpan.Zero;
+        Volatile.Read(ref _isOpen) && Volatile.Read(ref _opensAt) is var at && at > time.GetTimestamp()
+            ? time.GetElapsedTime(time.GetTimestamp(), at)
+            : TimeSpan.Zero;
 
     /// <summary>Whether a call may be sent; each that may is ended by one of the other methods.</summary>
     /// <exception cref="CircuitOpenException">It is open: nothing is to be sent.</exception>

@@ -39,7 +39,8 @@ internal sealed class Deployment : IAsyncDisposable
     /// <param name="timeProvider">The clock.</param>
     /// <param name="logger">Where it says what it does.</param>
     public Deployment(
-        DeploymentOptions options, Func<RedisConnections>? fleet, LlmOptions llm, TokenEstimator estimator, Action onRoom, Action onAvailability, TimeProvider timeProvider, ILogger logger)
+        DeploymentOptions options, Func<RedisConnections>? fleet, LlmOptions llm, TokenEstimator estimator, Action onRoom,
+        Action onAvailability, TimeProvider timeProvider, ILogger logger)
     {
         Options = options;
         _keys = new KeyMask([options.ApiKey, .. options.Headers.Values, .. options.Query.Values]);
@@ -104,7 +105,9 @@ internal sealed class Deployment : IAsyncDisposable
     /// <summary>The state of this model.</summary>
     public DeploymentModel Of(string model) => Models.Of(ProviderModel(model));
 
-    /// <summary>What limits the calls at once: the settings; without them and without a quota, the server's own slowness; else nothing.</summary>
+    /// <summary>
+    /// What limits the calls at once: the settings; without them and without a quota, the server's own slowness; else nothing.
+    /// </summary>
     public RateLimiter? ConcurrencyOf(DeploymentModel model) => _permits ?? (model.Quota.Limits.IsNone ? _adaptive : null);
 
     /// <summary>Semantic Kernel's chat service for this model.</summary>
@@ -243,7 +246,8 @@ internal sealed class Deployment : IAsyncDisposable
             CircuitOpenUntil = models.Max(one => one.CircuitOpenUntil),
             LastFailure = Volatile.Read(ref _lastFailure),
             Models = models,
-            Outages = [.. Availability.All.Select(one => new OutageStatus(one.Scope.Model, one.Scope.Path, one.Scope.Flow, one.Code, one.Reason, one.Since, now + Availability.UntilProbe(one)))],
+            Outages = [.. Availability.All.Select(one => new OutageStatus(
+                one.Scope.Model, one.Scope.Path, one.Scope.Flow, one.Code, one.Reason, one.Since, now + Availability.UntilProbe(one)))],
         };
     }
 

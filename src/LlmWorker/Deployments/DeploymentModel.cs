@@ -56,8 +56,8 @@ internal sealed partial class DeploymentModel : IAsyncDisposable
     public bool HasSucceededSince(long timestamp) => Volatile.Read(ref _succeeded) is var at && at != 0 && at >= timestamp;
 
     /// <summary>
-    /// Whether the model is not ready yet: it says so by 503 since at most ten minutes and nothing has succeeded meanwhile. A server that loads its model answers
-    /// that way, and no row is to spend its attempts on it.
+    /// Whether the model is not ready yet: it says so by 503 since at most ten minutes and nothing has succeeded meanwhile. A server that
+    /// loads its model answers that way, and no row is to spend its attempts on it.
     /// </summary>
     /// <param name="sent">Timestamp of when the call was sent.</param>
     public bool IsStarting(long sent)

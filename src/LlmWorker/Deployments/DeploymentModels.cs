@@ -4,8 +4,8 @@ using Microsoft.Extensions.Logging;
 namespace LlmPipeline;
 
 /// <summary>
-/// The provider models of a deployment, each with limits, a gate and a circuit of its own, in a bounded number. Configured limits bound all of them together, unless
-/// <see cref="DeploymentOptions.LimitScope"/> says otherwise. Safe for threads.
+/// The provider models of a deployment, each with limits, a gate and a circuit of its own, in a bounded number. Configured limits bound all
+/// of them together, unless <see cref="DeploymentOptions.LimitScope"/> says otherwise. Safe for threads.
 /// </summary>
 internal sealed class DeploymentModels : IAsyncDisposable
 {
@@ -24,11 +24,12 @@ internal sealed class DeploymentModels : IAsyncDisposable
 
     /// <param name="options">The deployment's.</param>
     /// <param name="fleet">The Redis where a fleet shares its quota; null for a quota of this process alone.</param>
-    /// <param name="llm">How calls are made; its deployments are not looked at.</param>
+    /// <param name="llm">How calls are made; its deployments are ignored.</param>
     /// <param name="onRoom">Called when there may be room again.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="logger">Told of gates and circuits.</param>
-    public DeploymentModels(DeploymentOptions options, Func<RedisConnections>? fleet, LlmOptions llm, Action onRoom, TimeProvider time, ILogger logger)
+    /// <param name="logger">Logs gates and circuits.</param>
+    public DeploymentModels(
+        DeploymentOptions options, Func<RedisConnections>? fleet, LlmOptions llm, Action onRoom, TimeProvider time, ILogger logger)
     {
         _options = options;
         _isFleet = fleet is not null;
@@ -71,7 +72,11 @@ internal sealed class DeploymentModels : IAsyncDisposable
                 }
 
                 var isOnly = !_options.ServesAll;
-                one = new DeploymentModel(isOnly ? $"Deployment {_options.Name}" : $"Deployment {_options.Name} (model {model})", Limiter(isOnly ? _options.Name : $"{_options.Name}/{model}"), _time, _logger);
+                one = new DeploymentModel(
+                    isOnly ? $"Deployment {_options.Name}" : $"Deployment {_options.Name} (model {model})",
+                    Limiter(isOnly ? _options.Name : $"{_options.Name}/{model}"),
+                    _time,
+                    _logger);
                 _models.Add(model, one);
             }
 
@@ -115,9 +120,6 @@ internal sealed class DeploymentModels : IAsyncDisposable
         return Shared is { } shared && shared.UntilRoom(horizon) is var both && both > own ? both : own;
     }
 
-    /// <summary>The limits in force for a model.</summary>
-    public QuotaAmount Limits(DeploymentModel model) => model.Quota.Limits;
-
     /// <summary>Whether tokens are limited, so that an estimate is worth its cost.</summary>
     public bool CountsTokens(DeploymentModel model) => model.Quota.CountsTokens || Shared is { CountsTokens: true };
 
@@ -140,7 +142,8 @@ internal sealed class DeploymentModels : IAsyncDisposable
             await _shared.DisposeAsync().ConfigureAwait(false);
     }
 
-    private static async ValueTask<RequestTokenLease> AcquireAsync(RequestTokenLimiter limiter, TokenEstimate estimate, CancellationToken cancellationToken)
+    private static async ValueTask<RequestTokenLease> AcquireAsync(
+        RequestTokenLimiter limiter, TokenEstimate estimate, CancellationToken cancellationToken)
     {
         var lease = await limiter.AcquireAsync(estimate, cancellationToken).ConfigureAwait(false);
         if (lease.IsAcquired)
@@ -150,7 +153,8 @@ internal sealed class DeploymentModels : IAsyncDisposable
 
     private RequestTokenLimiter Limiter(string name)
     {
-        var limiter = new RequestTokenLimiter(_ledger(name), Configured, _llm.MaxInlineWait, _time, _logger) { MaxRetryAfter = _llm.MaxRetryAfter };
+        var limiter =
+            new RequestTokenLimiter(_ledger(name), Configured, _llm.MaxInlineWait, _time, _logger) { MaxRetryAfter = _llm.MaxRetryAfter };
         limiter.Changed += _onRoom;
         return limiter;
     }

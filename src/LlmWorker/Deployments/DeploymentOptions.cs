@@ -49,8 +49,8 @@ public sealed class DeploymentOptions
     public TokenPrice? Price { get; set; }
 
     /// <summary>
-    /// Headers of each call, such as <c>OpenAI-Organization</c> or a gateway's own key. They take the place of what the client would send; <c>Authorization</c> only without
-    /// an <see cref="ApiKey"/>. Their values are kept out of messages and logs.
+    /// Headers of each call, such as <c>OpenAI-Organization</c> or a gateway's own key. They take the place of what the client would send;
+    /// <c>Authorization</c> only without an <see cref="ApiKey"/>. Their values are kept out of messages and logs.
     /// </summary>
     public IDictionary<string, string> Headers { get; set; } = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
 
@@ -58,8 +58,8 @@ public sealed class DeploymentOptions
     public IDictionary<string, string> Query { get; set; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
     /// <summary>
-    /// The certificate that is shown to an endpoint that wants one: a file in PEM, with its key and possibly the certificates between it and its authority, or PKCS#12;
-    /// null for none.
+    /// The certificate that is shown to an endpoint that wants one: a file in PEM, with its key and possibly the certificates between it
+    /// and its authority, or PKCS#12; null for none.
     /// </summary>
     public string? ClientCertificate { get; set; }
 
@@ -69,7 +69,10 @@ public sealed class DeploymentOptions
     /// <summary>The password of the key or of the PKCS#12 file; null for none.</summary>
     public string? ClientCertificatePassword { get; set; }
 
-    /// <summary>A PEM file with one or more root certificates that are trusted for this deployment, instead of those of the system; null for the system's.</summary>
+    /// <summary>
+    /// A PEM file with one or more root certificates that are trusted for this deployment, instead of those of the system; null for the
+    /// system's.
+    /// </summary>
     public string? CertificateAuthority { get; set; }
 
     internal TokenCharge Charges => Charge ?? (Kind == DeploymentKind.AzureOpenAI ? TokenCharge.Reserved : TokenCharge.Used);

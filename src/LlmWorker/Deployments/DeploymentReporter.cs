@@ -2,7 +2,9 @@ using Microsoft.Extensions.Logging;
 
 namespace LlmPipeline;
 
-/// <summary>Reports a worker's deployments to its fleet when anything is closed or opened, and once a minute; and opens what an operator asks for.</summary>
+/// <summary>
+/// Reports a worker's deployments to its fleet when anything is closed or opened, and once a minute; and opens what an operator asks for.
+/// </summary>
 public sealed partial class DeploymentReporter : IAsyncDisposable
 {
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(2);
@@ -45,7 +47,9 @@ public sealed partial class DeploymentReporter : IAsyncDisposable
     {
         try
         {
-            await using var subscription = new Unsubscriber(await RedisRetry.UntilAnsweredAsync(() => _reports.SubscribeAsync(Open), _time, _logger, _stop.Token).ConfigureAwait(false));
+            await using var subscription = new Unsubscriber(
+                await RedisRetry.UntilAnsweredAsync(
+                    () => _reports.SubscribeAsync(Open), _time, _logger, _stop.Token).ConfigureAwait(false));
             await ReportAsync().ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
@@ -66,8 +70,10 @@ public sealed partial class DeploymentReporter : IAsyncDisposable
         {
             var seen = _changed.Version;
             var deployments = _caller.Snapshot();
-            var closed = string.Join('|', deployments.SelectMany(one => one.Outages.Select(outage => $"{one.Name} {outage.Model} {outage.Path} {outage.Flow} {outage.Since}")
-                .Concat(one.Models.Select(model => $"{one.Name} {model.Model} {model.GateClosedUntil is null} {model.CircuitOpenUntil is null}"))));
+            var closed = string.Join('|', deployments.SelectMany(one => one.Outages
+                .Select(outage => $"{one.Name} {outage.Model} {outage.Path} {outage.Flow} {outage.Since}")
+                .Concat(one.Models.Select(
+                    model => $"{one.Name} {model.Model} {model.GateClosedUntil is null} {model.CircuitOpenUntil is null}"))));
             if (closed != last || _time.GetElapsedTime(written) > Renewal)
             {
                 await RedisRetry.UntilAnsweredAsync(() => WriteAsync(deployments), _time, _logger, _stop.Token).ConfigureAwait(false);
@@ -111,6 +117,7 @@ public sealed partial class DeploymentReporter : IAsyncDisposable
 
     private sealed class Unsubscriber(StackExchange.Redis.ChannelMessageQueue messages) : IAsyncDisposable
     {
-        public async ValueTask DisposeAsync() => await messages.UnsubscribeAsync(StackExchange.Redis.CommandFlags.FireAndForget).ConfigureAwait(false);
+        public async ValueTask DisposeAsync() =>
+            await messages.UnsubscribeAsync(StackExchange.Redis.CommandFlags.FireAndForget).ConfigureAwait(false);
     }
 }

@@ -5,11 +5,11 @@ using StackExchange.Redis;
 namespace LlmPipeline;
 
 /// <summary>
-/// What the workers of a fleet report of their deployments, on Redis: HASH <c>deployments</c>, worker → when it was written in Unix ms and the state as JSON. A report
-/// that was not renewed for three minutes counts no more, and is removed by whoever reads it.
+/// What the workers of a fleet report of their deployments, on Redis: HASH <c>deployments</c>, worker → when it was written in Unix ms and
+/// the state as JSON. A report that was not renewed for three minutes counts no more, and is removed by whoever reads it.
 /// </summary>
 /// <param name="redis">The fleet's Redis.</param>
-/// <param name="keyPrefix">Goes before its keys.</param>
+/// <param name="keyPrefix">The prefix of its keys.</param>
 /// <param name="time">The clock.</param>
 public sealed class DeploymentReports(RedisConnections redis, string keyPrefix, TimeProvider time)
 {
@@ -20,7 +20,11 @@ public sealed class DeploymentReports(RedisConnections redis, string keyPrefix, 
 
     /// <summary>Writes a worker's report, in place of its last one.</summary>
     public Task WriteAsync(string worker, IReadOnlyList<DeploymentStatus> deployments) =>
-        redis.Commands.HashSetAsync(_key, worker, JsonSerializer.Serialize(new Report(time.GetUtcNow().ToUnixTimeMilliseconds(), deployments), DeploymentReportJson.Default.Report));
+        redis.Commands.HashSetAsync(
+            _key,
+            worker,
+            JsonSerializer.Serialize(
+                new Report(time.GetUtcNow().ToUnixTimeMilliseconds(), deployments), DeploymentReportJson.Default.Report));
 
     /// <summary>Removes a worker's report.</summary>
     public Task RemoveAsync(string worker) => redis.Commands.HashDeleteAsync(_key, worker);
@@ -46,7 +50,8 @@ public sealed class DeploymentReports(RedisConnections redis, string keyPrefix, 
     /// <param name="deployment">Its name.</param>
     /// <param name="model">One of its models; null for all.</param>
     public Task OpenAsync(string deployment, string? model) =>
-        redis.Subscriber.PublishAsync(OpenChannel, JsonSerializer.Serialize(new OpenRequest(deployment, model), DeploymentReportJson.Default.OpenRequest));
+        redis.Subscriber.PublishAsync(
+            OpenChannel, JsonSerializer.Serialize(new OpenRequest(deployment, model), DeploymentReportJson.Default.OpenRequest));
 
     /// <summary>Calls <paramref name="open"/> with what is asked to be opened.</summary>
     internal async Task<ChannelMessageQueue> SubscribeAsync(Action<string, string?> open)
@@ -71,7 +76,8 @@ public sealed class DeploymentReports(RedisConnections redis, string keyPrefix, 
 /// <param name="Deployments">The deployments.</param>
 public sealed record WorkerDeployments(string Worker, DateTimeOffset Written, IReadOnlyList<DeploymentStatus> Deployments);
 
-[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSourceGenerationOptions(
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(DeploymentReports.Report))]
 [JsonSerializable(typeof(DeploymentReports.OpenRequest))]
 internal sealed partial class DeploymentReportJson : JsonSerializerContext;

@@ -29,7 +29,8 @@ internal sealed record Choice(Route? Route, Outage? Outage, TimeSpan? Wait);
 /// <param name="all">The deployments.</param>
 /// <param name="fallbacks">Model → the models to fall back to, in order; <c>*</c> for those that are not named.</param>
 /// <param name="maxInlineWait">A gate that opens within this is waited for rather than falling back to another model.</param>
-internal sealed class DeploymentSet(IReadOnlyList<Deployment> all, IReadOnlyDictionary<string, IList<string>> fallbacks, TimeSpan maxInlineWait)
+internal sealed class DeploymentSet(
+    IReadOnlyList<Deployment> all, IReadOnlyDictionary<string, IList<string>> fallbacks, TimeSpan maxInlineWait)
 {
     private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(250);
     private readonly HashSet<string> _named = [.. all.Where(one => !one.Options.ServesAll).Select(one => one.Options.Model!)];
@@ -43,7 +44,8 @@ internal sealed class DeploymentSet(IReadOnlyList<Deployment> all, IReadOnlyDict
     public IEnumerable<Route> Open(string model) => Tiers(model).FirstOrDefault(tier => tier.Any(route => !IsAway(route))) ?? [];
 
     /// <summary>
-    /// The best one for the next call: available or to be probed, not shut, with room, of the lowest priority number, not the one that has just failed, with the most room.
+    /// The best one for the next call: available or to be probed, not shut, with room, of the lowest priority number, not the one that has
+    /// just failed, with the most room.
     /// </summary>
     public Choice Choose(in RouteRequest request)
     {
@@ -62,13 +64,18 @@ internal sealed class DeploymentSet(IReadOnlyList<Deployment> all, IReadOnlyDict
         return down.Count > 0 && wait is null ? Choose(request with { Down = [] }) : new Choice(null, null, wait);
     }
 
-    /// <summary>About how many more calls of this model quota and concurrency will admit within the next second; 1 when nothing is available and something may be probed.</summary>
+    /// <summary>
+    /// About how many more calls of this model quota and concurrency will admit within the next second; 1 when nothing is available and
+    /// something may be probed.
+    /// </summary>
     public int Room(string model)
     {
         long room = 0;
         foreach (var route in Open(model))
             room += route.Deployment.Room(route.Model);
-        if (room == 0 && For(model).Any(route => route.Deployment.Availability.Find(route.Model) is not null && route.Deployment.Room(route.Model) > 0))
+        if (room == 0
+            && For(model).Any(
+                route => route.Deployment.Availability.Find(route.Model) is not null && route.Deployment.Room(route.Model) > 0))
             return 1;
         return (int)Math.Min(room, int.MaxValue);
     }
@@ -91,7 +98,9 @@ internal sealed class DeploymentSet(IReadOnlyList<Deployment> all, IReadOnlyDict
             reasons.Add($"{deployment.Name} ({deployment.EndpointName}): {outage.Reason}");
         }
 
-        return reasons.Count == 0 ? new Blockage($"no deployment serves the model {model}", true) : new Blockage(string.Join("; ", reasons), isConfirmed, isOfBatch);
+        return reasons.Count == 0
+            ? new Blockage($"no deployment serves the model {model}", true)
+            : new Blockage(string.Join("; ", reasons), isConfirmed, isOfBatch);
     }
 
     private static Choice? Best(IEnumerable<Route> tier, in RouteRequest request, ref TimeSpan? wait)
@@ -106,7 +115,9 @@ internal sealed class DeploymentSet(IReadOnlyList<Deployment> all, IReadOnlyDict
             var model = one.Of(route.Model);
             var outage = one.Availability.Find(route.Model, request.Path, request.Flow);
             var away = model.ShutFor;
-            if (outage is not null && !(request.MayProbe && one.Availability.MayProbe(outage, request.Flow)) && one.Availability.UntilProbe(outage) is var untilProbe)
+            if (outage is not null
+                && !(request.MayProbe && one.Availability.MayProbe(outage, request.Flow))
+                && one.Availability.UntilProbe(outage) is var untilProbe)
                 away = untilProbe > away ? untilProbe : away > TimeSpan.Zero ? away : ShortestWait;
             if (away > TimeSpan.Zero)
             {
@@ -115,7 +126,8 @@ internal sealed class DeploymentSet(IReadOnlyList<Deployment> all, IReadOnlyDict
             }
 
             var room = one.Room(route.Model);
-            // A probe that is due goes first, or work that others do would keep it from ever being made; one that is not yet due stands in for none but itself.
+            // A probe that is due goes first, or work that others do would keep it from ever being made; one that is not yet due replaces
+            // no other.
             var order = outage is null ? 1 : one.Availability.UntilProbe(outage) == TimeSpan.Zero ? 0 : 2;
             var rank = (order, room == 0, one.Options.Priority, !model.Circuit.IsClosed, one == request.Failed, -room);
             if (best is null || rank.CompareTo(bestRank) < 0)
@@ -145,6 +157,8 @@ internal sealed class DeploymentSet(IReadOnlyList<Deployment> all, IReadOnlyDict
     private bool IsAway(Route route)
     {
         var model = route.Deployment.Of(route.Model);
-        return route.Deployment.Availability.Find(route.Model) is not null || model.Circuit.OpenFor > TimeSpan.Zero || model.Quota.ClosedFor > maxInlineWait;
+        return route.Deployment.Availability.Find(route.Model) is not null
+            || model.Circuit.OpenFor > TimeSpan.Zero
+            || model.Quota.ClosedFor > maxInlineWait;
     }
 }

@@ -67,5 +67,6 @@ public sealed record DeploymentStatus
     public IReadOnlyList<OutageStatus> Outages { get; init; } = [];
 
     /// <summary>What is unavailable and why, in one line; null when nothing is.</summary>
-    public string? UnavailableReason => Outages.Count == 0 ? null : string.Join("; ", Outages.Select(one => one.Model is null ? one.Reason : $"{one.Model}: {one.Reason}"));
+    public string? UnavailableReason =>
+        Outages.Count == 0 ? null : string.Join("; ", Outages.Select(one => one.Model is null ? one.Reason : $"{one.Model}: {one.Reason}"));
 }

@@ -54,8 +54,9 @@ internal readonly record struct RefusalFacts(string JobId, FaultScope Scope, int
 }
 
 /// <summary>
-/// Decides whose fault a refusal is. Five different rows that are refused alike, with no success of the same scope in between, close the scope; a row that is refused
-/// again after others have succeeded has a fault of its own. Where there are no other rows, the second or fourth refusal of the same one decides. Safe for threads.
+/// Decides whose fault a refusal is. Five different rows that are refused alike, with no success of the same scope in between, close the
+/// scope; a row that is refused again after others have succeeded has a fault of its own. Where there are no other rows, the second or
+/// fourth refusal of the same one decides. Safe for threads.
 /// </summary>
 internal sealed class FaultEvidence
 {

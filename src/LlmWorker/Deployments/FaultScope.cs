@@ -1,6 +1,6 @@
 namespace LlmPipeline;
 
-/// <summary>What of a deployment a fault concerns; a part that is null stands for all.</summary>
+/// <summary>What of a deployment a fault concerns; a part that is null covers all.</summary>
 /// <param name="Model">The model, as jobs name it.</param>
 /// <param name="Path">The path of the API.</param>
 /// <param name="Flow">The <see cref="JobFlow"/>.</param>

@@ -16,7 +16,9 @@ internal enum KeyState
     Valid,
 }
 
-/// <summary>Checks a deployment's key by the list of models, which costs nothing. A result holds for some seconds. Safe for threads.</summary>
+/// <summary>
+/// Checks a deployment's key by the list of models, which costs nothing. A result holds for some seconds. Safe for threads.
+/// </summary>
 internal sealed class KeyProbe(Provider provider, HttpClient http, bool hasKey, TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(5);
@@ -37,9 +39,12 @@ internal sealed class KeyProbe(Provider provider, HttpClient http, bool hasKey, 
             _state = answer?.Status switch
             {
                 // Once more: a stray refusal of one node of many must not stop a fleet.
-                401 or 403 or 407 when await SendAsync(withKey: true, cancellationToken).ConfigureAwait(false) is { Status: 401 or 403 or 407 } => KeyState.Refused,
+                401 or 403 or 407
+                    when await SendAsync(withKey: true, cancellationToken).ConfigureAwait(false) is { Status: 401 or 403 or 407 } =>
+                    KeyState.Refused,
                 // A list that everybody may see says nothing about the key.
-                200 when hasKey && await SendAsync(withKey: false, cancellationToken).ConfigureAwait(false) is { Status: 401 or 403 } => KeyState.Valid,
+                200 when hasKey && await SendAsync(withKey: false, cancellationToken).ConfigureAwait(false) is { Status: 401 or 403 } =>
+                    KeyState.Valid,
                 _ => KeyState.Unknown,
             };
             _checked = time.GetTimestamp();

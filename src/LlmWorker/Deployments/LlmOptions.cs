@@ -21,15 +21,18 @@ public sealed class LlmOptions
     /// <summary>The wait after the first failure, doubled with each further one and spread by half up and down; half a second by default, up to a minute.</summary>
     public TimeSpan RetryBase { get; set; } = TimeSpan.FromSeconds(0.5);
 
-    /// <summary>The longest wait that the doubling comes to; a minute by default, up to an hour. The provider may ask for more, up to <see cref="MaxRetryAfter"/>.</summary>
+    /// <summary>
+    /// The longest wait that the doubling comes to; a minute by default, up to an hour. The provider may ask for more, up to
+    /// <see cref="MaxRetryAfter"/>.
+    /// </summary>
     public TimeSpan LongestRetry { get; set; } = TimeSpan.FromMinutes(1);
 
     /// <summary>A wait up to this is spent holding the job; a longer one goes through the queue and holds nothing. Five seconds by default, up to a minute.</summary>
     public TimeSpan MaxInlineWait { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// The longest wait asked for by a provider that is trusted without a probe: a deployment that asks for more is rate-limited for this long, then one call
-    /// tries. One hour by default, up to a week.
+    /// The longest wait asked for by a provider that is trusted without a probe: a deployment that asks for more is rate-limited for this
+    /// long, then one call tries. One hour by default, up to a week.
     /// </summary>
     public TimeSpan MaxRetryAfter { get; set; } = TimeSpan.FromHours(1);
 
@@ -40,14 +43,14 @@ public sealed class LlmOptions
     public bool KeepGoing { get; set; }
 
     /// <summary>
-    /// Whether the tokens of a completion that tells none are counted from request and answer, where its model has a price; for a budget, to which such an answer would be free.
-    /// Results say so. False by default.
+    /// Whether the tokens of a completion without usage are counted from request and answer, where its model has a price; for a budget,
+    /// to which such an answer would be free. Results say so. False by default.
     /// </summary>
     public bool EstimateUsage { get; set; }
 
     /// <summary>
-    /// The largest answer, in bytes, decompressed; 32 MiB by default, from 1 KiB to 256 MiB. A larger one ends its job with <c>answer_too_large</c>, without another
-    /// try, and its cost is estimated. Each call in flight may take a few times as much memory.
+    /// The largest answer, in bytes, decompressed; 32 MiB by default, from 1 KiB to 256 MiB. A larger one ends its job with
+    /// <c>answer_too_large</c>, without another try, and its cost is estimated. Each call in flight may take a few times as much memory.
     /// </summary>
     public int MaxAnswerBytes { get; set; } = DefaultMaxAnswerBytes;
 

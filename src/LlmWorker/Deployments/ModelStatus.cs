@@ -6,10 +6,12 @@ namespace LlmPipeline;
 /// <param name="TokensPerMinute">The limit in force; null for none.</param>
 /// <param name="GateClosedUntil">Until when the provider asked to wait; null when the gate is open.</param>
 /// <param name="GateReason">What the provider said then.</param>
-/// <param name="CircuitOpenUntil">Until when it is left alone because it kept failing; null when the circuit is closed, as it should be.</param>
+/// <param name="CircuitOpenUntil">Until when it is left alone because it kept failing; null when the circuit is closed, as it should
+/// be.</param>
 /// <param name="CircuitReason">The failure that opened it.</param>
 public sealed record ModelStatus(
-    string Model, int? RequestsPerMinute, int? TokensPerMinute, DateTimeOffset? GateClosedUntil, string? GateReason, DateTimeOffset? CircuitOpenUntil, string? CircuitReason)
+    string Model, int? RequestsPerMinute, int? TokensPerMinute, DateTimeOffset? GateClosedUntil, string? GateReason,
+    DateTimeOffset? CircuitOpenUntil, string? CircuitReason)
 {
     internal static ModelStatus Of(string name, DeploymentModel model, DateTimeOffset now) => new(
         name,

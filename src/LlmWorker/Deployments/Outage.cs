@@ -1,6 +1,8 @@
 namespace LlmPipeline;
 
-/// <summary>Why a part of a deployment is unavailable, and when it is probed again. Changed only under the lock of its <see cref="Availability"/>.</summary>
+/// <summary>
+/// Why a part of a deployment is unavailable, and when it is probed again. Changed only under the lock of its <see cref="Availability"/>.
+/// </summary>
 internal sealed class Outage(FaultScope scope, string code, string reason, DateTimeOffset since)
 {
     /// <summary>What is unavailable.</summary>
@@ -30,6 +32,8 @@ internal sealed class Outage(FaultScope scope, string code, string reason, DateT
     /// <summary>Probes that were refused.</summary>
     public int FailedProbes { get; set; }
 
-    /// <summary>Whether a probe has confirmed it: the key was refused by the list of models, or a row was refused after the outage began.</summary>
+    /// <summary>
+    /// Whether a probe has confirmed it: the key was refused by the list of models, or a row was refused after the outage began.
+    /// </summary>
     public bool IsConfirmed { get; set; }
 }

@@ -1,6 +1,6 @@
 namespace LlmPipeline;
 
-/// <summary>A part of a deployment that is unavailable; a part that is null stands for all.</summary>
+/// <summary>A part of a deployment that is unavailable; a part that is null covers all.</summary>
 /// <param name="Model">The model.</param>
 /// <param name="Path">The path of the API.</param>
 /// <param name="Flow">The batch.</param>
@@ -8,4 +8,5 @@ namespace LlmPipeline;
 /// <param name="Reason">The provider's sentence.</param>
 /// <param name="Since">When it was closed.</param>
 /// <param name="NextProbe">When it is probed again.</param>
-public sealed record OutageStatus(string? Model, string? Path, string? Flow, string Code, string Reason, DateTimeOffset Since, DateTimeOffset NextProbe);
+public sealed record OutageStatus(
+    string? Model, string? Path, string? Flow, string Code, string Reason, DateTimeOffset Since, DateTimeOffset NextProbe);

@@ -30,11 +30,14 @@ internal sealed class QuotaGauge : IDisposable
     private static IEnumerable<Measurement<int>> Unavailable(Deployment deployment)
     {
         var status = deployment.Status();
-        yield return new Measurement<int>(status.Outages.Any(one => one.Model is null) ? 1 : 0, Name(deployment), Model("*"), Reason("unavailable"));
+        yield return new Measurement<int>(
+            status.Outages.Any(one => one.Model is null) ? 1 : 0, Name(deployment), Model("*"), Reason("unavailable"));
         foreach (var model in status.Models)
         {
-            yield return new Measurement<int>(model.GateClosedUntil is null ? 0 : 1, Name(deployment), Model(model.Model), Reason("rate_limited"));
-            yield return new Measurement<int>(model.CircuitOpenUntil is null ? 0 : 1, Name(deployment), Model(model.Model), Reason("circuit_open"));
+            yield return new Measurement<int>(
+                model.GateClosedUntil is null ? 0 : 1, Name(deployment), Model(model.Model), Reason("rate_limited"));
+            yield return new Measurement<int>(
+                model.CircuitOpenUntil is null ? 0 : 1, Name(deployment), Model(model.Model), Reason("circuit_open"));
         }
 
         foreach (var model in status.Outages.Where(one => one.Model is not null).Select(one => one.Model).Distinct())

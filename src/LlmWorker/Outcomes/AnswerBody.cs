@@ -4,14 +4,16 @@ namespace LlmPipeline;
 
 /// <summary>What the pipeline reads of a provider's body: whether it is whole, and the tokens.</summary>
 /// <param name="IsJsonObject">Whether the body is one whole JSON object, at least for a tolerant reader.</param>
-/// <param name="Usage">Its tokens, see <see cref="UsageReader"/>; zeros when it tells none.</param>
+/// <param name="Usage">Its tokens, see <see cref="UsageReader"/>; zeros when it has none.</param>
 internal readonly record struct AnswerBody(bool IsJsonObject, TokenUsage Usage)
 {
     /// <summary>Reads a body as received. Where only a tolerant reader can, its tokens are counted all the same.</summary>
     public static AnswerBody Read(ReadOnlyMemory<byte> body)
     {
         var read = ReadStrict(body.Span);
-        return !read.IsJsonObject && JsonRepair.ToStrict(body, out var isLenient) is { } json && isLenient ? ReadStrict(json.Span) : read;
+        return !read.IsJsonObject && LenientJson.ToDecodable(body, out var isLenient) is { } json && isLenient
+            ? ReadStrict(json.Span)
+            : read;
     }
 
     private static AnswerBody ReadStrict(ReadOnlySpan<byte> body)
@@ -30,7 +32,8 @@ internal readonly record struct AnswerBody(bool IsJsonObject, TokenUsage Usage)
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            // What is wrong with it elsewhere changes nothing of what it has cost. Half of a surrogate pair in a name is an InvalidOperationException.
+            // What is wrong with it elsewhere changes nothing of what it has cost. Half of a surrogate pair in a name is an
+            // InvalidOperationException.
             return new AnswerBody(false, usage.Usage is { Total: > 0 } told ? told : UsageReader.Find(body));
         }
     }

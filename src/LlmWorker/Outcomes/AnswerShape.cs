@@ -57,7 +57,7 @@ internal sealed class AnswerShape
     public bool LooksLikeAnError { get; private set; }
 
     /// <summary>Reads a body.</summary>
-    /// <param name="json">JSON that every reader can decode (<see cref="JsonRepair"/>).</param>
+    /// <param name="json">JSON that every reader can decode (<see cref="LenientJson"/>).</param>
     public static AnswerShape Read(ReadOnlySpan<byte> json)
     {
         var shape = new AnswerShape();
@@ -80,7 +80,7 @@ internal sealed class AnswerShape
         return shape;
     }
 
-    /// <summary>Skips the value that the reader is on, and tells where it was.</summary>
+    /// <summary>Skips the value at the reader, and returns its place.</summary>
     /// <returns>Null for a value that says nothing: null, false, 0, or an empty text or object.</returns>
     internal static Range? RangeOf(ref Utf8JsonReader reader)
     {

@@ -29,7 +29,7 @@ internal static class CompletionCheck
     {
         if (fault == AnswerFault.TooLarge)
             return CompletionVerdict.Permanent(TooLarge, "the answer is larger than the setting MaxAnswerBytes allows");
-        if (JsonRepair.ToStrict(body, out var isLenient) is not { } json)
+        if (LenientJson.ToDecodable(body, out var isLenient) is not { } json)
             return fault == AnswerFault.None ? NoJson(body.Span) : Broken(fault);
         var shape = AnswerShape.Read(json.Span);
         if ((ErrorIn(json, shape) ?? (fault == AnswerFault.ErrorEvent ? InnerError.OfBody(json) : null)) is { } error)

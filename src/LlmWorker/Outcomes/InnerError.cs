@@ -102,7 +102,7 @@ internal sealed record InnerError(int? Status, string? Code, ReadOnlyMemory<byte
             return new InnerError(StatusOf(code), code, body);
         foreach (var name in CodeFields)
         {
-            if (Text(error, name) is not { } text)
+            if (ProviderError.Text(error, name) is not { } text)
                 continue;
             if (StatusOf(text) is { } status)
                 return new InnerError(status, text, body);
@@ -112,13 +112,4 @@ internal sealed record InnerError(int? Status, string? Code, ReadOnlyMemory<byte
 
         return new InnerError(null, code, body);
     }
-
-    private static string? Text(JsonElement element, string name) => !element.TryGetProperty(name, out var value)
-        ? null
-        : value.ValueKind switch
-        {
-            JsonValueKind.String => value.GetString() is { Length: > 0 } text ? text : null,
-            JsonValueKind.Number => value.GetRawText(),
-            _ => null,
-        };
 }

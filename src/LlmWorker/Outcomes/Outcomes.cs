@@ -9,16 +9,23 @@ namespace LlmPipeline;
 /// <param name="Message">For people, one line, without prompt text; null with a completion.</param>
 /// <param name="NotBefore">The provider's own word on when to come again; null for none.</param>
 /// <param name="IsDown">Whether nobody was there to take the call: it has cost nothing.</param>
-/// <param name="Limit">Which limit of the provider refused the call, for people: <c>tokens per day</c>; null when that is not known.</param>
-internal readonly record struct Classified(OutcomeKind Kind, string? Code = null, string? Message = null, TimeSpan? NotBefore = null, bool IsDown = false, string? Limit = null)
+/// <param name="Limit">Which limit of the provider refused the call, for people: <c>tokens per day</c>; null when that is not
+/// known.</param>
+internal readonly record struct Classified(
+    OutcomeKind Kind, string? Code = null, string? Message = null, TimeSpan? NotBefore = null, bool IsDown = false, string? Limit = null)
 {
     /// <summary>With a wait of at most <paramref name="longest"/>, <see cref="LlmOptions.MaxRetryAfter"/>.</summary>
     public Classified Bounded(TimeSpan longest) => NotBefore > longest ? this with { NotBefore = longest } : this;
 
-    /// <summary>The provider's own sentence, which may quote a prompt and belongs in no log; null where <see cref="Message"/> holds it or there is none.</summary>
+    /// <summary>
+    /// The provider's own sentence, which may quote a prompt and belongs in no log; null where <see cref="Message"/> holds it or there is
+    /// none.
+    /// </summary>
     public string? Sentence { get; init; }
 
-    /// <summary>The status that counts: of an error inside a 2xx, the one that it would have come with; null for that of the answer.</summary>
+    /// <summary>
+    /// The status that counts: of an error inside a 2xx, the one that it would have come with; null for that of the answer.
+    /// </summary>
     public int? Status { get; init; }
 
     /// <summary>Attempts that it is worth at most; null for as many as any.</summary>
@@ -40,7 +47,9 @@ internal static class Outcomes
     /// <param name="answer">The answer.</param>
     /// <param name="dialects">How servers differ; null for the table that is shipped.</param>
     public static Classified Classify(HttpAnswer answer, DialectTable? dialects = null) =>
-        answer.Status is { } status ? OfStatus(answer, status, dialects ?? DialectTable.Default) : ConnectionFailures.Classify(answer.Failure);
+        answer.Status is { } status
+            ? OfStatus(answer, status, dialects ?? DialectTable.Default)
+            : ConnectionFailures.Classify(answer.Failure);
 
     /// <summary>Of a try that came to no HTTP call at all.</summary>
     public static Classified Unsent(Exception? failure) => failure switch
@@ -75,26 +84,37 @@ internal static class Outcomes
         if (status is >= 400 and < 500 and not 401 and not 408 and not 429)
         {
             if (error.HasRowCode)
-                return new Classified(OutcomeKind.Permanent, code, error.IsContentFilter ? $"{name}: refused by the provider's content filter" : name);
+                return new Classified(
+                    OutcomeKind.Permanent, code, error.IsContentFilter ? $"{name}: refused by the provider's content filter" : name);
             if (error.IsUnknownModel(status))
                 return Fault(OutcomeKind.ModelFault);
         }
 
-        if (status is >= 400 and < 500 and not 408 && (error.IsAccount(status) || SpentAccount.IsReported(status, error.Code, error.Type, error.Message, notice)))
+        if (status is >= 400 and < 500 and not 408
+            && (error.IsAccount(status) || SpentAccount.IsReported(status, error.Code, error.Type, error.Message, notice)))
             return Fault(OutcomeKind.AccountFault);
         return status switch
         {
             401 or 402 or 407 => Fault(OutcomeKind.AccountFault),
             403 when error.IsRowFault => new Classified(OutcomeKind.Permanent, code, name),
             403 => Fault(OutcomeKind.Refused),
-            429 => new Classified(OutcomeKind.Later, code, error.Message is null ? name : $"{name}: {notice.Limit ?? SafeText.Line(error.Message, LongestMessage)}", notice.Wait, Limit: notice.Limit),
+            429 =>
+                new Classified(
+                    OutcomeKind.Later,
+                    code,
+                    error.Message is null ? name : $"{name}: {notice.Limit ?? SafeText.Line(error.Message, LongestMessage)}",
+                    notice.Wait,
+                    Limit: notice.Limit),
             503 when notice.Wait is not null => new Classified(OutcomeKind.Later, code, name, notice.Wait, Limit: notice.Limit),
-            // 424, 498 and 499: TGI's failed generation, Groq's flex capacity, a call that a proxy cancelled. A 400 without a word is none of the row's.
-            408 or 409 or 424 or 425 or 498 or 499 or >= 500 => new Classified(OutcomeKind.Transient, code, name, wait, IsDown: status is 502 or 503),
+            // 424, 498 and 499: TGI's failed generation, Groq's flex capacity, a call that a proxy cancelled. A 400 without a word is none
+            // of the row's.
+            408 or 409 or 424 or 425 or 498 or 499 or >= 500 =>
+                new Classified(OutcomeKind.Transient, code, name, wait, IsDown: status is 502 or 503),
             400 when answer.Body.IsEmpty => new Classified(OutcomeKind.Transient, code, name, wait),
             // Not followed: it would turn a POST into a GET, or carry the key to another host.
             >= 300 and < 400 => new Classified(
-                OutcomeKind.Refused, code, $"{name} to {answer.Location?.GetLeftPart(UriPartial.Path) ?? "nowhere"}: set the endpoint's own URL"),
+                OutcomeKind.Refused, code,
+                $"{name} to {answer.Location?.GetLeftPart(UriPartial.Path) ?? "nowhere"}: set the endpoint's own URL"),
             413 => new Classified(OutcomeKind.Permanent, code, name),
             404 when error is { Code: null, Type: null } => new Classified(
                 OutcomeKind.Unexplained, code, $"{name}: the endpoint does not know this path; an OpenAI-compatible base URL ends in /v1"),
@@ -105,7 +125,8 @@ internal static class Outcomes
         Classified? OfDialect(DialectOutcome outcome) => outcome switch
         {
             DialectOutcome.Row => new Classified(OutcomeKind.Permanent, code, name),
-            DialectOutcome.RequestTooLarge when status == 429 => Fault(OutcomeKind.Transient) with { NotBefore = wait, MaxAttempts = OversizedAttempts },
+            DialectOutcome.RequestTooLarge when status == 429 =>
+                Fault(OutcomeKind.Transient) with { NotBefore = wait, MaxAttempts = OversizedAttempts },
             DialectOutcome.RequestTooLarge => new Classified(OutcomeKind.Permanent, code, name),
             DialectOutcome.Model => Fault(OutcomeKind.ModelFault),
             DialectOutcome.Account => Fault(OutcomeKind.AccountFault),
@@ -114,6 +135,7 @@ internal static class Outcomes
             _ => null,
         };
 
-        Classified Fault(OutcomeKind kind) => new(kind, code, error.Message is null ? name : $"{name}: {SafeText.Line(error.Message, LongestMessage)}");
+        Classified Fault(OutcomeKind kind) =>
+            new(kind, code, error.Message is null ? name : $"{name}: {SafeText.Line(error.Message, LongestMessage)}");
     }
 }

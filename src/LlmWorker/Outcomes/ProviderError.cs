@@ -18,7 +18,10 @@ internal sealed record ProviderError(string? Code, string? Type, string? Param, 
             if (root.ValueKind != JsonValueKind.Object)
                 return None;
             // Cloudflare, watsonx
-            if (root.TryGetProperty("errors", out var errors) && errors.ValueKind == JsonValueKind.Array && errors.GetArrayLength() > 0 && errors[0].ValueKind == JsonValueKind.Object)
+            if (root.TryGetProperty("errors", out var errors)
+                && errors.ValueKind == JsonValueKind.Array
+                && errors.GetArrayLength() > 0
+                && errors[0].ValueKind == JsonValueKind.Object)
                 return Fields(errors[0]);
             if (root.TryGetProperty("error", out var error))
             {
@@ -41,21 +44,26 @@ internal sealed record ProviderError(string? Code, string? Type, string? Param, 
 
     private static readonly HashSet<string> RowCodes = new(StringComparer.OrdinalIgnoreCase)
     {
-        "content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation", "moderation_blocked", "context_length_exceeded", "string_above_max_length", "request_too_large",
-        "previous_response_not_found", "invalid_image", "invalid_image_url", "invalid_image_format", "image_too_large", "image_parse_error", "invalid_base64", "invalid_base64_image",
-        "image_content_policy_violation", "invalid_prompt", "data_inspection_failed", "DataInspectionFailed", "max_tokens_exceeded", "tokens_exceeded", "exceed_context_size_error", "json_validate_failed",
+        "content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation", "moderation_blocked", "context_length_exceeded",
+        "string_above_max_length", "request_too_large",
+        "previous_response_not_found", "invalid_image", "invalid_image_url", "invalid_image_format", "image_too_large", "image_parse_error",
+        "invalid_base64", "invalid_base64_image",
+        "image_content_policy_violation", "invalid_prompt", "data_inspection_failed", "DataInspectionFailed", "max_tokens_exceeded",
+        "tokens_exceeded", "exceed_context_size_error", "json_validate_failed",
         "invalid_json",
     };
 
     private static readonly HashSet<string> AccountCodes = new(StringComparer.OrdinalIgnoreCase)
     {
-        "insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "account_deactivated", "access_terminated", "invalid_api_key", "exceeded_current_quota_error",
+        "insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "account_deactivated", "access_terminated",
+        "invalid_api_key", "exceeded_current_quota_error",
         "invalid_authentication_error", "authentication_error", "API_KEY_INVALID", "insufficient_balance", "Arrearage",
     };
 
     private static readonly HashSet<string> ModelCodes = new(StringComparer.OrdinalIgnoreCase)
     {
-        "model_not_found", "DeploymentNotFound", "unknown_model", "invalid_model", "model_not_available", "ModelNotFound", "model_not_supported",
+        "model_not_found", "DeploymentNotFound", "unknown_model", "invalid_model", "model_not_available", "ModelNotFound",
+        "model_not_supported",
     };
 
     /// <summary>Whether it is known to be the row's own fault: the provider's content filter refused it, or it is too long.</summary>
@@ -82,7 +90,8 @@ internal sealed record ProviderError(string? Code, string? Type, string? Param, 
     private static ProviderError Fields(JsonElement element) =>
         new(Text(element, "code"), Text(element, "type"), Text(element, "param"), Text(element, "message"));
 
-    private static string? Text(JsonElement element, string name) => !element.TryGetProperty(name, out var value)
+    /// <summary>A field that is a text or a number; null when it is neither, empty or missing.</summary>
+    internal static string? Text(JsonElement element, string name) => !element.TryGetProperty(name, out var value)
         ? null
         : value.ValueKind switch
         {

@@ -14,7 +14,7 @@ public static class StoredAnswer
         var verdict = CompletionCheck.Of(null, body);
         if (!verdict.IsCompletion)
             return verdict.ErrorStatus is { } status ? $"the answer is an error, as of HTTP {status} ({verdict.Code})" : verdict.Message;
-        return AnswerShape.Read(JsonRepair.ToStrict(body, out _)!.Value.Span).Choices is { IsUnfinished: true }
+        return AnswerShape.Read(LenientJson.ToDecodable(body, out _)!.Value.Span).Choices is { IsUnfinished: true }
             ? "finish_reason is null: the answer is of a stream that was cut off"
             : null;
     }

@@ -35,8 +35,8 @@ internal struct UsageCounts
     public readonly bool IsEmpty => _input is null && _output is null && _total is null;
 
     /// <summary>
-    /// The tokens that are paid for. A total that is more than prompt and completion tells of reasoning beside the completion (Gemini, xAI) or of cached tokens beside the
-    /// input (Anthropic); where it is no more, both are parts of them (OpenAI) and are not counted again.
+    /// The tokens that are paid for. A total that is more than prompt and completion includes reasoning beside the completion (Gemini, xAI)
+    /// or of cached tokens beside the input (Anthropic); where it is no more, both are parts of them (OpenAI) and are not counted again.
     /// </summary>
     public readonly TokenUsage Sum()
     {
@@ -55,7 +55,7 @@ internal struct UsageCounts
     }
 
     /// <summary>Reads a field of the object.</summary>
-    /// <param name="reader">Stands on its name, and afterwards on the last token of its value.</param>
+    /// <param name="reader">At its name, and afterwards at the last token of its value.</param>
     /// <param name="isTop">Whether the object is the body itself, where Ollama's own API has its counts.</param>
     public void ReadField(ref Utf8JsonReader reader, bool isTop)
     {
@@ -121,10 +121,12 @@ internal struct UsageCounts
             return Field.Output;
         if (Is(ref reader, "total_tokens"u8, "totalTokenCount"u8) || reader.ValueTextEquals("totalTokens"u8))
             return Field.Total;
-        if (Is(ref reader, "prompt_tokens_details"u8, "completion_tokens_details"u8) || Is(ref reader, "input_tokens_details"u8, "output_tokens_details"u8)
+        if (Is(ref reader, "prompt_tokens_details"u8, "completion_tokens_details"u8)
+            || Is(ref reader, "input_tokens_details"u8, "output_tokens_details"u8)
             || Is(ref reader, "input_token_details"u8, "output_token_details"u8) || reader.ValueTextEquals("billed_units"u8))
             return Field.Details;
-        if (Is(ref reader, "cached_tokens"u8, "prompt_cache_hit_tokens"u8) || Is(ref reader, "num_cached_tokens"u8, "cachedContentTokenCount"u8))
+        if (Is(ref reader, "cached_tokens"u8, "prompt_cache_hit_tokens"u8)
+            || Is(ref reader, "num_cached_tokens"u8, "cachedContentTokenCount"u8))
             return Field.Cached;
         if (Is(ref reader, "cache_read_input_tokens"u8, "cacheReadInputTokens"u8))
             return Field.CacheRead;
@@ -134,15 +136,22 @@ internal struct UsageCounts
     }
 
     private static Field TopField(ref Utf8JsonReader reader) =>
-        Is(ref reader, "prompt_eval_count"u8, "tokens_evaluated"u8) ? Field.Input : Is(ref reader, "eval_count"u8, "tokens_predicted"u8) ? Field.Output : Field.None;
+        Is(ref reader, "prompt_eval_count"u8, "tokens_evaluated"u8)
+            ? Field.Input
+            : Is(ref reader, "eval_count"u8, "tokens_predicted"u8)
+            ? Field.Output
+            : Field.None;
 
-    private static bool Is(ref Utf8JsonReader reader, ReadOnlySpan<byte> one, ReadOnlySpan<byte> other) => reader.ValueTextEquals(one) || reader.ValueTextEquals(other);
+    private static bool Is(ref Utf8JsonReader reader, ReadOnlySpan<byte> one, ReadOnlySpan<byte> other) =>
+        reader.ValueTextEquals(one) || reader.ValueTextEquals(other);
 
     // Also as text, with a fraction or an exponent. A negative number is none.
     private static double? Number(ref Utf8JsonReader reader)
     {
         if (reader.TokenType is not (JsonTokenType.Number or JsonTokenType.String) || reader.ValueSpan.Length > 64)
             return null;
-        return double.TryParse(reader.ValueSpan, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && number >= 0 ? number : null;
+        return double.TryParse(reader.ValueSpan, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && number >= 0
+            ? number
+            : null;
     }
 }

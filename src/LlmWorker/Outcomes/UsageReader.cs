@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace LlmPipeline;
 
 /// <summary>
-/// Reads the tokens of an answer, wherever and however a provider tells them. docs/costs.md lists the shapes with their sources. It reads along with the pass over
-/// the body's top level that is made anyway.
+/// Reads the tokens of an answer, wherever and however a provider reports them. docs/costs.md lists the shapes with their sources. It reads
+/// along with the pass over the body's top level that is made anyway.
 /// </summary>
 internal struct UsageReader
 {
@@ -12,11 +12,11 @@ internal struct UsageReader
     private UsageCounts _choices;
     private UsageCounts _elsewhere;
 
-    /// <summary>The tokens; zeros when the body tells none that can be true.</summary>
+    /// <summary>The tokens; zeros when the body has none that can be true.</summary>
     public readonly TokenUsage Usage => _usage.IsEmpty ? _choices.IsEmpty ? _elsewhere.Sum() : _choices.Sum() : _usage.Sum();
 
     /// <summary>Reads over the value of a top-level field.</summary>
-    /// <param name="reader">Stands on the field's name, and afterwards on the last token of its value.</param>
+    /// <param name="reader">At the field's name, and afterwards at the last token of its value.</param>
     /// <exception cref="JsonException">The value is no JSON; what was read before it counts.</exception>
     public void ReadField(ref Utf8JsonReader reader)
     {
@@ -84,7 +84,7 @@ internal struct UsageReader
             counts.ReadField(ref reader, isTop: false);
     }
 
-    // Moonshot tells the usage in the choice that it belongs to; each of several tells that of the whole request.
+    // Moonshot reports the usage in the choice that it belongs to; each of several reports that of the whole request.
     private void ReadChoices(ref Utf8JsonReader reader)
     {
         if (reader.TokenType != JsonTokenType.StartArray)

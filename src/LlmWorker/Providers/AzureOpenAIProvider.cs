@@ -7,7 +7,9 @@ using OpenAI;
 
 namespace LlmPipeline;
 
-/// <summary>Azure OpenAI: the deployment is part of the path, an api-version goes with each call, and a key or Azure.Identity signs it.</summary>
+/// <summary>
+/// Azure OpenAI: the deployment is part of the path, an api-version goes with each call, and a key or Azure.Identity signs it.
+/// </summary>
 internal sealed class AzureOpenAIProvider : Provider
 {
     private readonly AzureOpenAIClient _client;

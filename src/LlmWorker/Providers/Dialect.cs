@@ -29,7 +29,7 @@ internal sealed record Dialect
     /// <summary>How the simulator answers <c>GET /v1/models</c>.</summary>
     public string? Models { get; init; }
 
-    /// <summary>The tokens that the answer stands for; null where it is no completion, or the simulator's own.</summary>
+    /// <summary>The tokens of the answer; null where it is no completion, or the simulator's own.</summary>
     public DialectTokens? Tokens { get; init; }
 
     /// <summary>How the error is recognised, where the general rules do not suffice; null where they do.</summary>
@@ -47,7 +47,9 @@ internal sealed record Dialect
     /// <summary>Whether only streamed calls (true) or only others (false) meet it; null for both.</summary>
     public bool? Streamed => Condition("streamed")?.GetBoolean();
 
-    /// <summary>The route whose calls meet it: <c>chat</c>, <c>completions</c>, <c>embeddings</c> or <c>responses</c>; null for all.</summary>
+    /// <summary>
+    /// The route whose calls meet it: <c>chat</c>, <c>completions</c>, <c>embeddings</c> or <c>responses</c>; null for all.
+    /// </summary>
     public string? Route => Condition("route")?.GetString();
 
     /// <summary>The text that a request must hold to meet it; null for none.</summary>

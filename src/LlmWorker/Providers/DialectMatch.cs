@@ -19,8 +19,8 @@ internal sealed class DialectMatch
     public string? Type { get; init; }
 
     /// <summary>
-    /// A regular expression that the error's message matches, in any case; null for any. It begins with <c>^</c>, because messages may quote
-    /// prompts, and a quotation must not decide whose fault an error is.
+    /// A regular expression that the error's message matches, in any case; null for any. It begins with <c>^</c>, because messages may
+    /// quote prompts, and a quotation must not decide whose fault an error is.
     /// </summary>
     [JsonPropertyName("message")]
     public string? MessagePattern

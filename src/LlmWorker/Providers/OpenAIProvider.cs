@@ -18,7 +18,8 @@ internal sealed class OpenAIProvider : Provider
         _hasKey = options.ApiKey is not null;
         _root = options.Endpoint.TrimEnd('/');
         Client = new OpenAIClient(
-            new ApiKeyCredential(options.ApiKey is { Length: > 0 } key ? key : NoKey), ClientOptions(new OpenAIClientOptions { Endpoint = new Uri(_root) }, http));
+            new ApiKeyCredential(options.ApiKey is { Length: > 0 } key ? key : NoKey),
+            ClientOptions(new OpenAIClientOptions { Endpoint = new Uri(_root) }, http));
     }
 
     public override OpenAIClient Client { get; }

@@ -4,7 +4,9 @@ using OpenAI;
 
 namespace LlmPipeline;
 
-/// <summary>The protocol of a deployment: how it is addressed, how calls are signed, and what its answers say beside the completion.</summary>
+/// <summary>
+/// The protocol of a deployment: how it is addressed, how calls are signed, and what its answers say beside the completion.
+/// </summary>
 internal abstract class Provider(DeploymentOptions options)
 {
     private static readonly string[] RequestIdHeaders = ["x-request-id", "apim-request-id", "x-ms-request-id", "request-id"];
@@ -61,7 +63,8 @@ internal abstract class Provider(DeploymentOptions options)
     }
 
     /// <summary>What an answer says of the provider's limits.</summary>
-    public virtual RateLimitHeaders Limits(HttpResponseMessage response, DateTimeOffset now) => RateLimitHeaders.Read(response.Headers, now);
+    public virtual RateLimitHeaders Limits(HttpResponseMessage response, DateTimeOffset now) =>
+        RateLimitHeaders.Read(response.Headers, now);
 
     /// <summary>Options of an SDK's client that neither retries, nor times out, nor logs: one layer does, and it is not the SDK.</summary>
     protected static T ClientOptions<T>(T options, HttpClient http)

@@ -2,7 +2,10 @@ using System.Text.Json;
 
 namespace LlmPipeline;
 
-/// <summary>Counts the completion of an answer whose provider does not: its texts, its reasoning where it is shown, its refusals, and its calls of tools.</summary>
+/// <summary>
+/// Counts the completion of an answer whose provider does not: its texts, its reasoning where it is shown, its refusals, and its calls of
+/// tools.
+/// </summary>
 internal static class AnswerTokens
 {
     /// <summary>The tokens; 0 for embeddings and others that hold no text.</summary>
@@ -41,12 +44,21 @@ internal static class AnswerTokens
 
     // A body also repeats parts of the request, such as the instructions of a response.
     private static bool IsAnswer(ref Utf8JsonReader reader) =>
-        reader.ValueTextEquals("choices"u8) || reader.ValueTextEquals("output"u8) || reader.ValueTextEquals("content"u8) || reader.ValueTextEquals("message"u8)
+        reader.ValueTextEquals("choices"u8)
+        || reader.ValueTextEquals("output"u8)
+        || reader.ValueTextEquals("content"u8)
+        || reader.ValueTextEquals("message"u8)
         || reader.ValueTextEquals("text"u8) || reader.ValueTextEquals("response"u8);
 
     private static bool IsText(ref Utf8JsonReader reader) =>
-        reader.ValueTextEquals("content"u8) || reader.ValueTextEquals("text"u8) || reader.ValueTextEquals("reasoning_content"u8) || reader.ValueTextEquals("reasoning"u8)
-        || reader.ValueTextEquals("thinking"u8) || reader.ValueTextEquals("refusal"u8) || reader.ValueTextEquals("arguments"u8) || reader.ValueTextEquals("name"u8)
+        reader.ValueTextEquals("content"u8)
+        || reader.ValueTextEquals("text"u8)
+        || reader.ValueTextEquals("reasoning_content"u8)
+        || reader.ValueTextEquals("reasoning"u8)
+        || reader.ValueTextEquals("thinking"u8)
+        || reader.ValueTextEquals("refusal"u8)
+        || reader.ValueTextEquals("arguments"u8)
+        || reader.ValueTextEquals("name"u8)
         || reader.ValueTextEquals("response"u8);
 
     private static long Text(string model, ref Utf8JsonReader reader)

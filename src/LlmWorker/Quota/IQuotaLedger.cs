@@ -1,8 +1,8 @@
 namespace LlmPipeline;
 
 /// <summary>
-/// The quota of a deployment: who has used how much of which minute, and who may go next. Alone it is in memory, in a fleet it is one hash
-/// in Redis; both keep the same account by the same rules, which docs/quota.md tells.
+/// The quota of a deployment: the use of each minute, and which calls may go next. Alone it is in memory, in a fleet it is one hash
+/// in Redis; both keep the same account by the same rules (docs/quota.md).
 /// </summary>
 internal interface IQuotaLedger
 {
@@ -38,7 +38,7 @@ internal sealed record LedgerUpdate
     /// <summary>Whether <see cref="LearnedRequests"/> was guessed from where calls were refused.</summary>
     public bool Guessed { get; init; }
 
-    /// <summary>Close the gate for so long; zero for no change.</summary>
+    /// <summary>Closes the gate for this time; zero for no change.</summary>
     public TimeSpan Gate { get; init; }
 
     /// <summary>The share of the limits at which a call was refused although they left room; null for no change.</summary>

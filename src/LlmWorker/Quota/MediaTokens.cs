@@ -10,7 +10,7 @@ namespace LlmPipeline;
 /// A sound counts by its duration, a token for each 100 ms (OpenAI's guide "Managing costs",
 /// <see href="https://developers.openai.com/api/docs/guides/realtime-costs"/>): told by the header of a WAV file; of any other, by its
 /// bytes at 128 kbit/s, the usual rate of an MP3, which is a token for 1,600 bytes, and so does a film. What a file costs only its reader
-/// knows (a PDF is text and a picture of each page): a token for 64 bytes is a rough guess, until the answer tells.
+/// knows (a PDF is text and a picture of each page): a token for 64 bytes is a rough guess, until the answer reports them.
 /// </remarks>
 internal static class MediaTokens
 {
@@ -18,7 +18,7 @@ internal static class MediaTokens
     private const int BytesPerToken = 1600;
     private const int FileBytesPerToken = 64;
 
-    // No more of a sound is decoded than the head of a WAV file, of a text no more than tells that it is base64.
+    // No more of a sound is decoded than the head of a WAV file, of a text no more than shows that it is base64.
     private const int Head = 1024;
     private const int LongestMediaType = 128;
 

@@ -5,8 +5,8 @@ namespace LlmPipeline;
 
 /// <summary>
 /// Whether a refusal (429) means that this one request is larger than a limit, so that no waiting helps. OpenAI answers 429
-/// <c>rate_limit_exceeded</c> then, and Groq 413 with the same code; what tells it from a full minute is the text: "Request too large …
-/// Limit 30000, Requested 45411".
+/// <c>rate_limit_exceeded</c> then, and Groq 413 with the same code; only the text distinguishes it from a full minute: "Request too large
+/// … Limit 30000, Requested 45411".
 /// </summary>
 internal static partial class OversizedRequest
 {

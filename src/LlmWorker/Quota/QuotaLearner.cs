@@ -11,8 +11,6 @@ internal sealed class QuotaLearner(QuotaAmount configured)
 
     private readonly double[] _firstSeen = [double.NaN, double.NaN];
 
-    public QuotaAmount Configured => configured;
-
     /// <summary>The limits that an answer teaches; NaN for none.</summary>
     public QuotaAmount Learn(RateLimitHeaders headers) => new(
         Learn(0, headers.RequestLimit, headers.RequestsLeft, headers.RequestReset), Learn(1, headers.TokenLimit, headers.TokensLeft, headers.TokenReset));

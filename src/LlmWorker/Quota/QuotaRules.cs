@@ -20,7 +20,7 @@ internal static class QuotaRules
     /// <summary>So many ms after a cut another one would be for the same burst of errors.</summary>
     public const double BurstOfErrors = 2000;
 
-    /// <summary>So many ms the call that probes a rate limit has to itself.</summary>
+    /// <summary>The time in ms in which the call that probes a rate limit is the only one.</summary>
     public const double ProbeLength = 10_000;
 
     /// <summary>The provider must count so much more of the limit than this ledger before others are assumed to use it too.</summary>

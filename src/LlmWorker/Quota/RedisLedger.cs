@@ -51,7 +51,8 @@ internal sealed class RedisLedger : IQuotaLedger
     {
         List<RedisValue> arguments =
         [
-            update.LearnedRequests is { } requests ? Text(requests) : "", update.LearnedTokens is { } tokens ? Text(tokens) : "", update.Guessed ? 1 : 0,
+            update.LearnedRequests is { } requests ? Text(requests) : "", update.LearnedTokens is { } tokens ? Text(tokens) : "",
+            update.Guessed ? 1 : 0,
             Text(Math.Ceiling(update.Gate.TotalMilliseconds)), update.Failed is { } failed ? Text(failed) : "",
             update.Opens ? "open" : update.Probes ? "probe" : "",
         ];

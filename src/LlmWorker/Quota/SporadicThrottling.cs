@@ -12,7 +12,9 @@ internal enum Refusal
     /// <summary>Likewise, and that the last cuts were in vain: back to <see cref="SporadicThrottling.Level"/>.</summary>
     InVain,
 
-    /// <summary>That too much is asked since cuts were taken back: back to <see cref="SporadicThrottling.Level"/>, and a cut from there.</summary>
+    /// <summary>
+    /// That too much is asked since cuts were taken back: back to <see cref="SporadicThrottling.Level"/>, and a cut from there.
+    /// </summary>
     LimitAfterAll,
 }
 

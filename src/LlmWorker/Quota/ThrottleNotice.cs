@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -23,16 +22,6 @@ internal sealed partial record ThrottleNotice(TimeSpan? Wait, string? Limit)
     // How far from its time the unit may be.
     private const int UnitBefore = 90;
     private const int UnitBehind = 60;
-
-    /// <summary>For people: <c>tokens per day, until 14:05</c>. A time beyond the next twenty hours has its date.</summary>
-    /// <param name="limit">See <see cref="Limit"/>.</param>
-    /// <param name="until">In the time zone that is to be shown.</param>
-    /// <param name="now">The time now.</param>
-    public static string Reason(string? limit, DateTimeOffset until, DateTimeOffset now)
-    {
-        var format = until - now < TimeSpan.FromHours(20) ? "HH:mm" : "yyyy-MM-dd HH:mm";
-        return $"{limit ?? "rate limit"}, until {until.ToString(format, CultureInfo.InvariantCulture)}";
-    }
 
     /// <summary>
     /// What a refusal says: the wait of <c>Retry-After</c>, else until what ran out is there again, else what the body says.

@@ -40,8 +40,8 @@ public static class TokenCounter
     }
 
     /// <summary>
-    /// What a request will probably use, as a quota reserves it before anything was answered: texts, token arrays and pictures; for each of its <c>n</c> completions
-    /// <see cref="UsualCompletion"/>, or its own limit where that is less.
+    /// What a request will probably use, as a quota reserves it before anything was answered: texts, token arrays and pictures; for each of
+    /// its <c>n</c> completions <see cref="UsualCompletion"/>, or its own limit where that is less.
     /// </summary>
     /// <param name="model">What the provider calls the model.</param>
     /// <param name="path">Where it goes, such as <c>/v1/embeddings</c>; null when that is not known.</param>

@@ -28,7 +28,8 @@ internal sealed class TokenEstimator
     /// <param name="body">The request.</param>
     /// <param name="charge">What the provider charges.</param>
     /// <param name="path">Where it goes: an embedding has no completion. Null when that is not known.</param>
-    public TokenEstimate Estimate(string queue, string model, ReadOnlySpan<byte> body, TokenCharge charge = TokenCharge.Used, string? path = null)
+    public TokenEstimate Estimate(
+        string queue, string model, ReadOnlySpan<byte> body, TokenCharge charge = TokenCharge.Used, string? path = null)
     {
         var read = Read(model, body);
         var prompt = (int)Math.Clamp(read.Prompt, 1, int.MaxValue);
@@ -66,7 +67,10 @@ internal sealed class TokenEstimator
             {
                 var isTop = reader.CurrentDepth == 1;
                 // Each of several prompts of a completion, texts or token arrays, has an answer of its own.
-                prompts += reader.CurrentDepth == 2 && field == "prompt" && reader.TokenType is JsonTokenType.String or JsonTokenType.StartArray ? 1 : 0;
+                prompts
+                    += reader.CurrentDepth == 2 && field == "prompt" && reader.TokenType is JsonTokenType.String or JsonTokenType.StartArray
+                    ? 1
+                    : 0;
                 switch (reader.TokenType)
                 {
                     case JsonTokenType.PropertyName:

@@ -61,7 +61,7 @@ internal sealed class ChunkMerger(int mostBytes)
         var choices = new MergedArray();
         foreach (var choice in _choices.Values)
         {
-            // Moonshot tells the usage of a stream in the choice, and without a stream where OpenAI does.
+            // Moonshot reports the usage of a stream in the choice, and without a stream where OpenAI does.
             if (_body["usage"u8] is not MergedValue { Raw: [(byte)'{', ..] } && choice["usage"u8] is { } usage)
             {
                 _body["usage"u8] = usage;
@@ -170,7 +170,7 @@ internal sealed class ChunkMerger(int mostBytes)
     }
 
     /// <summary>
-    /// Adds what comes beside the deltas: what filters found is told anew with each chunk, the probabilities of tokens are those of the
+    /// Adds what comes beside the deltas: what filters found is repeated with each chunk, the probabilities of tokens are those of the
     /// chunk's tokens.
     /// </summary>
     private void Join(MergedObject merged, JsonElement part, bool appends)

@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace LlmPipeline;
 
 /// <summary>
-/// Tells which item of a list a piece of a stream goes on with. OpenAI gives each tool call its index
+/// Finds the item of a list that a piece of a stream continues. OpenAI gives each tool call its index
 /// (<see href="https://platform.openai.com/docs/api-reference/chat-streaming/streaming"/>), OpenRouter each part of the reasoning
 /// (<see href="https://openrouter.ai/docs/use-cases/reasoning-tokens"/>). Others leave the index out (<see
 /// href="https://github.com/ollama/ollama/issues/7881"/>),

@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace LlmPipeline;
 
-/// <summary>A value that stands as it came.</summary>
+/// <summary>A value that is kept as received.</summary>
 internal sealed class MergedValue(ReadOnlySpan<byte> raw) : MergedNode
 {
     private readonly byte[] _raw = raw.ToArray();

@@ -80,7 +80,7 @@ internal sealed class StreamedAnswer
         }
 
         // A part of the answer would be missing: a whole without it must not be taken for the answer.
-        if (JsonRepair.ToPiece(data) is not { } piece)
+        if (LenientJson.ToPiece(data) is not { } piece)
             return (_chunks.Count > 0 ? _chunks.Body() : data, AnswerFault.Truncated);
         using var json = JsonDocument.Parse(piece, AnyDepth);
         return Take(name, json.RootElement, data);
@@ -97,7 +97,7 @@ internal sealed class StreamedAnswer
         if (!type.StartsWith("\""u8))
         {
             _chunks.Add(json);
-            // Clients look for a choice in each chunk that tells no usage.
+            // Clients expect a choice in each chunk without usage.
             if (choices.ValueKind != JsonValueKind.Array && !Raw(json, "usage"u8).StartsWith("{"u8))
                 return null;
         }

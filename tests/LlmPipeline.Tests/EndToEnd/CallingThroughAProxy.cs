@@ -29,11 +29,13 @@ public sealed class CallingThroughAProxy : IDisposable
 
         Assert.True(exitCode == 0, error);
         Assert.Equal(5, endpoint.Stats.Completed);
-        Assert.All(proxy.Requests, head => Assert.StartsWith("POST http://api.internal.test/v1/chat/completions HTTP/1.1", head, StringComparison.Ordinal));
+        Assert.All(
+            proxy.Requests,
+            head => Assert.StartsWith("POST http://api.internal.test/v1/chat/completions HTTP/1.1", head, StringComparison.Ordinal));
     }
 
     [Fact]
-    public async Task A_domain_of_NO_PROXY_stands_for_its_subdomains()
+    public async Task A_domain_of_NO_PROXY_covers_its_subdomains()
     {
         await using var endpoint = await LlmSimulator.StartAsync(new SimulatorOptions { CountTokens = false });
         await using var proxy = new RawProxy(endpoint.BaseUrl.Port);

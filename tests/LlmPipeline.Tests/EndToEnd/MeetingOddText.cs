@@ -28,7 +28,8 @@ public sealed class MeetingOddText : IDisposable
     {
         await using var endpoint = new RawEndpoint((_, _) => Answer("half \\udc00 too"));
         Use(endpoint);
-        _llmpipe.Write("in.jsonl", [Row("a", "cut emoji \\ud83d end"), Row("b", "whole \\ud83d\\ude00").Replace("\"max_tokens\"", "\"\\ud83d\"")]);
+        _llmpipe.Write(
+            "in.jsonl", [Row("a", "cut emoji \\ud83d end"), Row("b", "whole \\ud83d\\ude00").Replace("\"max_tokens\"", "\"\\ud83d\"")]);
 
         var check = await _llmpipe.RunAsync("run", "in.jsonl", "--check");
         Assert.True(check.ExitCode == 0, check.Error);
@@ -37,7 +38,9 @@ public sealed class MeetingOddText : IDisposable
         Assert.True(run.ExitCode == 0, run.Error);
         Assert.Equal(2, endpoint.Requests.Count);
         Assert.Contains(endpoint.Requests, request => request.Text.Contains("cut emoji \\ud83d end", StringComparison.Ordinal));
-        Assert.Equal(["custom_id,prompt,answer,error", "a,cut emoji \uFFFD end,half \\udc00 too,", "b,whole 😀,half \\udc00 too,"], _llmpipe.Lines("out.csv"));
+        Assert.Equal(
+            ["custom_id,prompt,answer,error", "a,cut emoji \uFFFD end,half \\udc00 too,", "b,whole 😀,half \\udc00 too,"],
+            _llmpipe.Lines("out.csv"));
     }
 
     [Fact]
@@ -55,14 +58,29 @@ public sealed class MeetingOddText : IDisposable
         Assert.Equal(output.Length - 1, output.IndexOfAny(['\n', '\r', '\u0085', '\u2028', '\u2029']));
         using var line = JsonDocument.Parse(output);
         Assert.Equal("a\u2028b", line.RootElement.GetProperty("custom_id").GetString());
-        Assert.Equal("one\u2028two\u2029three\u0085", line.RootElement.GetProperty("response").GetProperty("body").GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString());
+        Assert.Equal(
+            "one\u2028two\u2029three\u0085",
+            line.RootElement.GetProperty("response").GetProperty("body").GetProperty("choices")[0].GetProperty("message")
+                .GetProperty("content")
+                .GetString());
     }
 
     [Fact]
     public async Task What_an_endpoint_says_moves_no_cursor_and_forges_no_line()
     {
-        var said = JsonSerializer.Serialize(new { error = new { message = "bad \u001b[2J\nllmpipe: all is well\u202E", type = "x", code = "odd\u001b]0;title\u0007 code " + new string('x', 500) } });
-        await using var endpoint = new RawEndpoint((request, _) => new RawReply(request.Text.Contains("stop", StringComparison.Ordinal) ? 401 : 400, said, "x-request-id: \u001b[31mid"));
+        var said = JsonSerializer.Serialize(
+            new
+            {
+                error = new
+                {
+                    message = "bad \u001b[2J\nllmpipe: all is well\u202E",
+                    type = "x",
+                    code = "odd\u001b]0;title\u0007 code " + new string('x', 500),
+                },
+            });
+        await using var endpoint = new RawEndpoint(
+            (request, _) =>
+                new RawReply(request.Text.Contains("stop", StringComparison.Ordinal) ? 401 : 400, said, "x-request-id: \u001b[31mid"));
         Use(endpoint);
         _llmpipe.Write("in.jsonl", [Row("a", "go")]);
         _llmpipe.Write("stop.jsonl", [Row("a", "stop")]);

@@ -4,7 +4,10 @@ using System.Text.Json.Nodes;
 
 namespace LlmPipeline.Tests;
 
-/// <summary>One run, and one worker behind a gateway, with a deployment for each row of the dialect table (docs/providers.md): none of them may disturb another.</summary>
+/// <summary>
+/// One run, and one worker behind a gateway, with a deployment for each row of the dialect table (docs/providers.md): none of them may
+/// disturb another.
+/// </summary>
 [Trait("Category", "Slow")]
 public sealed class RunningDialects : IDisposable
 {
@@ -25,13 +28,16 @@ public sealed class RunningDialects : IDisposable
         await using var endpoints = await EndpointsAsync(table);
         _llmpipe.Write("in.jsonl", Enumerable.Range(1, RowsOfEach).SelectMany(n => table.Select(row => Line(row, n))));
 
-        var (exitCode, _, error) = await _llmpipe.RunAsync("run", "in.jsonl", "--concurrency", "200", "--max-attempts", "6", "--attempt-timeout", "30");
+        var (exitCode, _, error) = await _llmpipe.RunAsync(
+            "run", "in.jsonl", "--concurrency", "200", "--max-attempts", "6", "--attempt-timeout", "30");
 
         // Models that cannot be called are left for a later run.
         Assert.True(exitCode == 1, error);
-        var lines = Directory.GetFiles(_llmpipe.Folder, "in.results.jsonl*").SelectMany(File.ReadAllLines).Where(line => line.Contains("custom_id", StringComparison.Ordinal))
+        var lines = Directory.GetFiles(_llmpipe.Folder, "in.results.jsonl*").SelectMany(
+            File.ReadAllLines).Where(line => line.Contains("custom_id", StringComparison.Ordinal))
             .ToLookup(line => ((string?)JsonNode.Parse(line)!["custom_id"])!);
-        var faults = table.SelectMany(row => Enumerable.Range(1, RowsOfEach).Select(n => Fault(row, n, [.. lines[Name(row, n)]]))).Where(fault => fault is not null).ToList();
+        var faults = table.SelectMany(row => Enumerable.Range(1, RowsOfEach).Select(n => Fault(row, n, [.. lines[Name(row, n)]]))).Where(
+            fault => fault is not null).ToList();
         Assert.True(faults.Count == 0, $"{faults.Count} rows:\n{string.Join('\n', faults)}\n{error}");
     }
 
@@ -47,13 +53,18 @@ public sealed class RunningDialects : IDisposable
 
         var faults = await Task.WhenAll(table.Select(async row =>
         {
-            var body = new StringContent($$"""{"model":"{{Model(row)}}","stream":true,"messages":[{"role":"user","content":"hello"}]}""", Encoding.UTF8, "application/json");
+            var body = new StringContent(
+                $$"""{"model":"{{Model(row)}}","stream":true,"messages":[{"role":"user","content":"hello"}]}""",
+                Encoding.UTF8,
+                "application/json");
             using var response = await http.PostAsync(new Uri(house.Gateway.Address, "v1/chat/completions"), body);
             var text = await response.Content.ReadAsStringAsync();
             // Text that was sent cannot be taken back: a stream that breaks off behind it ends with an error.
             if (row.Outcome == DialectOutcome.Transient && text.Split("data: ")[^1].Contains("\"error\"", StringComparison.Ordinal))
                 return null;
-            return (int)response.StatusCode == 200 && text.TrimEnd().EndsWith("data: [DONE]", StringComparison.Ordinal) && (row.Expect.Text is null || Said(text) == row.Expect.Text)
+            return (int)response.StatusCode == 200
+                && text.TrimEnd().EndsWith("data: [DONE]", StringComparison.Ordinal)
+                && (row.Expect.Text is null || Said(text) == row.Expect.Text)
                 ? null
                 : $"{row.Name}: HTTP {(int)response.StatusCode} {text}";
         }));
@@ -65,13 +76,21 @@ public sealed class RunningDialects : IDisposable
     private static string? Said(string events) => JsonSerializer.Deserialize<string>('"' + string.Concat(events.Split('\n')
         .Where(line => line.StartsWith("data: {", StringComparison.Ordinal))
         .Select(line => JsonDocument.Parse(line["data: ".Length..]).RootElement)
-        .SelectMany(chunk => chunk.TryGetProperty("choices", out var choices) && choices.ValueKind == JsonValueKind.Array ? choices.EnumerateArray().ToArray() : [])
+        .SelectMany(
+            chunk =>
+                chunk.TryGetProperty("choices", out var choices) && choices.ValueKind == JsonValueKind.Array
+                    ? choices.EnumerateArray().ToArray()
+                    : [])
         .Select(choice => choice.TryGetProperty("delta", out var delta) && delta.ValueKind == JsonValueKind.Object && delta.TryGetProperty("content", out var text) && text.ValueKind == JsonValueKind.String
             ? text.GetRawText()[1..^1] : "")) + '"');
 
     private static string? Fault(Dialect row, int n, IReadOnlyList<string> lines)
     {
-        var says = row.Expect.Exit == 3 && (row.Expect.Failed == FailedRows.All || n == Marked) ? "failed" : row.Expect.Exit == 1 ? "missing" : "completed";
+        var says = row.Expect.Exit == 3 && (row.Expect.Failed == FailedRows.All || n == Marked)
+            ? "failed"
+            : row.Expect.Exit == 1
+            ? "missing"
+            : "completed";
         if (lines.Count > 1)
             return $"{Name(row, n)} has {lines.Count} lines";
         var line = lines.Count == 0 ? null : JsonNode.Parse(lines[0]);
@@ -80,18 +99,33 @@ public sealed class RunningDialects : IDisposable
         var body = lines.Count == 0 ? "" : lines[0];
         if (found != says)
             return $"{Name(row, n)} is {found}, not {says}: {body}";
-        return says == "completed" && row.Expect.Text is { } text && !body.Contains(text, StringComparison.Ordinal) && !body.Contains(JsonSerializer.Serialize(text)[1..^1], StringComparison.OrdinalIgnoreCase) ? $"{Name(row, n)} lacks '{text}': {body}" : null;
+        return says == "completed"
+            && row.Expect.Text is { } text
+            && !body.Contains(text, StringComparison.Ordinal)
+            && !body.Contains(JsonSerializer.Serialize(text)[1..^1], StringComparison.OrdinalIgnoreCase)
+            ? $"{Name(row, n)} lacks '{text}': {body}"
+            : null;
     }
 
     private async Task<Endpoints> EndpointsAsync(IReadOnlyList<Dialect> table)
     {
         var simulators = new List<LlmSimulator>();
         foreach (var row in table)
-            simulators.Add(await LlmSimulator.StartAsync(new SimulatorOptions { Dialects = [new SimulatorDialect(row.Name)], CountTokens = false, CountJobs = false }));
+            simulators.Add(
+                await LlmSimulator.StartAsync(
+                    new SimulatorOptions { Dialects = [new SimulatorDialect(row.Name)], CountTokens = false, CountJobs = false }));
         _llmpipe.Write("llmpipe.json", Rows.Json(new
         {
             MaxRetryAfter = 3,
-            Deployments = table.Select((row, n) => new { row.Name, Endpoint = simulators[n].BaseUrl.ToString().TrimEnd('/'), Model = Model(row), ApiKey = "sk-of-the-tests-0123456789" }),
+            Deployments = table.Select(
+                (row, n) =>
+                    new
+                    {
+                        row.Name,
+                        Endpoint = simulators[n].BaseUrl.ToString().TrimEnd('/'),
+                        Model = Model(row),
+                        ApiKey = "sk-of-the-tests-0123456789",
+                    }),
         }));
         return new Endpoints(simulators);
     }

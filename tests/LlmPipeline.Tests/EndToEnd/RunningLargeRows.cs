@@ -26,7 +26,7 @@ public sealed class RunningLargeRows : IDisposable
     }
 
     [Fact]
-    public async Task A_row_that_is_larger_than_the_setting_is_told_before_anything_is_sent()
+    public async Task A_row_that_is_larger_than_the_setting_is_reported_before_anything_is_sent()
     {
         await using var endpoint = await LlmSimulator.StartAsync(new SimulatorOptions { CountTokens = false });
         _llmpipe.Environment["OPENAI_BASE_URL"] = endpoint.BaseUrl.ToString();
@@ -43,7 +43,7 @@ public sealed class RunningLargeRows : IDisposable
     [Theory]
     [InlineData("1023")]
     [InlineData("268435457")]
-    public async Task A_setting_that_is_out_of_range_is_told_by_its_name(string bytes)
+    public async Task A_setting_that_is_out_of_range_is_reported_by_its_name(string bytes)
     {
         _llmpipe.Environment["LLMPIPE__MaxJobBytes"] = bytes;
         _llmpipe.Write("in.txt", "hello");
@@ -66,7 +66,9 @@ public sealed class RunningLargeRows : IDisposable
 
         Assert.True(exitCode == 0, error);
         Assert.Equal(3, endpoint.Stats.Calls);
-        Assert.All(_llmpipe.Lines("in.results.jsonl"), line => Assert.True(line.Length > 1_100_000 && (int)JsonNode.Parse(line)!["response"]!["status_code"]! == 200));
+        Assert.All(
+            _llmpipe.Lines("in.results.jsonl"),
+            line => Assert.True(line.Length > 1_100_000 && (int)JsonNode.Parse(line)!["response"]!["status_code"]! == 200));
     }
 
     private void WriteRows(int count, int bytes)
@@ -74,7 +76,8 @@ public sealed class RunningLargeRows : IDisposable
         using var file = new StreamWriter(_llmpipe.PathOf("in.jsonl"), append: false, new UTF8Encoding(false));
         for (var n = 1; n <= count; n++)
         {
-            file.Write("""{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/jpeg;base64,""");
+            file.Write(
+                """{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/jpeg;base64,""");
             file.Write(new string((char)('A' + n), bytes - 200));
             file.WriteLine("\"}}]}]}");
         }

@@ -13,7 +13,8 @@ public sealed class RunningOddAnswers : IDisposable
     [Fact]
     public async Task Rows_without_an_answer_fail_with_the_body_and_the_special_ones_are_counted()
     {
-        string[] messages = ["{\"content\":null,\"refusal\":\"no\"}", "{\"content\":\"\"}", "{\"content\":\"\\ud83d\"}", "{\"content\":\"four\"}"];
+        string[] messages =
+            ["{\"content\":null,\"refusal\":\"no\"}", "{\"content\":\"\"}", "{\"content\":\"\\ud83d\"}", "{\"content\":\"four\"}"];
         await using var endpoint = new RawEndpoint((request, _) => request.Text.Contains("q5", StringComparison.Ordinal)
             ? new RawReply(200, """{"error":{"message":"too long","code":"context_length_exceeded"}}""")
             : new RawReply(200, $$"""{"choices":[{"index":0,"message":{{messages[request.Text[request.Text.IndexOf('q') + 1] - '1']}},"finish_reason":"{{(request.Text.Contains("q4", StringComparison.Ordinal) ? "length" : "stop")}}"}]}"""));
@@ -25,10 +26,14 @@ public sealed class RunningOddAnswers : IDisposable
         Assert.True(exitCode == 3, error);
         var report = JsonNode.Parse(output)!;
         Assert.Equal((4, 1, 5), ((int)report["completed_rows"]!, (int)report["failed_rows"]!, (int)report["calls"]!));
-        Assert.Equal([1, 1, 1, 1], new[] { "cut_off_answers", "empty_answers", "refused_answers", "lenient_answers" }.Select(name => (int)report[name]!));
+        Assert.Equal(
+            [1, 1, 1, 1],
+            new[] { "cut_off_answers", "empty_answers", "refused_answers", "lenient_answers" }.Select(name => (int)report[name]!));
         Assert.Contains("of the answers 1 cut off, 1 empty, 1 refused, 1 lenient JSON", error, StringComparison.Ordinal);
         var failed = JsonNode.Parse(Assert.Single(_llmpipe.Lines("in.errors.jsonl")))!;
-        Assert.Equal(("context_length_exceeded", "too long"), ((string?)failed["error"]!["code"], (string?)failed["response"]!["body"]!["error"]!["message"]));
+        Assert.Equal(
+            ("context_length_exceeded", "too long"),
+            ((string?)failed["error"]!["code"], (string?)failed["response"]!["body"]!["error"]!["message"]));
     }
 
     [Fact]

@@ -117,9 +117,12 @@ public sealed class SpendingMoney : IDisposable
     }
 
     [Fact]
-    public async Task Answers_that_tell_no_usage_are_not_free_where_there_is_a_budget()
+    public async Task Answers_without_usage_are_not_free_where_there_is_a_budget()
     {
-        await using var endpoint = new Tests.RawEndpoint((_, _) => new Tests.RawReply(200, """{"choices":[{"index":0,"message":{"role":"assistant","content":"four"},"finish_reason":"stop"}]}"""));
+        await using var endpoint = new Tests.RawEndpoint(
+            (_, _) =>
+                new Tests.RawReply(
+                    200, """{"choices":[{"index":0,"message":{"role":"assistant","content":"four"},"finish_reason":"stop"}]}"""));
         _llmpipe.Environment["OPENAI_BASE_URL"] = endpoint.Url + "/v1";
         _llmpipe.Environment["LLMPIPE__Prices__gpt-4o-mini__Input"] = "0.15";
         _llmpipe.Environment["LLMPIPE__Prices__gpt-4o-mini__Output"] = "0.60";
@@ -141,13 +144,20 @@ public sealed class SpendingMoney : IDisposable
     [InlineData("""{"model":"text-embedding-3-small","input":[101,102,103,104]}""", 4, 0)]
     [InlineData("""{"custom_id":"r","method":"POST","url":"/v1/embeddings","body":{"model":"bge-m3","input":[1,2,3]}}""", 3, 0)]
     // Three that begin the answer, three of the message, its role and its word; five answers.
-    [InlineData("""{"custom_id":"r","method":"POST","url":"/v1/chat/completions","body":{"model":"m","n":5,"max_tokens":200,"messages":[{"role":"user","content":"hello"}]}}""", 8, 1000)]
+    [InlineData(
+        """{"custom_id":"r","method":"POST","url":"/v1/chat/completions","body":{"model":"m","n":5,"max_tokens":200,"messages":["""
+            + """{"role":"user","content":"hello"}]}}""", 8, 1000)]
     // https://platform.openai.com/docs/api-reference/completions/create: each of several prompts has n answers.
-    [InlineData("""{"custom_id":"r","method":"POST","url":"/v1/completions","body":{"model":"m","max_tokens":7,"n":2,"prompt":["one","two","three"]}}""", 3, 42)]
-    [InlineData("""{"custom_id":"r","method":"POST","url":"/v1/completions","body":{"model":"m","max_tokens":7,"prompt":[[1,2],[3]]}}""", 3, 14)]
+    [InlineData(
+        """{"custom_id":"r","method":"POST","url":"/v1/completions","body":{"model":"m","max_tokens":7,"n":2,"prompt":"""
+            + """["one","two","three"]}}""", 3, 42)]
+    [InlineData(
+        """{"custom_id":"r","method":"POST","url":"/v1/completions","body":{"model":"m","max_tokens":7,"prompt":[[1,2],[3]]}}""", 3, 14)]
     [InlineData("""{"custom_id":"r","method":"POST","url":"/v1/completions","body":{"model":"m","max_tokens":7,"prompt":[1,2,3]}}""", 3, 7)]
     // A picture of low detail counts 85, whatever its data; its type counts two.
-    [InlineData("""{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"detail":"low","url":"data:image/png;base64,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}}]}]}""", 94, 1)]
+    [InlineData(
+        """{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"type":"image_url","image_url":"""
+            + """{"detail":"low","url":"data:image/png;base64,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}}]}]}""", 94, 1)]
     public async Task A_check_counts_as_the_quota_does(string row, long prompt, long completion)
     {
         _llmpipe.Write("in.jsonl", [row]);

@@ -39,5 +39,6 @@ public sealed class FindingFalseCompletions(FleetHouse house) : IClassFixture<Fl
 
     [Fact]
     public async Task A_batch_that_is_unknown_is_no_batch_and_no_file() =>
-        Assert.Contains("there is no batch b-nowhere", await _desk.ErrorAsync(1, "doctor", "--answers", "b-nowhere"), StringComparison.Ordinal);
+        Assert.Contains(
+            "there is no batch b-nowhere", await _desk.ErrorAsync(1, "doctor", "--answers", "b-nowhere"), StringComparison.Ordinal);
 }

@@ -14,7 +14,8 @@ public sealed class OpeningDeployments : IDisposable
     public async Task What_is_closed_is_listed_with_its_reason_and_opened_by_a_command()
     {
         await using var redis = await RedisServer.StartAsync();
-        await using var endpoint = await LlmSimulator.StartAsync(new SimulatorOptions { ApiKey = "right-key-of-the-account", CountTokens = false });
+        await using var endpoint = await LlmSimulator.StartAsync(
+            new SimulatorOptions { ApiKey = "right-key-of-the-account", CountTokens = false });
         _llmpipe.Environment["OPENAI_BASE_URL"] = endpoint.BaseUrl.ToString();
         _llmpipe.Environment["OPENAI_API_KEY"] = "wrong-key-of-the-account";
         _llmpipe.Write("in.jsonl", Rows.BatchLines(30));
@@ -25,7 +26,8 @@ public sealed class OpeningDeployments : IDisposable
         await Eventually.HoldsAsync(
             async () =>
             {
-                closed = JsonNode.Parse((await _llmpipe.RunAsync("deployments", "list", "--redis", redis.Address, "--json")).Out)!.AsArray();
+                closed = JsonNode.Parse(
+                    (await _llmpipe.RunAsync("deployments", "list", "--redis", redis.Address, "--json")).Out)!.AsArray();
                 return closed.Any(one => (string?)one!["state"] == "unavailable");
             },
             "the deployment is unavailable",

@@ -3,7 +3,8 @@ using System.Text.Json.Nodes;
 namespace LlmPipeline;
 
 [Trait("Category", "Slow")]
-public sealed class RedrivingDeadLetters(RedrivingDeadLetters.FilteringHouse house) : IClassFixture<RedrivingDeadLetters.FilteringHouse>, IDisposable
+public sealed class RedrivingDeadLetters(
+    RedrivingDeadLetters.FilteringHouse house) : IClassFixture<RedrivingDeadLetters.FilteringHouse>, IDisposable
 {
     private readonly FleetDesk _desk = new(house);
 
@@ -119,7 +120,14 @@ public sealed class RedrivingDeadLetters(RedrivingDeadLetters.FilteringHouse hou
     public sealed class FilteringHouse : FleetHouse
     {
         public FilteringHouse()
-            : base(new SimulatorOptions { FailShare = 1, Faults = [FaultKind.ContentFilter], Latency = TimeSpan.FromMilliseconds(20), CountTokens = false })
+            : base(
+                new SimulatorOptions
+                {
+                    FailShare = 1,
+                    Faults = [FaultKind.ContentFilter],
+                    Latency = TimeSpan.FromMilliseconds(20),
+                    CountTokens = false,
+                })
         {
         }
     }

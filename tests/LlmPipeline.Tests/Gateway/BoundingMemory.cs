@@ -9,19 +9,22 @@ public sealed class BoundingMemory
 {
     private const int Callers = 24, Bytes = 16_000_000;
 
-    // The budget of 512 MiB, the program itself, and what the garbage collector has not given back yet. Without a budget the second took 5.6 GiB.
+    // The budget of 512 MiB, the program itself, and what the garbage collector has not given back yet. Without a budget the second took
+    // 5.6 GiB.
     private const long MostMiB = 2000;
 
     [Theory]
     [InlineData("v1/jobs", """{"model":"M","prompt":"PAD"}""", "x")]
     [InlineData("v1/jobs", """[{"model":"M","request":{"url":"/v1/embeddings","body":{"model":"M","input":[PAD0]}}}]""", "1,")]
     [InlineData("v1/embeddings", """{"model":"M","input":"PAD"}""", "x")]
-    public async Task Many_large_requests_at_once_take_a_bounded_memory_and_are_answered_when_they_come_again(string path, string shape, string pad)
+    public async Task Many_large_requests_at_once_take_a_bounded_memory_and_are_answered_when_they_come_again(
+        string path, string shape, string pad)
     {
         await using var house = await GatewayHouse.OpenAsync();
         using var desk = new GatewayDesk(house.Gateway);
         await house.HoldAsync(desk.Model);
-        var text = shape.Replace("M", desk.Model, StringComparison.Ordinal).Replace("PAD", string.Concat(Enumerable.Repeat(pad, Bytes / pad.Length)), StringComparison.Ordinal);
+        var text = shape.Replace("M", desk.Model, StringComparison.Ordinal).Replace(
+            "PAD", string.Concat(Enumerable.Repeat(pad, Bytes / pad.Length)), StringComparison.Ordinal);
         var body = Encoding.UTF8.GetBytes(text);
         using var gone = new CancellationTokenSource();
         using var http = new HttpClient { BaseAddress = desk.Address, Timeout = Timeout.InfiniteTimeSpan };
@@ -35,7 +38,8 @@ public sealed class BoundingMemory
         Assert.InRange(house.Gateway.Process.PeakResidentBytes / (1024 * 1024), 1, MostMiB);
 
         // Redis is busy with megabytes.
-        async Task<long> WaitingAsync() => (await RedisRetry.UntilAnsweredAsync(() => house.Fleet.Queue.StatsAsync(desk.Model), TimeProvider.System)).Waiting;
+        async Task<long> WaitingAsync() =>
+            (await RedisRetry.UntilAnsweredAsync(() => house.Fleet.Queue.StatsAsync(desk.Model), TimeProvider.System)).Waiting;
     }
 
     /// <summary>Sends a request until it is taken, as the official clients do: a refusal says when to come again.</summary>

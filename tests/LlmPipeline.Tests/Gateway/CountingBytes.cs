@@ -22,7 +22,7 @@ public sealed class CountingBytes
     }
 
     [Fact]
-    public async Task A_key_that_has_used_up_its_own_is_told_429_and_holds_up_nobody_else()
+    public async Task A_key_that_has_used_up_its_own_gets_429_and_delays_no_other()
     {
         var budget = new ByteBudget(60, 100, _time);
         await TakeAsync(budget, "a", 50);
@@ -30,12 +30,13 @@ public sealed class CountingBytes
         await TakeAsync(budget, "b", 20).WaitAsync(Safety);
         _time.Advance(Patience);
         var refused = await Assert.ThrowsAsync<ApiException>(() => own.WaitAsync(Safety));
-        Assert.Equal((429, "rate_limit_error", TimeSpan.FromSeconds(2)), (refused.Error.Status, refused.Error.Type, refused.Error.RetryAfter));
+        Assert.Equal(
+            (429, "rate_limit_error", TimeSpan.FromSeconds(2)), (refused.Error.Status, refused.Error.Type, refused.Error.RetryAfter));
         Assert.Equal(70, budget.Taken);
     }
 
     [Fact]
-    public async Task When_all_are_taken_who_waits_too_long_is_told_503_and_those_behind_are_served()
+    public async Task When_all_are_taken_a_request_that_waits_too_long_gets_503_and_those_behind_are_served()
     {
         var budget = new ByteBudget(60, 100, _time);
         await TakeAsync(budget, "a", 50);
@@ -96,5 +97,6 @@ public sealed class CountingBytes
         Assert.Equal(0, budget.Taken);
     }
 
-    private static Task<long> TakeAsync(ByteBudget budget, string owner, long bytes) => budget.TakeAsync(owner, bytes, Patience, CancellationToken.None);
+    private static Task<long> TakeAsync(ByteBudget budget, string owner, long bytes) =>
+        budget.TakeAsync(owner, bytes, Patience, CancellationToken.None);
 }

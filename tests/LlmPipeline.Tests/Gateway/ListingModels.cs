@@ -47,7 +47,7 @@ public sealed class ListingModels(GatewayHouse house) : IClassFixture<GatewayHou
     }
 
     [Fact]
-    public async Task Models_are_told_to_who_has_a_key_and_to_nobody_else()
+    public async Task Models_are_listed_for_callers_with_a_key_only()
     {
         using var stranger = new HttpClient { BaseAddress = house.Gateway.Address };
         foreach (var path in (string[])["v1/models", "v1/models/any", "openai/models"])

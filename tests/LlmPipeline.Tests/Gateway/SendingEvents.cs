@@ -29,7 +29,8 @@ public sealed class SendingEvents
     [InlineData(" two blanks before, one behind ", " two blanks before, one behind ")]
     [InlineData("data: x\n: comment\nevent: y", "data: x\n: comment\nevent: y")]
     [InlineData("\u2028a\u2029b\u0085c\fd\ve", "\u2028a\u2029b\u0085c\fd\ve")]
-    public void A_line_ends_at_cr_and_lf_and_nowhere_else(string data, string arrived) => Assert.Equal(("x", arrived), Assert.Single(Read(EventStream.Text("x", data))));
+    public void A_line_ends_at_cr_and_lf_and_nowhere_else(string data, string arrived) =>
+        Assert.Equal(("x", arrived), Assert.Single(Read(EventStream.Text("x", data))));
 
     [Fact]
     public void A_name_of_any_characters_is_one_line()

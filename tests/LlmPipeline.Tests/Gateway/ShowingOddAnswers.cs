@@ -9,7 +9,18 @@ namespace LlmPipeline.Tests;
 public sealed class ShowingOddAnswers
 {
     private static JobResult Result(byte[] body, ResultStatus status = ResultStatus.Completed, int? code = 200, string? request = null) =>
-        new() { JobId = "j", Status = status, Response = body, Meta = new ResultMeta { StatusCode = code, RequestId = request, Error = status == ResultStatus.Completed ? null : new ResultError("x", "y") } };
+        new()
+        {
+            JobId = "j",
+            Status = status,
+            Response = body,
+            Meta = new ResultMeta
+            {
+                StatusCode = code,
+                RequestId = request,
+                Error = status == ResultStatus.Completed ? null : new ResultError("x", "y"),
+            },
+        };
 
     private static DefaultHttpContext Context()
     {
@@ -74,7 +85,7 @@ public sealed class ShowingOddAnswers
     }
 
     [Fact]
-    public async Task A_refusal_that_is_no_json_for_every_client_is_told_in_openais_shape()
+    public async Task A_refusal_that_is_no_json_for_every_client_has_openais_shape()
     {
         var context = Context();
         using var body = new MemoryStream();

@@ -118,27 +118,44 @@ public sealed class StreamingThroughTheGateway
     [Fact]
     public void A_whole_answer_becomes_the_one_chunk_of_a_stream()
     {
-        var (name, chat) = Whole("/v1/chat/completions", """{"id":"c","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":null,"tool_calls":[{"id":"a"},{"id":"b"}]},"finish_reason":"stop"}],"usage":{"total_tokens":3}}""");
+        var (name, chat) = Whole(
+            "/v1/chat/completions",
+            """{"id":"c","object":"chat.completion","choices":[{"index":0,"message":"""
+                + """{"role":"assistant","content":null,"tool_calls":[{"id":"a"},{"id":"b"}]},"finish_reason":"stop"}],"usage":"""
+                + """{"total_tokens":3}}""");
         Assert.Null(name);
-        Assert.Equal("""{"id":"c","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"role":"assistant","content":null,"tool_calls":[{"index":0,"id":"a"},{"index":1,"id":"b"}]},"finish_reason":"stop"}]}""", chat);
+        Assert.Equal(
+            """{"id":"c","object":"chat.completion.chunk","choices":[{"index":0,"delta":"""
+                + """{"role":"assistant","content":null,"tool_calls":[{"index":0,"id":"a"},{"index":1,"id":"b"}]}"""
+                + ""","finish_reason":"stop"}]}""",
+            chat);
 
-        Assert.Equal(("response.completed", """{"type":"response.completed","sequence_number":0,"response":{"id":"r","output":[]}}"""), Whole("/v1/responses", """{"id":"r","output":[]}"""));
+        Assert.Equal(
+            ("response.completed", """{"type":"response.completed","sequence_number":0,"response":{"id":"r","output":[]}}"""),
+            Whole("/v1/responses", """{"id":"r","output":[]}"""));
     }
 
     [Theory]
-    [InlineData("""{"choices":[{"message":{"content":"half \ud83d"},"\udc00":1.50}]}""", """{"choices":[{"delta":{"content":"half \ud83d"},"\udc00":1.50}]}""")]
-    [InlineData("""{"choices":[{"message":{"content":"a","tool_calls":[]},"logprobs":NaN}]}""", """{"choices":[{"delta":{"content":"a","tool_calls":[]},"logprobs":null}]}""")]
+    [InlineData(
+        """{"choices":[{"message":{"content":"half \ud83d"},"\udc00":1.50}]}""",
+        """{"choices":[{"delta":{"content":"half \ud83d"},"\udc00":1.50}]}""")]
+    [InlineData(
+        """{"choices":[{"message":{"content":"a","tool_calls":[]},"logprobs":NaN}]}""",
+        """{"choices":[{"delta":{"content":"a","tool_calls":[]},"logprobs":null}]}""")]
     [InlineData("""{"choices":[{"text":"a"},7],"usage":{},"object":null}""", """{"choices":[{"text":"a"},7],"object":null}""")]
     [InlineData("{}", "{}")]
-    public void A_whole_answer_is_streamed_with_the_text_that_it_has(string body, string chunk) => Assert.Equal((null, chunk), Whole("/v1/chat/completions", body));
+    public void A_whole_answer_is_streamed_with_the_text_that_it_has(string body, string chunk) =>
+        Assert.Equal((null, chunk), Whole("/v1/chat/completions", body));
 
     [Theory]
     [InlineData("[1]")]
     [InlineData("<html>")]
     [InlineData("")]
-    public void What_is_no_json_object_is_not_streamed(string body) => Assert.Null(Chunk.OfWhole("/v1/chat/completions", Encoding.UTF8.GetBytes(body), usage: false));
+    public void What_is_no_json_object_is_not_streamed(string body) =>
+        Assert.Null(Chunk.OfWhole("/v1/chat/completions", Encoding.UTF8.GetBytes(body), usage: false));
 
-    private static (string? Name, string Data) Whole(string path, string body) => Chunk.OfWhole(path, Encoding.UTF8.GetBytes(body), usage: false)!.Value;
+    private static (string? Name, string Data) Whole(string path, string body) =>
+        Chunk.OfWhole(path, Encoding.UTF8.GetBytes(body), usage: false)!.Value;
 
     [Theory]
     [InlineData("""{"choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}""", false, false, 0)]

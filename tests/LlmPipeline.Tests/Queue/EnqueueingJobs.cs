@@ -198,7 +198,11 @@ public sealed class EnqueueingJobs
     public async Task A_job_over_the_largest_size_is_refused_and_names_the_setting()
     {
         var queue = await TestQueue.CreateAsync(Store.RedisServer, o => o.MaxJobBytes = 2000);
-        var refused = await Assert.ThrowsAnyAsync<ArgumentException>(() => queue.EnqueueAsync(queue.Row(1), queue.Single(new string('x', 200)) with { Work = new RequestWork { Path = "/v1/x", Body = new byte[2000] } }));
+        var refused = await Assert.ThrowsAnyAsync<ArgumentException>(
+            () =>
+                queue.EnqueueAsync(
+                    queue.Row(1),
+                    queue.Single(new string('x', 200)) with { Work = new RequestWork { Path = "/v1/x", Body = new byte[2000] } }));
         Assert.Contains("MaxJobBytes", refused.Message, StringComparison.Ordinal);
         Assert.Equal(0, (await queue.StatsAsync()).Waiting);
     }

@@ -16,7 +16,8 @@ public sealed class LargeJobs
         var queue = await TestQueue.CreateAsync(redis, o => o.Partitions = 1);
         for (var row = 1; row <= Jobs; row++)
             await queue.EnqueueAsync(OfBytes(queue, row, Bytes));
-        await Eventually.HoldsAsync(async () => await MemoryAsync(redis, "used_memory") < (Jobs * Bytes) + 20_000_000, "what was received is free again");
+        await Eventually.HoldsAsync(
+            async () => await MemoryAsync(redis, "used_memory") < (Jobs * Bytes) + 20_000_000, "what was received is free again");
         var before = await MemoryAsync(redis, "used_memory_peak");
 
         Assert.Equal(1, (await queue.ClaimOneAsync()).Job.Row);
@@ -30,7 +31,8 @@ public sealed class LargeJobs
     public async Task Due_jobs_are_made_to_wait_by_few_at_a_time_and_in_their_order(Store store)
     {
         var queue = await TestQueue.CreateAsync(store);
-        await queue.EnqueueAsync([.. Enumerable.Range(1, 5).Select(row => OfBytes(queue, row, Large) with { Delay = TimeSpan.FromHours(1) })]);
+        await queue.EnqueueAsync(
+            [.. Enumerable.Range(1, 5).Select(row => OfBytes(queue, row, Large) with { Delay = TimeSpan.FromHours(1) })]);
         for (var row = 1; row <= 5; row++)
             await queue.Database.SortedSetAddAsync(queue.Keys.Delayed, queue.Row(row).Id, row);
 
@@ -69,7 +71,8 @@ public sealed class LargeJobs
         await queue.EnqueueAsync([.. Enumerable.Range(1, 5).Select(row => OfBytes(queue, row, Large))]);
         await queue.BuryAllAsync();
 
-        var redriven = await queue.Queue.Batches.RedriveAsync(queue.Name, queue.Batch, [.. Enumerable.Range(1, 6).Select(row => (queue.Row(row).Id, row))]);
+        var redriven = await queue.Queue.Batches.RedriveAsync(
+            queue.Name, queue.Batch, [.. Enumerable.Range(1, 6).Select(row => (queue.Row(row).Id, row))]);
 
         Assert.Equal([true, true, true, true, true, false], redriven);
         Assert.Equal(new QueueStats(5, 0, 0, 0), await queue.StatsAsync());
@@ -77,7 +80,7 @@ public sealed class LargeJobs
     }
 
     [Theory, ClassData(typeof(Stores))]
-    public async Task Where_a_job_is_is_told_without_it(Store store)
+    public async Task The_place_of_a_job_is_reported_without_the_job(Store store)
     {
         var queue = await TestQueue.CreateAsync(store);
         await queue.EnqueueAsync(queue.Row(1), queue.Row(2), queue.Row(3) with { Delay = TimeSpan.FromHours(1) });
@@ -119,11 +122,14 @@ public sealed class LargeJobs
         Assert.Equal([EnqueueOutcome.Added, EnqueueOutcome.Added], await queue.EnqueueAsync(queue.Row(1), OfBytes(queue, 2, 1_500_000)));
     }
 
-    private static Job OfBytes(TestQueue queue, int row, int bytes) => queue.Row(row) with { Work = new RequestWork { Path = "/v1/x", Body = new byte[bytes] } };
+    private static Job OfBytes(TestQueue queue, int row, int bytes) =>
+        queue.Row(row) with { Work = new RequestWork { Path = "/v1/x", Body = new byte[bytes] } };
 
     private static async Task<long> MemoryAsync(RedisConnections redis, string field)
     {
         var info = (string)(await redis.Commands.ExecuteAsync("INFO", "memory"))!;
-        return long.Parse(info.Split("\r\n").First(line => line.StartsWith(field + ":", StringComparison.Ordinal))[(field.Length + 1)..], CultureInfo.InvariantCulture);
+        return long.Parse(
+            info.Split("\r\n").First(line => line.StartsWith(field + ":", StringComparison.Ordinal))[(field.Length + 1)..],
+            CultureInfo.InvariantCulture);
     }
 }

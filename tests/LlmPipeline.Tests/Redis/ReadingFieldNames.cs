@@ -39,7 +39,8 @@ public sealed class ReadingFieldNames
     {
         Assert.True(StreamFields.IsStreamed("""{"\ud83d":1,"stream":true}"""u8.ToArray()));
         Assert.Equal(new AnswerBody(true, new TokenUsage(3, 1, 2)), AnswerBody.Read("""{"\ud83d":1,"usage":{"\udc00":1,"prompt_tokens":3,"completion_tokens":2,"prompt_tokens_details":{"\udc00":0,"cached_tokens":1}}}"""u8.ToArray()));
-        Assert.Equal(7, ReasoningTokens.Of("""{"\ud83d":1,"usage":{"\udc00":1,"completion_tokens_details":{"\udc00":0,"reasoning_tokens":7}}}"""u8));
+        Assert.Equal(
+            7, ReasoningTokens.Of("""{"\ud83d":1,"usage":{"\udc00":1,"completion_tokens_details":{"\udc00":0,"reasoning_tokens":7}}}"""u8));
         Assert.Equal("m", CallBody.Read("""{"\ud83d":1,"model":"m"}"""u8.ToArray()).Model);
     }
 
@@ -52,7 +53,8 @@ public sealed class ReadingFieldNames
         using var fields = await JsonFields.ReadAsync(context.Request, default);
 
         Assert.Equal(400, Assert.Throws<ApiException>(() => fields.Text("model")).Error.Status);
-        var error = Assert.Throws<ApiException>(() => JsonFields.ReadSome("""{"model":"m","\ud83d":1}"""u8.ToArray(), 1).Objects[0].Text("model"));
+        var error =
+            Assert.Throws<ApiException>(() => JsonFields.ReadSome("""{"model":"m","\ud83d":1}"""u8.ToArray(), 1).Objects[0].Text("model"));
         Assert.Equal(400, error.Error.Status);
     }
 }

@@ -20,7 +20,8 @@ public sealed class SanitizingText
         var text = new StringBuilder();
         for (var point = 0; point <= 0x10FFFF; point++)
         {
-            text.Append('a').Append(char.IsSurrogate((char)point) && point <= char.MaxValue ? ((char)point).ToString() : char.ConvertFromUtf32(point));
+            text.Append('a').Append(
+                char.IsSurrogate((char)point) && point <= char.MaxValue ? ((char)point).ToString() : char.ConvertFromUtf32(point));
             if (text.Length < 500 && point < 0x10FFFF)
                 continue;
             yield return text.ToString();
@@ -28,13 +29,17 @@ public sealed class SanitizingText
         }
     }
 
-    private static bool IsHarmless(Rune rune) => Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.Control or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.Surrogate)
+    private static bool IsHarmless(Rune rune) =>
+        Rune.GetUnicodeCategory(rune) is not (
+            UnicodeCategory.Control or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.Surrogate)
         && rune.Value is not (0x61C or 0x200E or 0x200F or (>= 0x202A and <= 0x202E) or (>= 0x2066 and <= 0x2069) or 0xFEFF);
 
     private static void AssertValidAndHarmless(string text, bool lineFeeds = false)
     {
         _ = new UTF8Encoding(false, throwOnInvalidBytes: true).GetBytes(text);
-        Assert.All(text.EnumerateRunes().Where(rune => !lineFeeds || rune.Value != '\n'), rune => Assert.True(IsHarmless(rune), $"U+{rune.Value:X4}"));
+        Assert.All(
+            text.EnumerateRunes().Where(rune => !lineFeeds || rune.Value != '\n'),
+            rune => Assert.True(IsHarmless(rune), $"U+{rune.Value:X4}"));
     }
 
     [Fact]
@@ -75,7 +80,8 @@ public sealed class SanitizingText
     public void A_line_reads_as_the_text_does(string text, string line) => Assert.Equal(line, SafeText.Line(text, 100));
 
     [Fact]
-    public void A_line_is_cut_between_characters() => Assert.Equal(("abc…", "abc…", "abc🎈"), (SafeText.Line("abc🎈d", 4), SafeText.Line("abc🎈d", 5), SafeText.Line("abc🎈", 5)));
+    public void A_line_is_cut_between_characters() =>
+        Assert.Equal(("abc…", "abc…", "abc🎈"), (SafeText.Line("abc🎈d", 4), SafeText.Line("abc🎈d", 5), SafeText.Line("abc🎈", 5)));
 
     [Fact]
     public void An_error_code_is_short_and_of_few_characters()
@@ -105,7 +111,9 @@ public sealed class SanitizingText
         {
             using var answer = await http.GetAsync(new Uri($"{server.Urls.Single()}/?first={first}"));
 
-            Assert.Equal(values.Skip(first).Take(20), Enumerable.Range(0, Math.Min(20, values.Count - first)).Select(n => answer.Headers.GetValues($"x-{n}").Single()));
+            Assert.Equal(
+                values.Skip(first).Take(20),
+                Enumerable.Range(0, Math.Min(20, values.Count - first)).Select(n => answer.Headers.GetValues($"x-{n}").Single()));
         }
     }
 

@@ -56,7 +56,7 @@ public sealed class FollowingAStream
     }
 
     [Theory, ClassData(typeof(Stores))]
-    public async Task A_reader_that_stands_still_is_not_buffered_for_without_end_and_gets_the_result(Store store)
+    public async Task A_reader_that_stops_is_not_buffered_for_without_end_and_gets_the_result(Store store)
     {
         const int Deltas = 300;
         var (redis, results, job) = await CreateAsync(store);
@@ -127,7 +127,8 @@ public sealed class FollowingAStream
             run.Publish(delta);
             // No more than a publisher may have on its way.
             if (n % 50 == 0 || n == count)
-                await Eventually.HoldsAsync(() => Task.FromResult(Volatile.Read(ref arrived) >= n), "they have arrived", TimeSpan.FromSeconds(60));
+                await Eventually.HoldsAsync(
+                    () => Task.FromResult(Volatile.Read(ref arrived) >= n), "they have arrived", TimeSpan.FromSeconds(60));
         }
 
         await listening.UnsubscribeAsync();

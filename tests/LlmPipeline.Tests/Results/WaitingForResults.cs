@@ -20,7 +20,7 @@ public sealed class WaitingForResults
     }
 
     [Theory, ClassData(typeof(Stores))]
-    public async Task A_waiter_with_little_memory_is_told_the_size_before_the_result_is_fetched(Store store)
+    public async Task A_waiter_with_little_memory_gets_the_size_before_the_result_is_fetched(Store store)
     {
         var redis = await Stores.ConnectAsync(store);
         var results = new ResultStore(redis, new ResultStoreOptions(), TimeProvider.System);

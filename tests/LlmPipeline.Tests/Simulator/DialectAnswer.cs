@@ -10,7 +10,8 @@ internal sealed partial class DialectAnswer
 {
     public const string Model = "some-model";
 
-    private static readonly JsonElement Texts = JsonElement.Parse(Repository.Read("src/LlmWorker/Providers/dialects.json")).GetProperty("texts");
+    private static readonly JsonElement Texts =
+        JsonElement.Parse(Repository.Read("src/LlmWorker/Providers/dialects.json")).GetProperty("texts");
 
     private readonly JsonElement _answer;
     private readonly DateTimeOffset _now;
@@ -63,9 +64,14 @@ internal sealed partial class DialectAnswer
         {
             if (Has("json"))
                 return System.Text.Encoding.UTF8.GetBytes(Fill(_answer.GetProperty("json").GetRawText()));
-            var text = Has("parts") ? string.Concat(_answer.GetProperty("parts").EnumerateArray().Select(p => p.GetString())) : Text("text")!;
+            var text = Has("parts")
+                ? string.Concat(_answer.GetProperty("parts").EnumerateArray().Select(p => p.GetString()))
+                : Text("text")!;
             return Escape().Split(Fill(text)).Zip([.. Escape().Matches(Fill(text)).Select(m => m.Value), ""])
-                .SelectMany(p => System.Text.Encoding.UTF8.GetBytes(p.First).Concat(p.Second.Length == 0 ? [] : Convert.FromHexString(p.Second[2..]))).ToArray();
+                .SelectMany(
+                    p =>
+                        System.Text.Encoding.UTF8.GetBytes(p.First).Concat(
+                            p.Second.Length == 0 ? [] : Convert.FromHexString(p.Second[2..]))).ToArray();
         }
     }
 

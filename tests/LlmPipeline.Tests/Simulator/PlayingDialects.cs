@@ -170,7 +170,8 @@ public sealed class PlayingDialects
         using var served = await probe.PostAsync(SimulatorProbe.Chat, SimulatorProbe.Ask("a"));
 
         Assert.Equal([400, 200], [(int)unknown.StatusCode, (int)served.StatusCode]);
-        Assert.Equal("Invalid model: x\"y", JsonElement.Parse(await unknown.Content.ReadAsStringAsync()).GetProperty("message").GetString());
+        Assert.Equal(
+            "Invalid model: x\"y", JsonElement.Parse(await unknown.Content.ReadAsStringAsync()).GetProperty("message").GetString());
     }
 
     [Theory]
@@ -201,7 +202,8 @@ public sealed class PlayingDialects
         using var response = await probe.PostAsync(SimulatorProbe.Chat, SimulatorProbe.Ask("a"), ("x-llmpipeline-job-id", "j"));
         var stats = JsonElement.Parse(await probe.GetAsync("stats"));
 
-        Assert.Equal((1, 20, 603, 1), (simulator.Stats.Completed, simulator.Stats.TokensIn, simulator.Stats.TokensOut, simulator.Stats.Jobs));
+        Assert.Equal(
+            (1, 20, 603, 1), (simulator.Stats.Completed, simulator.Stats.TokensIn, simulator.Stats.TokensOut, simulator.Stats.Jobs));
         Assert.Equal(1, stats.GetProperty("dialects").GetProperty("gemini-thinking-outside-completion").GetInt32());
         Assert.Equal(1, stats.GetProperty("completed").GetInt32());
     }
@@ -212,7 +214,7 @@ public sealed class PlayingDialects
     [InlineData("must be above 0", "vllm=1.5")]
     [InlineData("more than 1", "vllm=0.6", "groq=0.6")]
     [InlineData("either all", "vllm=0.6", "groq")]
-    public async Task What_cannot_be_played_is_told(string says, params string[] dialects)
+    public async Task What_cannot_be_played_is_reported(string says, params string[] dialects)
     {
         var refused = await Assert.ThrowsAsync<ArgumentException>(() => LlmSimulator.StartAsync(Playing(dialects)));
         Assert.Contains(says, refused.Message, StringComparison.Ordinal);
@@ -224,12 +226,17 @@ public sealed class PlayingDialects
         var parse = SimulateCommand.Create().Parse(["--dialect", "openrouter=0.3, exo-nan-logprob=0.1"]);
         Assert.Empty(parse.Errors);
         Assert.Equal([new("openrouter", 0.3), new("exo-nan-logprob", 0.1)], parse.GetValue<SimulatorDialect[]>("--dialect")!);
-        Assert.Equal([new SimulatorDialect("vllm")], SimulateCommand.Create().Parse(["--dialect", "vllm"]).GetValue<SimulatorDialect[]>("--dialect")!);
+        Assert.Equal(
+            [new SimulatorDialect("vllm")],
+            SimulateCommand.Create().Parse(["--dialect", "vllm"]).GetValue<SimulatorDialect[]>("--dialect")!);
     }
 
     [Fact]
-    public void A_share_that_is_no_number_is_told_by_the_command_line() =>
-        Assert.Contains("'vllm=half'", Assert.Single(SimulateCommand.Create().Parse(["--dialect", "groq=0.1,vllm=half"]).Errors).Message, StringComparison.Ordinal);
+    public void A_share_that_is_no_number_is_reported_by_the_command_line() =>
+        Assert.Contains(
+            "'vllm=half'",
+            Assert.Single(SimulateCommand.Create().Parse(["--dialect", "groq=0.1,vllm=half"]).Errors).Message,
+            StringComparison.Ordinal);
 
     private static SimulatorOptions Playing(params string[] dialects) => new()
     {
@@ -321,7 +328,9 @@ public sealed class PlayingDialects
     }
 
     private static string? ValueOf(HttpResponseMessage response, string name) =>
-        response.Headers.TryGetValues(name, out var values) || response.Content.Headers.TryGetValues(name, out values) ? string.Join(", ", values) : null;
+        response.Headers.TryGetValues(name, out var values) || response.Content.Headers.TryGetValues(name, out values)
+            ? string.Join(", ", values)
+            : null;
 
     private static byte[] Decompressed(byte[] body)
     {

@@ -18,7 +18,9 @@ public sealed class AddingHeadersAndQuery
 
         var request = Assert.Single(endpoint.Requests);
         Assert.Equal("/v1/chat/completions?region=eu%20west%26x%3D1&v=", request.Target);
-        Assert.Equal(("org-1", "ours/1", "Bearer sk-secret"), (request.Headers["OpenAI-Organization"], request.Headers["User-Agent"], request.Headers["Authorization"]));
+        Assert.Equal(
+            ("org-1", "ours/1", "Bearer sk-secret"),
+            (request.Headers["OpenAI-Organization"], request.Headers["User-Agent"], request.Headers["Authorization"]));
     }
 
     [Fact]
@@ -86,8 +88,10 @@ public sealed class AddingHeadersAndQuery
 
         Assert.Equal(
             [
-                "Deployments[one].Headers: Authorization is what signs the calls already; Azure.Identity makes it", "Deployments[one].Query: api-version is the setting ApiVersion",
-                "Deployments[one].Query: '?' is not the name of a field", "Deployments[one].Query: the value of x is missing, or holds a control character",
+                "Deployments[one].Headers: Authorization is what signs the calls already; Azure.Identity makes it",
+                "Deployments[one].Query: api-version is the setting ApiVersion",
+                "Deployments[one].Query: '?' is not the name of a field",
+                "Deployments[one].Query: the value of x is missing, or holds a control character",
             ],
             CallerHouse.Options(options).Faults());
     }

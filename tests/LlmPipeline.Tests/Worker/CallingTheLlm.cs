@@ -8,7 +8,9 @@ public sealed class CallingTheLlm
 {
     // White space, number forms, a field twice, fields that nobody has heard of, escapes and their plain forms.
     private const string OddBody = "\r\n{ \"model\" : \"m\",\t\"messages\":[{\"role\":\"user\",\"content\":\"\\u00e9é\\/ 🚀\"}], \"temperature\":1.0E+0,\"x_new\":{\"a\":[1.10,-0,1e400]},\"x\":1,\"x\":2,\"n\":null }\n ";
-    private const string OddAnswer = "{\r\n  \"choices\" : [ {\"message\":{\"content\":\"x\"}} ],\n  \"weird\": 1.00,\n  \"usage\":{\"prompt_tokens\":11,\"completion_tokens\":5}\n}\n";
+    private const string OddAnswer =
+        "{\r\n  \"choices\" : [ {\"message\":{\"content\":\"x\"}} ],\n  \"weird\": 1.00,\n  "
+            + "\"usage\":{\"prompt_tokens\":11,\"completion_tokens\":5}\n}\n";
 
     [Fact]
     public async Task A_request_goes_out_and_its_answer_comes_back_byte_for_byte()
@@ -60,9 +62,10 @@ public sealed class CallingTheLlm
     [Theory]
     [InlineData("sk-secret", "HTTP 401 Unauthorized: wrong key *** given")]
     [InlineData("e", "HTTP 401 Unauthorized: wrong key e given")]
-    public async Task A_key_that_the_endpoint_quotes_is_told_to_nobody(string key, string told)
+    public async Task A_key_that_the_endpoint_quotes_is_in_no_message(string key, string told)
     {
-        await using var endpoint = new RawEndpoint((_, _) => new RawReply(401, $$$"""{"error":{"message":"wrong key {{{key}}} given","code":"a b\u2028c"}}"""));
+        await using var endpoint = new RawEndpoint(
+            (_, _) => new RawReply(401, $$$"""{"error":{"message":"wrong key {{{key}}} given","code":"a b\u2028c"}}"""));
         var at = CallerHouse.At(endpoint);
         at.ApiKey = key;
         await using var caller = CallerHouse.Caller(CallerHouse.Options(at));
@@ -147,7 +150,13 @@ public sealed class CallingTheLlm
     [Fact]
     public async Task Every_kind_of_passing_fault_is_tried_again_and_charged()
     {
-        RawReply[] faults = [new(500, "{}"), RawReply.Ok with { IsReset = true }, RawReply.Ok with { IsCut = true }, new(200, "<html>"), RawReply.Ok with { IsSilent = true }, new(502, "")];
+        RawReply[] faults = [
+            new(500, "{}"),
+            RawReply.Ok with { IsReset = true },
+            RawReply.Ok with { IsCut = true },
+            new(200, "<html>"),
+            RawReply.Ok with { IsSilent = true },
+            new(502, "")];
         await using var endpoint = new RawEndpoint((_, n) => n <= faults.Length ? faults[n - 1] : RawReply.Ok);
         await using var caller = CallerHouse.Caller(CallerHouse.Options(CallerHouse.At(endpoint)));
         var outcome = await caller.CallAsync(CallerHouse.Request() with { AttemptTimeout = TimeSpan.FromSeconds(2) }, 0, default);

@@ -13,7 +13,9 @@ public sealed class ChoosingADeployment
         await using var caller = CallerHouse.Caller(CallerHouse.Options(CallerHouse.At(endpoint)));
         Assert.Null(caller.BlockageOf("m"));
         var outcome = await caller.CallAsync(CallerHouse.Request(), 3, default);
-        Assert.Equal((CallVerdict.Retry, 401, 3, "invalid_api_key"), (outcome.Verdict, outcome.StatusCode!.Value, outcome.Attempts, outcome.ErrorCode));
+        Assert.Equal(
+            (CallVerdict.Retry, 401, 3, "invalid_api_key"),
+            (outcome.Verdict, outcome.StatusCode!.Value, outcome.Attempts, outcome.ErrorCode));
         Assert.Contains("Incorrect API key provided", outcome.ErrorMessage, StringComparison.Ordinal);
         Assert.Contains("Incorrect API key provided", caller.BlockageOf("m")!.Reason, StringComparison.Ordinal);
         Assert.True(caller.BlockageOf("m")!.IsConfirmed);

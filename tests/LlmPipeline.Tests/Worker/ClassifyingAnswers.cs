@@ -40,15 +40,27 @@ public sealed class ClassifyingAnswers
     [InlineData(429, """{"error":{"code":"429","message":"Requests to the ChatCompletions_Create Operation have exceeded rate limit"}}""", "Later")]
     [InlineData(429, "", "Later")]
     [InlineData(429, """{"error":{"code":"429","message":"Requests to the Chat_Completion Operation under Azure OpenAI API have exceeded the utilization of the provisioned-managed deployment."}}""", "Later")]
-    [InlineData(429, """[{"error":{"code":429,"message":"You exceeded your current quota, please check your plan and billing details. Please retry in 36.1s.","status":"RESOURCE_EXHAUSTED"}}]""", "Later")]
+    [InlineData(
+        429,
+        """[{"error":{"code":429,"message":"You exceeded your current quota, please check your plan and billing details. Please """
+            + """retry in 36.1s.","status":"RESOURCE_EXHAUSTED"}}]""", "Later")]
     // The row's own fault.
     [InlineData(400, """{"error":{"message":"too long","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}""", "Permanent")]
     [InlineData(400, """{"error":{"code":"content_filter","message":"filtered","status":400,"innererror":{"code":"ResponsibleAIPolicyViolation"}}}""", "Permanent")]
     [InlineData(400, """{"error":{"message":"The response was filtered due to the prompt triggering Azure OpenAI's content management policy.","type":null,"param":"prompt","code":"content_filter","status":400,"innererror":{"code":"ResponsibleAIPolicyViolation","content_filter_result":{"hate":{"filtered":true,"severity":"high"}}}}}""", "Permanent")]
-    [InlineData(400, """{"error":{"code":"OperationNotSupported","message":"The chatCompletion operation does not work with the specified model, text-embedding-3-small."}}""", "Unexplained")]
+    [InlineData(
+        400,
+        """{"error":{"code":"OperationNotSupported","message":"The chatCompletion operation does not work with the specified """
+            + """model, text-embedding-3-small."}}""", "Unexplained")]
     [InlineData(400, """{"object":"error","message":"This model's maximum context length is 4096 tokens. However, you requested 5000 tokens.","type":"BadRequestError","param":null,"code":400}""", "Permanent")]
-    [InlineData(400, """{"error":{"message":"[{'type': 'missing', 'loc': ('body', 'messages'), 'msg': 'Field required'}]","type":"Bad Request","param":null,"code":400}}""", "Unexplained")]
-    [InlineData(400, """{"error":{"message":"invalid character 'x' looking for beginning of value","type":"invalid_request_error","param":null,"code":null}}""", "Unexplained")]
+    [InlineData(
+        400,
+        """{"error":{"message":"[{'type': 'missing', 'loc': ('body', 'messages'), 'msg': 'Field required'}]","type":"Bad """
+            + """Request","param":null,"code":400}}""", "Unexplained")]
+    [InlineData(
+        400,
+        """{"error":{"message":"invalid character 'x' looking for beginning of """
+            + """value","type":"invalid_request_error","param":null,"code":null}}""", "Unexplained")]
     [InlineData(403, """{"error":{"code":"content_policy_violation","message":"no"}}""", "Permanent")]
     [InlineData(404, """{"error":{"message":"No response found with id 'resp_1'","type":"invalid_request_error","param":"previous_response_id","code":"previous_response_not_found"}}""", "Permanent")]
     [InlineData(404, """{"detail":"Not Found"}""", "Unexplained")]
@@ -59,19 +71,32 @@ public sealed class ClassifyingAnswers
     [InlineData(422, """{"detail":[{"loc":["body","messages"],"msg":"field required"}]}""", "Unexplained")]
     [InlineData(400, """{"error":{"message":"the model in 'my dog does not exist' is odd","code":null}}""", "Unexplained")]
     // The key, the account; a refusal of the row, the model or the path.
-    [InlineData(401, """{"error":{"message":"Incorrect API key provided","type":"invalid_request_error","code":"invalid_api_key"}}""", "AccountFault")]
+    [InlineData(
+        401, """{"error":{"message":"Incorrect API key provided","type":"invalid_request_error","code":"invalid_api_key"}}""",
+        "AccountFault")]
     [InlineData(401, """{"statusCode":401,"message":"Access denied due to invalid subscription key"}""", "AccountFault")]
     [InlineData(401, "Unauthorized", "AccountFault")]
     [InlineData(401, """{"error":"Unauthorized"}""", "AccountFault")]
-    [InlineData(401, """{"error":{"code":"401","message":"Access denied due to invalid subscription key or wrong API endpoint."}}""", "AccountFault")]
+    [InlineData(
+        401, """{"error":{"code":"401","message":"Access denied due to invalid subscription key or wrong API endpoint."}}""",
+        "AccountFault")]
     [InlineData(403, """{"error":{"code":"403","message":"Access denied due to Virtual Network/Firewall rules."}}""", "Refused")]
     [InlineData(402, """{"error":{"message":"Insufficient Balance"}}""", "AccountFault")]
     [InlineData(403, """{"error":{"code":"unsupported_country_region_territory","message":"Country not supported"}}""", "AccountFault")]
-    [InlineData(429, """{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}""", "AccountFault")]
-    [InlineData(400, """{"error":{"message":"Billing hard limit has been reached","type":"invalid_request_error","code":"billing_hard_limit_reached"}}""", "AccountFault")]
+    [InlineData(
+        429,
+        """{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}""",
+        "AccountFault")]
+    [InlineData(
+        400,
+        """{"error":{"message":"Billing hard limit has been """
+            + """reached","type":"invalid_request_error","code":"billing_hard_limit_reached"}}""", "AccountFault")]
     [InlineData(301, "", "Refused")]
     [InlineData(307, "", "Refused")]
-    [InlineData(429, """{"error":{"message":"Your account is suspended, please check your plan and billing details","type":"exceeded_current_quota_error"}}""", "AccountFault")]
+    [InlineData(
+        429,
+        """{"error":{"message":"Your account is suspended, please check your plan and billing """
+            + """details","type":"exceeded_current_quota_error"}}""", "AccountFault")]
     // The deployment does not have the model.
     [InlineData(404, """{"error":{"message":"The model `x` does not exist or you do not have access to it.","type":"invalid_request_error","param":null,"code":"model_not_found"}}""", "ModelFault")]
     [InlineData(403, """{"error":{"message":"Project does not have access to model x","type":"invalid_request_error","code":"model_not_found"}}""", "ModelFault")]
@@ -102,8 +127,14 @@ public sealed class ClassifyingAnswers
     [Fact]
     public void A_wait_that_is_only_in_the_text_counts_and_the_limit_is_named()
     {
-        var found = Outcomes.Classify(Answer(429, """{"error":{"message":"Rate limit reached on tokens per day (TPD): Limit 100000, Used 97050, Requested 3619. Please try again in 9m38.016s.","type":"tokens","code":"rate_limit_exceeded"}}"""));
-        Assert.Equal((OutcomeKind.Later, TimeSpan.FromSeconds(578.016), "tokens per day", "HTTP 429 TooManyRequests: tokens per day"), (found.Kind, found.NotBefore!.Value, found.Limit, found.Message));
+        var found = Outcomes.Classify(
+            Answer(
+                429,
+                """{"error":{"message":"Rate limit reached on tokens per day (TPD): Limit 100000, Used 97050, Requested 3619. """
+                    + """Please try again in 9m38.016s.","type":"tokens","code":"rate_limit_exceeded"}}"""));
+        Assert.Equal(
+            (OutcomeKind.Later, TimeSpan.FromSeconds(578.016), "tokens per day", "HTTP 429 TooManyRequests: tokens per day"),
+            (found.Kind, found.NotBefore!.Value, found.Limit, found.Message));
         found = Outcomes.Classify(Answer(503, """{"error":{"message":"overloaded","details":[{"retryDelay":"36s"}]}}"""));
         Assert.Equal((OutcomeKind.Later, TimeSpan.FromSeconds(36)), (found.Kind, found.NotBefore!.Value));
         Assert.Equal(TimeSpan.FromSeconds(20), found.Bounded(TimeSpan.FromSeconds(20)).NotBefore);
@@ -112,7 +143,12 @@ public sealed class ClassifyingAnswers
     [Fact]
     public void A_request_larger_than_the_limit_closes_no_gate()
     {
-        var found = Outcomes.Classify(Answer(429, """{"error":{"message":"Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested 45411.","type":"tokens","code":"rate_limit_exceeded"}}""", TimeSpan.FromSeconds(1)));
+        var found = Outcomes.Classify(
+            Answer(
+                429,
+                """{"error":{"message":"Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested """
+                    + """45411.","type":"tokens","code":"rate_limit_exceeded"}}""",
+                TimeSpan.FromSeconds(1)));
         Assert.Equal((OutcomeKind.Transient, "rate_limit_exceeded"), KindAndCode(found));
         Assert.Contains("Requested 45411", found.Message, StringComparison.Ordinal);
     }

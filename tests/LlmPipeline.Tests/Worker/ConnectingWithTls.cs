@@ -4,7 +4,10 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace LlmPipeline.Tests;
 
-/// <summary>Certificates of endpoints and of clients: <see cref="EndpointCertificates"/>, <see cref="TlsFailure"/> and the second connection of <see cref="ConnectionHandler"/>.</summary>
+/// <summary>
+/// Certificates of endpoints and of clients: <see cref="EndpointCertificates"/>, <see cref="TlsFailure"/> and the second connection of
+/// <see cref="ConnectionHandler"/>.
+/// </summary>
 public sealed class ConnectingWithTls : IDisposable
 {
     private readonly TestAuthority _authority = new();
@@ -40,7 +43,8 @@ public sealed class ConnectingWithTls : IDisposable
         await using var endpoint = new TlsEndpoint(_ => _good);
 
         var (outcome, _) = await CallAsync(endpoint, options => options.CertificateAuthority = _authority.Write(other.Pem));
-        var (both, _) = await CallAsync(endpoint, options => options.CertificateAuthority = _authority.Write(other.Pem + "\n" + _authority.Pem));
+        var (both, _) = await CallAsync(
+            endpoint, options => options.CertificateAuthority = _authority.Write(other.Pem + "\n" + _authority.Pem));
 
         Assert.Equal("tls_error", outcome.ErrorCode);
         Assert.Equal(CallVerdict.Completed, both.Verdict);
@@ -127,7 +131,8 @@ public sealed class ConnectingWithTls : IDisposable
                 case "encrypted key":
                     options.ClientCertificate = _authority.Write(client.ExportCertificatePem());
                     options.ClientCertificateKey = _authority.Write(
-                        key.ExportEncryptedPkcs8PrivateKeyPem("open sesame", new PbeParameters(PbeEncryptionAlgorithm.Aes256Cbc, HashAlgorithmName.SHA256, 1000)));
+                        key.ExportEncryptedPkcs8PrivateKeyPem(
+                            "open sesame", new PbeParameters(PbeEncryptionAlgorithm.Aes256Cbc, HashAlgorithmName.SHA256, 1000)));
                     options.ClientCertificatePassword = "open sesame";
                     break;
                 case "pkcs12":
@@ -146,12 +151,14 @@ public sealed class ConnectingWithTls : IDisposable
     [Theory]
     [InlineData("-tls1_3")]
     [InlineData("-tls1_2")]
-    public async Task An_endpoint_that_misses_a_client_certificate_is_told_by_its_alert(string version)
+    public async Task An_endpoint_that_misses_a_client_certificate_is_recognised_by_its_alert(string version)
     {
         // OpenSSL's server, because .NET's closes the connection without an alert.
         using var key = _good.GetECDsaPrivateKey()!;
-        var (certificate, authority) = (_authority.Write(_good.ExportCertificatePem() + "\n" + key.ExportPkcs8PrivateKeyPem()), _authority.Write(_authority.Pem));
-        var start = new ProcessStartInfo("openssl") { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        var (certificate, authority) =
+            (_authority.Write(_good.ExportCertificatePem() + "\n" + key.ExportPkcs8PrivateKeyPem()), _authority.Write(_authority.Pem));
+        var start =
+            new ProcessStartInfo("openssl") { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
         foreach (var argument in (string[])["s_server", "-accept", "127.0.0.1:0", version, "-cert", certificate, "-CAfile", authority, "-Verify", "1", "-verify_return_error", "-www"])
             start.ArgumentList.Add(argument);
         using var server = Process.Start(start)!;
@@ -161,13 +168,17 @@ public sealed class ConnectingWithTls : IDisposable
             do
                 line = await server.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(30));
             while (line?.StartsWith("ACCEPT ", StringComparison.Ordinal) == false);
-            await using var caller = CallerHouse.Caller(CallerHouse.Options(Options($"https://localhost:{line!.Split(':')[1]}/v1", Trusting)));
+            await using var caller = CallerHouse.Caller(
+                CallerHouse.Options(Options($"https://localhost:{line!.Split(':')[1]}/v1", Trusting)));
 
             var outcome = await caller.CallAsync(CallerHouse.Request(), 0, default);
 
             Assert.Equal((CallVerdict.Retry, "tls_error"), (outcome.Verdict, outcome.ErrorCode));
             // RFC 8446 has an alert of its own for it, RFC 5246 the general one.
-            Assert.Contains(version == "-tls1_3" ? "alert certificate_required (116)" : "alert handshake_failure (40)", caller.BlockageOf(CallerHouse.Model)?.Reason, StringComparison.Ordinal);
+            Assert.Contains(
+                version == "-tls1_3" ? "alert certificate_required (116)" : "alert handshake_failure (40)",
+                caller.BlockageOf(CallerHouse.Model)?.Reason,
+                StringComparison.Ordinal);
         }
         finally
         {
@@ -176,7 +187,7 @@ public sealed class ConnectingWithTls : IDisposable
     }
 
     [Fact]
-    public void A_file_that_cannot_be_used_is_told_with_its_field_before_anything_is_called()
+    public void A_file_that_cannot_be_used_is_reported_with_its_field_before_anything_is_called()
     {
         using var client = _authority.Issue("client");
         using var old = _authority.Issue("client", daysLeft: -1);
@@ -190,19 +201,46 @@ public sealed class ConnectingWithTls : IDisposable
         }
 
         Assert.Equal("CertificateAuthority: /no/such.pem: there is no such file", Fault(o => o.CertificateAuthority = "/no/such.pem"));
-        Assert.EndsWith("holds no certificate in PEM", Fault(o => o.CertificateAuthority = _authority.Write("# nothing")), StringComparison.Ordinal);
-        Assert.Contains("expired on ", Fault(o => o.CertificateAuthority = _authority.Write(old.ExportCertificatePem())), StringComparison.Ordinal);
+        Assert.EndsWith(
+            "holds no certificate in PEM", Fault(o => o.CertificateAuthority = _authority.Write("# nothing")), StringComparison.Ordinal);
+        Assert.Contains(
+            "expired on ", Fault(o => o.CertificateAuthority = _authority.Write(old.ExportCertificatePem())), StringComparison.Ordinal);
         Assert.Equal("ClientCertificate: /no/such.pem: there is no such file", Fault(o => o.ClientCertificate = "/no/such.pem"));
-        Assert.Contains("holds no private key: put it into the file", Fault(o => o.ClientCertificate = _authority.Write(pem)), StringComparison.Ordinal);
+        Assert.Contains(
+            "holds no private key: put it into the file",
+            Fault(o => o.ClientCertificate = _authority.Write(pem)),
+            StringComparison.Ordinal);
         Assert.Contains("expired on ", Fault(o => o.ClientCertificate = _authority.Write(OldPem())), StringComparison.Ordinal);
-        Assert.Contains("cannot be used", Fault(o => o.ClientCertificate = _authority.Write(pem + "\n" + stranger.ExportPkcs8PrivateKeyPem())), StringComparison.Ordinal);
-        Assert.Contains("cannot be used", Fault(o => o.ClientCertificate = _authority.Write("no certificate at all")), StringComparison.Ordinal);
-        Assert.Contains("cannot be used", Fault(o => o.ClientCertificate = _authority.Write(client.Export(X509ContentType.Pkcs12, "right"))), StringComparison.Ordinal);
-        Assert.Equal("ClientCertificateKey: /no/such.key: there is no such file", Fault(o => (o.ClientCertificate, o.ClientCertificateKey) = (_authority.Write(pem), "/no/such.key")));
-        Assert.Contains("ClientCertificateKey: ", Fault(o => (o.ClientCertificate, o.ClientCertificateKey) = (_authority.Write(pem), _authority.Write(pem))), StringComparison.Ordinal);
-        Assert.StartsWith("ClientCertificate: is missing", Fault(o => o.ClientCertificateKey = _authority.Write(key.ExportPkcs8PrivateKeyPem())), StringComparison.Ordinal);
-        Assert.Equal("ClientCertificate: is for https endpoints only", Fault(o => (o.Endpoint, o.ClientCertificate) = ("http://localhost/v1", _authority.Write(pem + "\n" + key.ExportPkcs8PrivateKeyPem()))));
-        Assert.Equal("CertificateAuthority: is for https endpoints only", Fault(o => (o.Endpoint, o.CertificateAuthority) = ("http://localhost/v1", _authority.Write(_authority.Pem))));
+        Assert.Contains(
+            "cannot be used",
+            Fault(o => o.ClientCertificate = _authority.Write(pem + "\n" + stranger.ExportPkcs8PrivateKeyPem())),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "cannot be used", Fault(o => o.ClientCertificate = _authority.Write("no certificate at all")), StringComparison.Ordinal);
+        Assert.Contains(
+            "cannot be used",
+            Fault(o => o.ClientCertificate = _authority.Write(client.Export(X509ContentType.Pkcs12, "right"))),
+            StringComparison.Ordinal);
+        Assert.Equal(
+            "ClientCertificateKey: /no/such.key: there is no such file",
+            Fault(o => (o.ClientCertificate, o.ClientCertificateKey) = (_authority.Write(pem), "/no/such.key")));
+        Assert.Contains(
+            "ClientCertificateKey: ",
+            Fault(o => (o.ClientCertificate, o.ClientCertificateKey) = (_authority.Write(pem), _authority.Write(pem))),
+            StringComparison.Ordinal);
+        Assert.StartsWith(
+            "ClientCertificate: is missing",
+            Fault(o => o.ClientCertificateKey = _authority.Write(key.ExportPkcs8PrivateKeyPem())),
+            StringComparison.Ordinal);
+        Assert.Equal(
+            "ClientCertificate: is for https endpoints only",
+            Fault(
+                o =>
+                    (o.Endpoint, o.ClientCertificate) =
+                        ("http://localhost/v1", _authority.Write(pem + "\n" + key.ExportPkcs8PrivateKeyPem()))));
+        Assert.Equal(
+            "CertificateAuthority: is for https endpoints only",
+            Fault(o => (o.Endpoint, o.CertificateAuthority) = ("http://localhost/v1", _authority.Write(_authority.Pem))));
 
         string Fault(Action<DeploymentOptions> set)
         {
@@ -220,7 +258,8 @@ public sealed class ConnectingWithTls : IDisposable
         return (await caller.CallAsync(CallerHouse.Request(), 0, default), caller.BlockageOf(CallerHouse.Model)?.Reason);
     }
 
-    private static LlmCaller Caller(TlsEndpoint endpoint, Action<DeploymentOptions> set) => CallerHouse.Caller(CallerHouse.Options(Options(endpoint.Url, set)));
+    private static LlmCaller Caller(TlsEndpoint endpoint, Action<DeploymentOptions> set) =>
+        CallerHouse.Caller(CallerHouse.Options(Options(endpoint.Url, set)));
 
     private static DeploymentOptions Options(string url, Action<DeploymentOptions> set)
     {

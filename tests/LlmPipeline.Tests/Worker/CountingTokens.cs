@@ -113,7 +113,8 @@ public sealed class CountingTokens
     [InlineData("""{"type":"text","text":"data: the first of these words begins like a URL, and all of them are text"}""", 16, 30)]
     [InlineData("""{"type":"text","text":"half \ud83d of a pair"}""", 4, 20)]
     [InlineData("""{"data":"short"}""", 1, 10)]
-    public async Task What_is_text_counts_as_text(string part, int least, int most) => Assert.InRange(await PromptOfAsync(part), least, most + 6);
+    public async Task What_is_text_counts_as_text(string part, int least, int most) =>
+        Assert.InRange(await PromptOfAsync(part), least, most + 6);
 
     private static async Task<int> PromptOfAsync(string part)
     {

@@ -5,7 +5,9 @@ namespace LlmPipeline.Tests;
 /// <summary>Answers that tell no tokens, where a budget depends on them: <see cref="LlmOptions.EstimateUsage"/>.</summary>
 public sealed class EstimatingUsage
 {
-    private const string Silent = """{"choices":[{"message":{"role":"assistant","content":"one two three four","reasoning_content":"five six"},"finish_reason":"stop"}]}""";
+    private const string Silent =
+        """{"choices":[{"message":{"role":"assistant","content":"one two three four","reasoning_content":"five six"}"""
+            + ""","finish_reason":"stop"}]}""";
     private const string Body = """{"model":"m","messages":[{"role":"user","content":"one two three"}]}""";
 
     [Fact]
@@ -32,7 +34,7 @@ public sealed class EstimatingUsage
     }
 
     [Fact]
-    public async Task What_a_provider_tells_is_taken_as_it_is()
+    public async Task What_a_provider_reports_is_taken_as_it_is()
     {
         var outcome = await CallAsync(RawReply.Completion, estimates: true, priced: true);
 
@@ -40,9 +42,11 @@ public sealed class EstimatingUsage
     }
 
     [Fact]
-    public async Task An_error_costs_nothing_that_nobody_told()
+    public async Task An_error_costs_nothing_that_was_not_reported()
     {
-        await using var endpoint = new RawEndpoint((_, n) => n == 1 ? new RawReply(500, """{"error":{"message":"overloaded"}}""") : new RawReply(400, """{"error":{"message":"no"}}"""));
+        await using var endpoint = new RawEndpoint(
+            (_, n) =>
+                n == 1 ? new RawReply(500, """{"error":{"message":"overloaded"}}""") : new RawReply(400, """{"error":{"message":"no"}}"""));
         await using var caller = Caller(endpoint, estimates: true, priced: true);
 
         var outcome = await caller.CallAsync(CallerHouse.Request(Body), 0, default);
@@ -65,9 +69,13 @@ public sealed class EstimatingUsage
     }
 
     [Theory]
-    [InlineData("""{"choices":[{"message":{"content":"one two","tool_calls":[{"id":"call_1","type":"function","function":{"name":"three","arguments":"four"}}]}}]}""", 4)]
+    [InlineData(
+        """{"choices":[{"message":{"content":"one two","tool_calls":[{"id":"call_1","type":"function","function":"""
+            + """{"name":"three","arguments":"four"}}]}}]}""", 4)]
     [InlineData("""{"choices":[{"text":"one two"},{"text":"three"}]}""", 3)]
-    [InlineData("""{"instructions":"one two three","output":[{"type":"reasoning","summary":[{"type":"summary_text","text":"one"}]},{"content":[{"type":"output_text","text":"two three"}]}]}""", 3)]
+    [InlineData(
+        """{"instructions":"one two three","output":[{"type":"reasoning","summary":[{"type":"summary_text","text":"one"}]},"""
+            + """{"content":[{"type":"output_text","text":"two three"}]}]}""", 3)]
     [InlineData("""{"message":{"role":"assistant","content":"one two"},"model":"three"}""", 2)]
     [InlineData("""{"data":[{"embedding":"AAAA"}],"object":"list"}""", 0)]
     [InlineData("""{"choices":[{"message":{"content":null,"refusal":"one two"}}]}""", 2)]
@@ -80,7 +88,11 @@ public sealed class EstimatingUsage
 
     [Fact]
     public void An_answer_that_is_hardly_JSON_is_judged_by_its_size() =>
-        Assert.InRange(AnswerTokens.Count(CallerHouse.Model, Encoding.UTF8.GetBytes("""{"choices":[{"logprob":NaN,"message":{"content":"one two three four"}}]}""")), 10, 40);
+        Assert.InRange(
+            AnswerTokens.Count(
+                CallerHouse.Model, Encoding.UTF8.GetBytes("""{"choices":[{"logprob":NaN,"message":{"content":"one two three four"}}]}""")),
+            10,
+            40);
 
     private static async Task<CallOutcome> CallAsync(string answer, bool estimates, bool priced)
     {

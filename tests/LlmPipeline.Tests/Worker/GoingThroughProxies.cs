@@ -19,7 +19,7 @@ public sealed class GoingThroughProxies
     [InlineData(502, "Transient", "proxy_refused", true)]
     [InlineData(503, "Transient", "proxy_refused", true)]
     [InlineData(504, "Transient", "proxy_refused", true)]
-    public async Task What_a_proxy_answers_to_CONNECT_is_told_as_the_proxys(int status, string kind, string code, bool isDown)
+    public async Task What_a_proxy_answers_to_CONNECT_is_reported_as_the_proxys(int status, string kind, string code, bool isDown)
     {
         await using var proxy = new RawProxy(_ => RawProxy.Answer(status, "Proxy-Authenticate: Basic realm=\"x\""));
 
@@ -131,7 +131,16 @@ public sealed class GoingThroughProxies
         var web = new WebProxy(new Uri($"{uri.Scheme}://{uri.Authority}"));
         if (uri.UserInfo.Split(':') is [var user, var password])
             web.Credentials = new NetworkCredential(user, password);
-        return new HttpClient(new ConnectionHandler(new SocketsHttpHandler { Proxy = web, AllowAutoRedirect = false, ConnectTimeout = connectTimeout ?? TimeSpan.FromSeconds(20) }, web, TimeProvider.System));
+        return new HttpClient(
+            new ConnectionHandler(
+                new SocketsHttpHandler
+                {
+                    Proxy = web,
+                    AllowAutoRedirect = false,
+                    ConnectTimeout = connectTimeout ?? TimeSpan.FromSeconds(20),
+                },
+                web,
+                TimeProvider.System));
     }
 
     private static HttpRequestMessage Post(string target) => new(HttpMethod.Post, target) { Content = new StringContent("{}") };

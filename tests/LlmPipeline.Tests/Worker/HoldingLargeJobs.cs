@@ -35,7 +35,14 @@ public sealed class HoldingLargeJobs
     }
 
     private static ClaimedJob Claim(TestQueue queue, int row, int bytes) =>
-        new(queue.Row(row) with { Work = new RequestWork { Path = "/v1/x", Body = new byte[bytes] } }, 0, "token", 0, 0, false, TimeSpan.Zero);
+        new(
+            queue.Row(row) with { Work = new RequestWork { Path = "/v1/x", Body = new byte[bytes] } },
+            0,
+            "token",
+            0,
+            0,
+            false,
+            TimeSpan.Zero);
 
     private sealed class NoOwner : IJobOwner
     {

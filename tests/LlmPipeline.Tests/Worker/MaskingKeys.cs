@@ -12,7 +12,8 @@ public sealed class MaskingKeys
     [InlineData("sk-proj-0aB_9", "***")]
     [InlineData("""{\"key\":\"\u0022sk-proj-0aB_9\u0022\nsk-proj-0aB_9\"}""", """{\"key\":\"\u0022***\u0022\n***\"}""")]
     [InlineData("https://host/?key=%22sk-proj-0aB_9%22&x", "https://host/?key=%22***%22&x")]
-    public void A_key_is_masked_wherever_a_provider_quotes_it(string said, string shown) => Assert.Equal(shown, new KeyMask([Key]).Apply(said));
+    public void A_key_is_masked_wherever_a_provider_quotes_it(string said, string shown) =>
+        Assert.Equal(shown, new KeyMask([Key]).Apply(said));
 
     [Theory]
     [InlineData("sk-proj-0aB_9x")]

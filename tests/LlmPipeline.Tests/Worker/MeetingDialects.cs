@@ -6,8 +6,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace LlmPipeline.Tests;
 
 /// <summary>
-/// A worker before an endpoint that plays each row of the dialect table (docs/providers.md): what its rows come to is what the table says, and with an empty table
-/// nothing is lost, no error is a completion and no row stops another.
+/// A worker before an endpoint that plays each row of the dialect table (docs/providers.md): what its rows come to is what the table says,
+/// and with an empty table nothing is lost, no error is a completion and no row stops another.
 /// </summary>
 [Trait("Category", "Slow")]
 public sealed class MeetingDialects
@@ -29,7 +29,8 @@ public sealed class MeetingDialects
         var only = Environment.GetEnvironmentVariable("TESTS_DIALECT");
         var faults = new ConcurrentBag<string>();
         await Parallel.ForEachAsync(
-            DialectTable.Default.Rows.Where(row => !row.Expect.Slow && (only is null || row.Name.StartsWith(only, StringComparison.Ordinal))),
+            DialectTable.Default.Rows.Where(
+                row => !row.Expect.Slow && (only is null || row.Name.StartsWith(only, StringComparison.Ordinal))),
             new ParallelOptions { MaxDegreeOfParallelism = AtOnce },
             async (row, _) =>
             {
@@ -47,11 +48,19 @@ public sealed class MeetingDialects
 
     private static async Task PlayAsync(Dialect row, DialectTable table)
     {
-        await using var simulator = await LlmSimulator.StartAsync(new SimulatorOptions { Dialects = [new SimulatorDialect(row.Name)], CountTokens = false });
+        await using var simulator = await LlmSimulator.StartAsync(
+            new SimulatorOptions { Dialects = [new SimulatorDialect(row.Name)], CountTokens = false });
         var queue = await TestQueue.CreateAsync(Store.RedisServer);
         var results = new ResultStore(queue.Redis, new ResultStoreOptions(), TimeProvider.System);
         await using var caller = Caller(simulator, row, table);
-        await using var worker = new WorkerProcess(queue.Redis, queue.Queue, results, caller, new WorkerOptions { Concurrency = Jobs }, TimeProvider.System, NullLoggerFactory.Instance);
+        await using var worker = new WorkerProcess(
+            queue.Redis,
+            queue.Queue,
+            results,
+            caller,
+            new WorkerOptions { Concurrency = Jobs },
+            TimeProvider.System,
+            NullLoggerFactory.Instance);
         var jobs = Enumerable.Range(1, Jobs).Select(n => Job(queue, row, n)).ToArray();
         await queue.SaveBatchAsync();
         await queue.EnqueueAsync(jobs);
@@ -67,7 +76,8 @@ public sealed class MeetingDialects
                 blockage = caller.BlockageOf(queue.Name, path, queue.Batch);
                 return ended.All(result => result is not null) || blockage is { IsConfirmed: true };
             },
-            $"its rows end ({string.Join(' ', ended.Select(result => result?.Status.ToString() ?? "-"))}, {blockage?.Reason}, {caller.Snapshot()[0].LastFailure})",
+            $"its rows end ({string.Join(' ', ended.Select(result => result?.Status.ToString() ?? "-"))}, {blockage?.Reason}, "
+                + $"{caller.Snapshot()[0].LastFailure})",
             Longest);
         await worker.StopAsync(new CancellationToken(true));
         Check(row, table == DialectTable.Empty, ended, blockage);
@@ -99,7 +109,9 @@ public sealed class MeetingDialects
 
             Assert.True(result.Status == ResultStatus.Completed, $"row {n + 1} is {result.Status}: {result.Meta.Error} {body}");
             if (row.Expect.Text is { } text)
-                Assert.True(body.Contains(text, StringComparison.Ordinal) || body.Contains(Escaped(text), StringComparison.OrdinalIgnoreCase), body);
+                Assert.True(
+                    body.Contains(text, StringComparison.Ordinal) || body.Contains(Escaped(text), StringComparison.OrdinalIgnoreCase),
+                    body);
             Assert.Equal(row.Lenient, result.Meta.Lenient);
             if (row.Tokens is { } tokens && !row.Expect.Estimated)
                 Assert.Equal((tokens.Input, tokens.Output), (result.Meta.InputTokens, result.Meta.OutputTokens));
@@ -129,7 +141,7 @@ public sealed class MeetingDialects
 
     private static bool IsMarked(int row) => row == 3;
 
-    // As it stands in JSON of ASCII.
+    // As it is written in JSON of ASCII.
     private static string Escaped(string text) => System.Text.Json.JsonSerializer.Serialize(text)[1..^1];
 
     private static Job Job(TestQueue queue, Dialect row, int n)

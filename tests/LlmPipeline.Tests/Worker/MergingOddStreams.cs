@@ -22,7 +22,8 @@ public sealed class MergingOddStreams
     public async Task Framing_pings_and_chunks_without_choices_are_passed_over(string stream)
     {
         string[] chunks = [Chunk("\"content\":\"hello\""), Chunk("", "stop")];
-        var (body, fault, deltas) = await ReadAsync(stream.Replace("{0}", chunks[0], StringComparison.Ordinal).Replace("{1}", chunks[1], StringComparison.Ordinal));
+        var (body, fault, deltas) = await ReadAsync(
+            stream.Replace("{0}", chunks[0], StringComparison.Ordinal).Replace("{1}", chunks[1], StringComparison.Ordinal));
         Assert.Equal((AnswerFault.None, "hello"), (fault, Content(body)));
         Assert.Equal(chunks, deltas);
     }
@@ -42,13 +43,19 @@ public sealed class MergingOddStreams
         Assert.NotEqual(chunks, odds);
         var (body, fault, deltas) = await ReadAsync(Events(odds));
         Assert.Equal((AnswerFault.None, "hello", odds.Length), (fault, Content(body), deltas.Count));
-        Assert.Equal(("chat.completion", 0, 20), ((string?)JsonNode.Parse(body)!["object"], (int)JsonNode.Parse(body)!["choices"]![0]!["index"]!, (int)JsonNode.Parse(body)!["usage"]!["completion_tokens"]!));
+        Assert.Equal(
+            ("chat.completion", 0, 20),
+            (
+                (string?)JsonNode.Parse(body)!["object"],
+                (int)JsonNode.Parse(body)!["choices"]![0]!["index"]!,
+                (int)JsonNode.Parse(body)!["usage"]!["completion_tokens"]!));
     }
 
     [Fact]
     public async Task A_delta_of_null_is_none()
     {
-        var (body, fault, _) = await ReadAsync(Events(Chunk("\"content\":\"hello\""), Chunk("").Replace("{}", "null", StringComparison.Ordinal), Chunk("", "stop")));
+        var (body, fault, _) = await ReadAsync(
+            Events(Chunk("\"content\":\"hello\""), Chunk("").Replace("{}", "null", StringComparison.Ordinal), Chunk("", "stop")));
         Assert.Equal((AnswerFault.None, "hello"), (fault, Content(body)));
     }
 
@@ -69,24 +76,43 @@ public sealed class MergingOddStreams
         var stream = Encoding.UTF8.GetBytes(Events(Chunk("\"content\":\"12\""), Chunk("\"content\":\"34\""), Chunk("", "stop")));
         byte[] rocket = [0xF0, 0x9F, 0x9A, 0x80];
         for (var n = 0; n < 4; n++)
-            stream[stream.AsSpan().IndexOf("\"content\":\""u8) + 11 + (n % 2) + (n < 2 ? 0 : stream.AsSpan(stream.AsSpan().IndexOf("\"content\":\""u8) + 11).IndexOf("\"content\":\""u8) + 11)] = rocket[n];
+            stream[
+                stream.AsSpan().IndexOf("\"content\":\""u8) + 11 + (n % 2)
+                    + (
+                        n < 2
+                            ? 0
+                            : stream.AsSpan(stream.AsSpan().IndexOf("\"content\":\""u8) + 11).IndexOf("\"content\":\""u8)
+                                + 11)] = rocket[n];
         var (body, fault) = await StreamedAnswer.ReadAsync(new MemoryStream(stream), 1_000_000, null, CancellationToken.None);
         Assert.Equal((AnswerFault.None, "🚀"), (fault, Content(body)));
     }
 
     [Theory]
     // Ollama: no index. vLLM: each call begins at index 0. Others: an id anew in each piece.
-    [InlineData("""{"id":"a","function":{"name":"f","arguments":"{\"x\":"}}|{"function":{"arguments":"1}"}}|{"id":"b","function":{"name":"f","arguments":"{}"}}""")]
-    [InlineData("""{"index":0,"id":"a","function":{"name":"f","arguments":""}}|{"index":0,"id":"","function":{"name":null,"arguments":"{\"x\":1}"}}|{"index":0,"id":"b","function":{"name":"f","arguments":""}}|{"index":0,"function":{"arguments":"{}"}}""")]
-    [InlineData("""{"index":0,"id":"a","function":{"name":"f","arguments":"{\"x\""}}|{"index":0,"id":"z","function":{"arguments":":1}"}}|{"index":1,"id":"b","function":{"name":"f","arguments":"{}"}}""")]
-    [InlineData("""{"index":1,"id":"b","function":{"name":"f","arguments":"{}"}}|{"index":0,"id":"a","function":{"name":"f","arguments":"{\"x\":1}"}}""")]
-    [InlineData("""{"index":null,"id":"a","function":{"name":"f","arguments":"{\"x\":1}"}},{"index":null,"id":"b","function":{"name":"f","arguments":"{}"}}""")]
+    [InlineData(
+        """{"id":"a","function":{"name":"f","arguments":"{\"x\":"}}|{"function":{"arguments":"1}"}}|{"id":"b","function":"""
+            + """{"name":"f","arguments":"{}"}}""")]
+    [InlineData(
+        """{"index":0,"id":"a","function":{"name":"f","arguments":""}}|{"index":0,"id":"","function":"""
+            + """{"name":null,"arguments":"{\"x\":1}"}}|{"index":0,"id":"b","function":{"name":"f","arguments":""}}|"""
+            + """{"index":0,"function":{"arguments":"{}"}}""")]
+    [InlineData(
+        """{"index":0,"id":"a","function":{"name":"f","arguments":"{\"x\""}}|{"index":0,"id":"z","function":{"arguments":":1}"}}|"""
+            + """{"index":1,"id":"b","function":{"name":"f","arguments":"{}"}}""")]
+    [InlineData(
+        """{"index":1,"id":"b","function":{"name":"f","arguments":"{}"}}|{"index":0,"id":"a","function":"""
+            + """{"name":"f","arguments":"{\"x\":1}"}}""")]
+    [InlineData(
+        """{"index":null,"id":"a","function":{"name":"f","arguments":"{\"x\":1}"}},{"index":null,"id":"b","function":"""
+            + """{"name":"f","arguments":"{}"}}""")]
     public async Task Pieces_of_calls_find_their_call(string pieces)
     {
-        var (body, _, _) = await ReadAsync(Events([.. pieces.Split('|').Select(piece => Chunk($"\"tool_calls\":[{piece}]")), Chunk("", "tool_calls")]));
+        var (body, _, _) = await ReadAsync(
+            Events([.. pieces.Split('|').Select(piece => Chunk($"\"tool_calls\":[{piece}]")), Chunk("", "tool_calls")]));
         Assert.Equal(
             """[{"id":"a","function":{"name":"f","arguments":"{\"x\":1}"}},{"id":"b","function":{"name":"f","arguments":"{}"}}]""",
-            JsonNode.Parse(body)!["choices"]![0]!["message"]!["tool_calls"]!.ToJsonString(new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }));
+            JsonNode.Parse(body)!["choices"]![0]!["message"]!["tool_calls"]!.ToJsonString(
+                new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }));
     }
 
     [Fact]
@@ -95,7 +121,12 @@ public sealed class MergingOddStreams
         static string Detail(string field) => Chunk($$"""
             "content":"","reasoning_details":[{"type":"reasoning.text",{{field}},"format":"f-1","index":0}]
             """.Trim());
-        var (body, _, _) = await ReadAsync(Events(Detail("\"text\":\"I \""), Detail("\"text\":\"think\""), Detail("\"signature\":\"SIG\""), Chunk("\"content\":\"four\"", "stop")));
+        var (body, _, _) = await ReadAsync(
+            Events(
+                Detail("\"text\":\"I \""),
+                Detail("\"text\":\"think\""),
+                Detail("\"signature\":\"SIG\""),
+                Chunk("\"content\":\"four\"", "stop")));
         Assert.Equal(
             """[{"type":"reasoning.text","text":"I think","format":"f-1","index":0,"signature":"SIG"}]""",
             JsonNode.Parse(body)!["choices"]![0]!["message"]!["reasoning_details"]!.ToJsonString());
@@ -104,20 +135,27 @@ public sealed class MergingOddStreams
     [Fact]
     public async Task Parts_and_texts_of_one_content_are_both_kept()
     {
-        var (body, _, _) = await ReadAsync(Events(Chunk("\"content\":[{\"type\":\"thinking\",\"thinking\":\"hm\"}]"), Chunk("\"content\":\"four\"", "stop")));
+        var (body, _, _) = await ReadAsync(
+            Events(Chunk("\"content\":[{\"type\":\"thinking\",\"thinking\":\"hm\"}]"), Chunk("\"content\":\"four\"", "stop")));
         Assert.Equal(
-            """[{"type":"thinking","thinking":"hm"},{"type":"text","text":"four"}]""", JsonNode.Parse(body)!["choices"]![0]!["message"]!["content"]!.ToJsonString());
+            """[{"type":"thinking","thinking":"hm"},{"type":"text","text":"four"}]""",
+            JsonNode.Parse(body)!["choices"]![0]!["message"]!["content"]!.ToJsonString());
     }
 
     [Fact]
-    public async Task What_filters_find_is_told_anew_and_the_whole_message_once_more_is_not_said_twice()
+    public async Task What_filters_find_is_replaced_and_the_whole_message_once_more_is_not_added_twice()
     {
         var (body, _, _) = await ReadAsync(Events(
             """{"choices":[{"index":0,"delta":{"content":"a"},"content_filter_results":{"hate":{"severity":"safe","filtered":false}}}]}""",
             """{"choices":[{"index":0,"delta":{"content":"b"},"content_filter_results":{"hate":{"severity":"safe","filtered":false}}}]}""",
             """{"choices":[{"index":0,"delta":{},"message":{"role":"assistant","content":"ab"},"finish_reason":"stop"}]}"""));
         var choice = JsonNode.Parse(body)!["choices"]![0]!;
-        Assert.Equal(("ab", "assistant", "safe"), ((string?)choice["message"]!["content"], (string?)choice["message"]!["role"], (string?)choice["content_filter_results"]!["hate"]!["severity"]));
+        Assert.Equal(
+            ("ab", "assistant", "safe"),
+            (
+                (string?)choice["message"]!["content"],
+                (string?)choice["message"]!["role"],
+                (string?)choice["content_filter_results"]!["hate"]!["severity"]));
     }
 
     [Fact]
@@ -138,8 +176,12 @@ public sealed class MergingOddStreams
     [InlineData("data: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"busy\"}}\n\n", 529)]
     [InlineData("data: {\"object\":\"error\",\"message\":\"busy\",\"code\":503}\n\n", 503)]
     [InlineData("event: error\ndata: {\"message\":\"busy\",\"code\":\"rate_limit_exceeded\"}\n\n", 429)]
-    [InlineData("data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"error\"}],\"error\":{\"code\":502,\"message\":\"busy\"}}\n\n", 502)]
-    [InlineData("data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"error\",\"error\":{\"code\":502,\"message\":\"busy\"}}]}\n\n", 502)]
+    [InlineData(
+        "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"error\"}],\"error\":{\"code\":502,\"message\":\"busy\"}}\n\n",
+        502)]
+    [InlineData(
+        "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"error\",\"error\":{\"code\":502,\"message\":\"busy\"}}]}\n\n",
+        502)]
     [InlineData("data: {\"type\":\"response.failed\",\"response\":{\"status\":\"failed\",\"error\":{\"code\":\"server_error\",\"message\":\"busy\"}}}\n\n", 500)]
     public async Task An_error_in_any_shape_has_its_own_status_and_body_and_is_nobodys_delta(string end, int status)
     {
@@ -158,8 +200,12 @@ public sealed class MergingOddStreams
     [InlineData("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"The\"},\"finish_reason\":null}]}\n\n", "incomplete_stream")]
     [InlineData("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"The\"}}]}\n\ndata: [DONE]\n\n", "incomplete_stream")]
     [InlineData("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"},{\"index\":1,\"delta\":{\"content\":\"b\"}}]}\n\ndata: [DONE]\n\n", "incomplete_stream")]
-    [InlineData("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"The\"},\"finish_reason\":\"error\"}]}\n\ndata: [DONE]\n\n", "provider_error")]
-    [InlineData("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"T\n\ndata: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n", "incomplete_stream")]
+    [InlineData(
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"The\"},\"finish_reason\":\"error\"}]}\n\ndata: [DONE]\n\n",
+        "provider_error")]
+    [InlineData(
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"T\n\ndata: "
+            + "{\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n", "incomplete_stream")]
     [InlineData("data: oops\n\n", "incomplete_stream")]
     [InlineData("event: error\ndata: oops\n\n", "stream_error")]
     [InlineData("data: {\"type\":\"response.created\",\"response\":{\"status\":\"in_progress\"}}\n\n", "incomplete_stream")]
@@ -174,7 +220,8 @@ public sealed class MergingOddStreams
     public async Task An_answer_and_an_event_that_are_too_large_are_not_kept()
     {
         var many = Enumerable.Repeat(Chunk($"\"content\":\"{new string('x', 100)}\""), 200).ToArray();
-        await Assert.ThrowsAsync<AnswerTooLargeException>(() => StreamedAnswer.ReadAsync(new MemoryStream(Encoding.UTF8.GetBytes(Events(many))), 10_000, null, CancellationToken.None));
+        await Assert.ThrowsAsync<AnswerTooLargeException>(
+            () => StreamedAnswer.ReadAsync(new MemoryStream(Encoding.UTF8.GetBytes(Events(many))), 10_000, null, CancellationToken.None));
         var endless = new MemoryStream(Encoding.UTF8.GetBytes("data: " + new string('x', 1_000_000)));
         await Assert.ThrowsAsync<AnswerTooLargeException>(() => StreamedAnswer.ReadAsync(endless, 10_000, null, CancellationToken.None));
         Assert.True(endless.Position < 500_000, $"{endless.Position} bytes were read");
@@ -190,7 +237,8 @@ public sealed class MergingOddStreams
     private static async Task<(byte[] Body, AnswerFault Fault, List<string> Deltas)> ReadAsync(string stream)
     {
         var deltas = new List<string>();
-        var (body, fault) = await StreamedAnswer.ReadAsync(new MemoryStream(Encoding.UTF8.GetBytes(stream)), 1_000_000, deltas.Add, CancellationToken.None);
+        var (body, fault) = await StreamedAnswer.ReadAsync(
+            new MemoryStream(Encoding.UTF8.GetBytes(stream)), 1_000_000, deltas.Add, CancellationToken.None);
         return (body, fault, deltas);
     }
 }

@@ -13,7 +13,14 @@ public sealed class PayingForReleasedJobs
         await queue.EnqueueRowsAsync(1, 1);
         var caller = new ReleasingCaller();
 
-        await using var worker = new WorkerProcess(queue.Redis, queue.Queue, results, caller, new WorkerOptions { Concurrency = 1 }, TimeProvider.System, NullLoggerFactory.Instance);
+        await using var worker = new WorkerProcess(
+            queue.Redis,
+            queue.Queue,
+            results,
+            caller,
+            new WorkerOptions { Concurrency = 1 },
+            TimeProvider.System,
+            NullLoggerFactory.Instance);
         await worker.StartAsync([queue.Name]);
         await Eventually.HoldsAsync(async () => (await queue.ProgressAsync()).Completed == 1, "the row is completed");
 
@@ -39,7 +46,14 @@ public sealed class PayingForReleasedJobs
             Attempts.Add(attempt);
             return Task.FromResult(Attempts.Count == 1
                 ? new CallOutcome { Verdict = CallVerdict.Release, Attempts = attempt + 1, Costs = [new JobCost("one", 70)] }
-                : new CallOutcome { Verdict = CallVerdict.Completed, StatusCode = 200, Body = TestQueue.Body("answer"), Attempts = attempt + 1, Costs = [new JobCost("one", 5)] });
+                : new CallOutcome
+                {
+                    Verdict = CallVerdict.Completed,
+                    StatusCode = 200,
+                    Body = TestQueue.Body("answer"),
+                    Attempts = attempt + 1,
+                    Costs = [new JobCost("one", 5)],
+                });
         }
     }
 }

@@ -67,7 +67,9 @@ public sealed class PricingTokens
     public async Task A_try_that_failed_after_it_was_paid_is_in_the_cost_and_each_deployment_has_its_price()
     {
         await using var broken = new RawEndpoint((_, _) => new RawReply(500, """{"usage":{"prompt_tokens":10,"completion_tokens":0},"error":{"message":"overloaded"}}"""));
-        await using var sound = new RawEndpoint((_, _) => new RawReply(200, """{"choices":[{"message":{"content":"x"}}],"usage":{"prompt_tokens":10,"completion_tokens":1}}"""));
+        await using var sound = new RawEndpoint(
+            (_, _) =>
+                new RawReply(200, """{"choices":[{"message":{"content":"x"}}],"usage":{"prompt_tokens":10,"completion_tokens":1}}"""));
         var options = CallerHouse.Options(CallerHouse.At(broken, "broken"), CallerHouse.At(sound, "sound"));
         options.Deployments[0].Price = new TokenPrice { Input = 1, Output = 1 };
         options.Prices.Add(CallerHouse.Model, Mini);

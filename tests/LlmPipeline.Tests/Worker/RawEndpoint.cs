@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using System.Net;
+using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 
@@ -32,102 +32,63 @@ internal sealed record RawReply(int Status, string Body, params string[] Headers
 /// <summary>An HTTP endpoint on a bare socket, so that a test sees and sends the very bytes.</summary>
 internal sealed class RawEndpoint : IAsyncDisposable
 {
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
-    private readonly CancellationTokenSource _stop = new();
     private readonly Func<RawRequest, int, RawReply> _reply;
-    private readonly ConcurrentBag<Task> _connections = [];
-    private readonly Task _accepting;
+    private readonly RawListener _listener;
     private int _count;
 
     /// <param name="reply">Answers the n-th request, from 1.</param>
     public RawEndpoint(Func<RawRequest, int, RawReply> reply)
     {
         _reply = reply;
-        _listener.Start();
-        Url = $"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}";
-        _accepting = AcceptAsync();
+        _listener = new RawListener(ServeAsync);
     }
 
-    public string Url { get; }
+    public string Url => $"http://127.0.0.1:{_listener.Port}";
 
     public ConcurrentQueue<RawRequest> Requests { get; } = new();
 
-    public async ValueTask DisposeAsync()
-    {
-        await _stop.CancelAsync();
-        _listener.Stop();
-        await _accepting;
-        await Task.WhenAll(_connections);
-        _stop.Dispose();
-    }
+    public ValueTask DisposeAsync() => _listener.DisposeAsync();
 
-    private async Task AcceptAsync()
+    private async Task ServeAsync(TcpClient client, CancellationToken stop)
     {
-        while (!_stop.IsCancellationRequested)
+        var stream = client.GetStream();
+        while (await ReadAsync(stream, stop) is { } request)
         {
-            try
+            Requests.Enqueue(request);
+            var reply = _reply(request, Interlocked.Increment(ref _count));
+            if (reply.IsSilent)
+                await Task.Delay(Timeout.Infinite, stop);
+            if (reply.IsReset)
             {
-                _connections.Add(ServeAsync(await _listener.AcceptTcpClientAsync(_stop.Token)));
-            }
-            catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
-            {
+                client.Client.LingerState = new LingerOption(true, 0);
                 return;
             }
+
+            var body = reply.Bytes ?? Encoding.UTF8.GetBytes(reply.Body);
+            var type = reply.Headers.Any(h => h.StartsWith("content-type", StringComparison.OrdinalIgnoreCase))
+                ? ""
+                : "Content-Type: application/json\r\n";
+            var head = $"HTTP/1.1 {reply.Status} X\r\n{type}Content-Length: {body.Length + (reply.IsCut ? 10 : 0)}\r\n"
+                + $"{string.Concat(reply.Headers.Select(h => h + "\r\n"))}\r\n";
+            await stream.WriteAsync(Encoding.UTF8.GetBytes(head).Concat(body).ToArray(), stop);
+            if (reply.IsCut)
+                return;
         }
     }
 
-    private async Task ServeAsync(TcpClient client)
+    private static async Task<RawRequest?> ReadAsync(NetworkStream stream, CancellationToken stop)
     {
-        using (client)
-        {
-            try
-            {
-                var stream = client.GetStream();
-                while (await ReadAsync(stream) is { } request)
-                {
-                    Requests.Enqueue(request);
-                    var reply = _reply(request, Interlocked.Increment(ref _count));
-                    if (reply.IsSilent)
-                        await Task.Delay(Timeout.Infinite, _stop.Token);
-                    if (reply.IsReset)
-                    {
-                        client.Client.LingerState = new LingerOption(true, 0);
-                        return;
-                    }
-                    var body = reply.Bytes ?? Encoding.UTF8.GetBytes(reply.Body);
-                    var type = reply.Headers.Any(h => h.StartsWith("content-type", StringComparison.OrdinalIgnoreCase)) ? "" : "Content-Type: application/json\r\n";
-                    var head = $"HTTP/1.1 {reply.Status} X\r\n{type}Content-Length: {body.Length + (reply.IsCut ? 10 : 0)}\r\n{string.Concat(reply.Headers.Select(h => h + "\r\n"))}\r\n";
-                    await stream.WriteAsync(Encoding.UTF8.GetBytes(head).Concat(body).ToArray(), _stop.Token);
-                    if (reply.IsCut)
-                        return;
-                }
-            }
-            catch (Exception e) when (e is IOException or OperationCanceledException or SocketException)
-            {
-                // The other side went away, or the test is over.
-            }
-        }
-    }
-
-    private async Task<RawRequest?> ReadAsync(NetworkStream stream)
-    {
-        var head = new List<byte>();
-        var one = new byte[1];
-        while (!(head.Count >= 4 && head[^4] == '\r' && head[^3] == '\n' && head[^2] == '\r' && head[^1] == '\n'))
-        {
-            if (await stream.ReadAsync(one, _stop.Token) == 0)
-                return null;
-            head.Add(one[0]);
-        }
-        var lines = Encoding.UTF8.GetString([.. head]).Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
-        var headers = lines.Skip(1).Select(line => line.Split(": ", 2)).ToDictionary(pair => pair[0], pair => pair.ElementAtOrDefault(1) ?? "", StringComparer.OrdinalIgnoreCase);
-        byte[] body;
-        if (headers.TryGetValue("Transfer-Encoding", out _))
-        {
+        var head = await RawListener.ReadHeadAsync(stream, stop);
+        if (head.Length == 0)
+            return null;
+        var lines = head.Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
+        var headers = lines.Skip(1).Select(line => line.Split(": ", 2))
+            .ToDictionary(pair => pair[0], pair => pair.ElementAtOrDefault(1) ?? "", StringComparer.OrdinalIgnoreCase);
+        if (headers.ContainsKey("Transfer-Encoding"))
             throw new InvalidOperationException("This endpoint reads no chunks.");
-        }
-        body = new byte[headers.TryGetValue("Content-Length", out var length) ? int.Parse(length, System.Globalization.CultureInfo.InvariantCulture) : 0];
-        await stream.ReadExactlyAsync(body, _stop.Token);
+        var length = headers.TryGetValue("Content-Length", out var text) ? int.Parse(text, CultureInfo.InvariantCulture) : 0;
+        var body = new byte[length];
+        await stream.ReadExactlyAsync(body, stop);
         return new RawRequest(lines[0].Split(' ')[1], headers, body);
     }
 }

@@ -26,7 +26,11 @@ public sealed class ReadingAnswers
     [InlineData("")]
     public async Task A_compressed_answer_is_stored_as_the_text_that_it_was(string encoding)
     {
-        var reply = RawReply.Ok with { Bytes = Compressed(Encoding.UTF8.GetBytes(RawReply.Completion), encoding), Headers = encoding.Length > 0 ? [$"Content-Encoding: {encoding}"] : [] };
+        var reply = RawReply.Ok with
+        {
+            Bytes = Compressed(Encoding.UTF8.GetBytes(RawReply.Completion), encoding),
+            Headers = encoding.Length > 0 ? [$"Content-Encoding: {encoding}"] : [],
+        };
         var outcome = await CallAsync(reply, CallerHouse.Request());
         Assert.Equal((CallVerdict.Completed, RawReply.Completion, 1), (outcome.Verdict, outcome.Text(), outcome.Attempts));
     }
@@ -34,7 +38,11 @@ public sealed class ReadingAnswers
     [Fact]
     public async Task A_compressed_stream_is_read_as_any_other()
     {
-        var reply = new RawReply(200, "", "Content-Type: text/event-stream", "Content-Encoding: gzip") { Bytes = Compressed(Encoding.UTF8.GetBytes(Events), "gzip") };
+        var reply = new RawReply(
+            200,
+            "",
+            "Content-Type: text/event-stream",
+            "Content-Encoding: gzip") { Bytes = Compressed(Encoding.UTF8.GetBytes(Events), "gzip") };
         Assert.Equal("four", Content(await CallAsync(reply, CallerHouse.Request(Streamed))));
     }
 
@@ -69,13 +77,18 @@ public sealed class ReadingAnswers
     public async Task A_larger_answer_than_the_setting_allows_fails_once_and_its_cost_is_counted(bool isCompressed)
     {
         var large = Encoding.UTF8.GetBytes($$$"""{"choices":[{"message":{"content":"{{{new string('x', 5_000_000)}}}"}}]}""");
-        var reply = RawReply.Ok with { Bytes = isCompressed ? Compressed(large, "gzip") : large, Headers = isCompressed ? ["Content-Encoding: gzip"] : [] };
+        var reply = RawReply.Ok with
+        {
+            Bytes = isCompressed ? Compressed(large, "gzip") : large,
+            Headers = isCompressed ? ["Content-Encoding: gzip"] : [],
+        };
         await using var endpoint = new RawEndpoint((_, _) => reply);
         var options = CallerHouse.Options(CallerHouse.At(endpoint));
         options.MaxAnswerBytes = 1_000_000;
         options.Prices.Add(CallerHouse.Model, new TokenPrice { Input = 1, Output = 1 });
         await using var caller = CallerHouse.Caller(options);
-        var outcome = await caller.CallAsync(CallerHouse.Request("""{"model":"m","max_tokens":100,"messages":[{"role":"user","content":"hi"}]}"""), 0, default);
+        var outcome = await caller.CallAsync(
+            CallerHouse.Request("""{"model":"m","max_tokens":100,"messages":[{"role":"user","content":"hi"}]}"""), 0, default);
         Assert.Equal((CallVerdict.Failed, "answer_too_large", 1), (outcome.Verdict, outcome.ErrorCode, outcome.Attempts));
         Assert.Single(endpoint.Requests);
         Assert.True(outcome.Usage is { Input: > 0, Output: >= 100 } && outcome.Costs.Single().Nanos > 0, $"{outcome.Usage}");
@@ -99,7 +112,7 @@ public sealed class ReadingAnswers
     }
 
     [Fact]
-    public async Task An_error_of_any_length_is_told_by_its_status_and_its_beginning_is_kept()
+    public async Task An_error_of_any_length_is_reported_by_its_status_and_its_beginning_is_kept()
     {
         var outcome = await CallAsync(new RawReply(400, new string('x', 3_000_000)), CallerHouse.Request());
         Assert.Equal((CallVerdict.Failed, 400, 1024 * 1024), (outcome.Verdict, outcome.StatusCode!.Value, outcome.Body.Length));
@@ -109,14 +122,19 @@ public sealed class ReadingAnswers
     public async Task An_error_in_a_stream_keeps_the_providers_code_and_body_and_asks_to_come_later()
     {
         const string error = """{"error":{"message":"Rate limit reached","type":"rate_limit","code":429}}""";
-        await using var endpoint = new RawEndpoint((_, n) => new RawReply(200, n <= 2 ? $"data: {error}\n\n" : Events, "Content-Type: text/event-stream"));
+        await using var endpoint = new RawEndpoint(
+            (_, n) => new RawReply(200, n <= 2 ? $"data: {error}\n\n" : Events, "Content-Type: text/event-stream"));
         await using var caller = CallerHouse.Caller(CallerHouse.Options(CallerHouse.At(endpoint)));
         var outcome = await caller.CallAsync(CallerHouse.Request(Streamed, maxAttempts: 1), 0, default);
         Assert.Equal((CallVerdict.Completed, 1), (outcome.Verdict, outcome.Attempts));
 
-        var overloaded = error.Replace("429", "529", StringComparison.Ordinal).Replace("rate_limit", "overloaded_error", StringComparison.Ordinal);
-        outcome = await CallAsync(new RawReply(200, $"event: error\ndata: {overloaded}\n\n", "Content-Type: text/event-stream"), CallerHouse.Request(Streamed, maxAttempts: 2));
-        Assert.Equal((CallVerdict.Failed, 200, "529", 2), (outcome.Verdict, outcome.StatusCode!.Value, outcome.ErrorCode, outcome.Attempts));
+        var overloaded =
+            error.Replace("429", "529", StringComparison.Ordinal).Replace("rate_limit", "overloaded_error", StringComparison.Ordinal);
+        outcome = await CallAsync(
+            new RawReply(200, $"event: error\ndata: {overloaded}\n\n", "Content-Type: text/event-stream"),
+            CallerHouse.Request(Streamed, maxAttempts: 2));
+        Assert.Equal(
+            (CallVerdict.Failed, 200, "529", 2), (outcome.Verdict, outcome.StatusCode!.Value, outcome.ErrorCode, outcome.Attempts));
         Assert.Equal(overloaded, outcome.Text());
     }
 
@@ -126,7 +144,9 @@ public sealed class ReadingAnswers
     public async Task A_server_that_refuses_stream_options_is_called_without_them_from_then_on(int status)
     {
         await using var endpoint = new RawEndpoint((request, _) => request.Text.Contains("stream_options", StringComparison.Ordinal)
-            ? new RawReply(status, """{"object":"error","message":{"detail":[{"type":"extra_forbidden","loc":["body","stream_options","include_usage"]}]}}""")
+            ? new RawReply(
+                status,
+                """{"object":"error","message":{"detail":[{"type":"extra_forbidden","loc":["body","stream_options","include_usage"]}]}}""")
             : new RawReply(200, Events, "Content-Type: text/event-stream"));
         await using var caller = CallerHouse.Caller(CallerHouse.Options(CallerHouse.At(endpoint)));
         for (var n = 0; n < 3; n++)
@@ -140,7 +160,8 @@ public sealed class ReadingAnswers
     {
         await using var endpoint = new RawEndpoint((_, _) => new RawReply(422, """{"message":"stream_options"}"""));
         await using var caller = CallerHouse.Caller(CallerHouse.Options(CallerHouse.At(endpoint)));
-        var outcome = await caller.CallAsync(CallerHouse.Request("""{"model":"m","stream":true,"stream_options":{"include_usage":true},"messages":[]}"""), 0, default);
+        var outcome = await caller.CallAsync(
+            CallerHouse.Request("""{"model":"m","stream":true,"stream_options":{"include_usage":true},"messages":[]}"""), 0, default);
         Assert.Equal((CallVerdict.Failed, 1), (outcome.Verdict, endpoint.Requests.Count));
     }
 
@@ -151,7 +172,9 @@ public sealed class ReadingAnswers
         await using var endpoint = new RawEndpoint((_, _) => new RawReply(200, odd));
         await using var caller = CallerHouse.Caller(CallerHouse.Options(CallerHouse.At(endpoint)));
         var outcome = await caller.CallAsync(CallerHouse.Request(), 0, default);
-        Assert.Equal((CallVerdict.Completed, odd, AnswerFlags.Lenient, 1), (outcome.Verdict, outcome.Text(), outcome.Flags, endpoint.Requests.Count));
+        Assert.Equal(
+            (CallVerdict.Completed, odd, AnswerFlags.Lenient, 1),
+            (outcome.Verdict, outcome.Text(), outcome.Flags, endpoint.Requests.Count));
         Assert.Equal(new TokenUsage(7, 3, 2), outcome.Usage);
     }
 
@@ -159,7 +182,9 @@ public sealed class ReadingAnswers
     public async Task A_job_without_an_answer_keeps_the_providers_body_after_its_last_attempt()
     {
         var outcome = await CallAsync(new RawReply(200, """{"choices":[],"note":"why"}"""), CallerHouse.Request(maxAttempts: 2));
-        Assert.Equal((CallVerdict.Failed, "invalid_response", 2, """{"choices":[],"note":"why"}"""), (outcome.Verdict, outcome.ErrorCode, outcome.Attempts, outcome.Text()));
+        Assert.Equal(
+            (CallVerdict.Failed, "invalid_response", 2, """{"choices":[],"note":"why"}"""),
+            (outcome.Verdict, outcome.ErrorCode, outcome.Attempts, outcome.Text()));
     }
 
     private static async Task<CallOutcome> CallAsync(RawReply reply, Job job)

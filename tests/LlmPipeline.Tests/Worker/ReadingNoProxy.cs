@@ -59,13 +59,18 @@ public sealed class ReadingNoProxy
 
         Assert.Equal(
             [true, false, true, true],
-            [both.Covers(new Uri("https://lower.test")), both.Covers(new Uri("https://upper.test")), empty.Covers(new Uri("https://upper.test")), upper.Covers(new Uri("https://upper.test"))]);
+            [
+                both.Covers(new Uri("https://lower.test")),
+                both.Covers(new Uri("https://upper.test")),
+                empty.Covers(new Uri("https://upper.test")),
+                upper.Covers(new Uri("https://upper.test"))]);
     }
 
     [Fact]
     public void What_the_system_bypasses_stays_bypassed_and_the_credentials_are_its_own()
     {
-        var system = new WebProxy("http://proxy.test:3128", BypassOnLocal: false, ["^http://plain\\.test"]) { Credentials = new NetworkCredential("user", "x") };
+        var system = new WebProxy(
+            "http://proxy.test:3128", BypassOnLocal: false, ["^http://plain\\.test"]) { Credentials = new NetworkCredential("user", "x") };
         var proxy = new EndpointProxy(system, new NoProxyList("internal.test"));
 
         Assert.Null(proxy.GetProxy(new Uri("http://api.internal.test")));

@@ -81,7 +81,8 @@ public sealed class ReadingRateLimitHeaders
     [InlineData("7.66", 7.66)]
     [InlineData("1d2h", 93_600)]
     [InlineData("2m59.56s", 179.56)]
-    public void Durations_are_read_as_Go_writes_them(string text, double seconds) => Assert.Equal(seconds, ProviderWait.Read(text, Now)!.Value.TotalSeconds, 6);
+    public void Durations_are_read_as_Go_writes_them(string text, double seconds) =>
+        Assert.Equal(seconds, ProviderWait.Read(text, Now)!.Value.TotalSeconds, 6);
 
     [Theory]
     [InlineData("1s later")]
@@ -116,8 +117,10 @@ public sealed class ReadingRateLimitHeaders
     public void A_limit_per_minute_is_one_by_its_name_and_a_limit_per_day_is_none()
     {
         var limits = Read(
-            ("x-ratelimit-limit-requests-day", "14400"), ("x-ratelimit-remaining-requests-day", "14399"), ("x-ratelimit-reset-requests-day", "33011.382867"),
-            ("x-ratelimit-limit-tokens-minute", "60000"), ("x-ratelimit-remaining-tokens-minute", "59000"), ("x-ratelimit-reset-tokens-minute", "11.382867"));
+            ("x-ratelimit-limit-requests-day", "14400"), ("x-ratelimit-remaining-requests-day", "14399"),
+            ("x-ratelimit-reset-requests-day", "33011.382867"),
+            ("x-ratelimit-limit-tokens-minute", "60000"), ("x-ratelimit-remaining-tokens-minute", "59000"),
+            ("x-ratelimit-reset-tokens-minute", "11.382867"));
         Assert.Equal((null, 60_000, 59_000), (limits.RequestLimit, limits.TokenLimit, limits.TokensLeft));
         Assert.Equal(11.38, limits.TokenReset!.Value.TotalSeconds, 2);
         Assert.Null(limits.Exhausted);
@@ -125,19 +128,28 @@ public sealed class ReadingRateLimitHeaders
 
     [Theory]
     // Cerebras
-    [InlineData("requests per day", 33_011, "x-ratelimit-remaining-requests-day: 0", "x-ratelimit-reset-requests-day: 33011", "x-ratelimit-remaining-tokens-minute: 100", "x-ratelimit-reset-tokens-minute: 50")]
+    [InlineData(
+        "requests per day", 33_011, "x-ratelimit-remaining-requests-day: 0", "x-ratelimit-reset-requests-day: 33011",
+        "x-ratelimit-remaining-tokens-minute: 100", "x-ratelimit-reset-tokens-minute: 50")]
     // OpenRouter: https://openrouter.ai/docs/api/reference/limits
     [InlineData("requests", 43_200, "X-RateLimit-Limit: 50", "X-RateLimit-Remaining: 0", "X-RateLimit-Reset: 1767657600000")]
     // OpenAI, Groq; as Unix time, as an ISO date
-    [InlineData("tokens", 6, "x-ratelimit-remaining-tokens: 0", "x-ratelimit-reset-tokens: 6s", "x-ratelimit-remaining-requests: 3", "x-ratelimit-reset-requests: 9s")]
-    [InlineData("requests", 2, "x-ratelimit-limit-requests: 20", "x-ratelimit-remaining-requests: 0", "x-ratelimit-reset-requests: 1767614402")]
-    [InlineData("requests", 2, "x-ratelimit-limit-requests: 20", "x-ratelimit-remaining-requests: 0", "x-ratelimit-reset-requests: 2026-01-05T12:00:02.000Z")]
+    [InlineData(
+        "tokens", 6, "x-ratelimit-remaining-tokens: 0", "x-ratelimit-reset-tokens: 6s", "x-ratelimit-remaining-requests: 3",
+        "x-ratelimit-reset-requests: 9s")]
+    [InlineData(
+        "requests", 2, "x-ratelimit-limit-requests: 20", "x-ratelimit-remaining-requests: 0", "x-ratelimit-reset-requests: 1767614402")]
+    [InlineData(
+        "requests", 2, "x-ratelimit-limit-requests: 20", "x-ratelimit-remaining-requests: 0",
+        "x-ratelimit-reset-requests: 2026-01-05T12:00:02.000Z")]
     [InlineData("tokens usage based", 9, "x-ratelimit-remaining-tokens_usage_based: 0", "x-ratelimit-reset-tokens_usage_based: 9s")]
     // Mistral counts tokens there; Kong names the time last.
     [InlineData("tokens", 30, "ratelimitbysize-limit: 500000", "ratelimitbysize-remaining: 0", "ratelimitbysize-reset: 30")]
     [InlineData("tokens", 30, "ratelimitbysize-remaining: 0", "x-ratelimitbysize-remaining-month: 900", "ratelimitbysize-reset: 30")]
     // Anthropic: https://docs.anthropic.com/en/api/rate-limits
-    [InlineData("input tokens", 20, "anthropic-ratelimit-input-tokens-remaining: 0", "anthropic-ratelimit-input-tokens-reset: 2026-01-05T12:00:20Z", "anthropic-ratelimit-requests-remaining: 5")]
+    [InlineData(
+        "input tokens", 20, "anthropic-ratelimit-input-tokens-remaining: 0",
+        "anthropic-ratelimit-input-tokens-reset: 2026-01-05T12:00:20Z", "anthropic-ratelimit-requests-remaining: 5")]
     // Together, Fireworks
     [InlineData("tokens", 1, "x-tokenlimit-remaining: 0", "x-tokenlimit-reset: 1")]
     [InlineData("tokens prompt", 5, "x-ratelimit-remaining-tokens-prompt: 0", "x-ratelimit-reset-tokens-prompt: 5")]
@@ -148,10 +160,13 @@ public sealed class ReadingRateLimitHeaders
     [InlineData("requests", 30, "RateLimit: \"default\";r=0;t=30")]
     [InlineData("requests", 30, "ratelimit-limit: 100, 100;w=60", "ratelimit-remaining: 0", "ratelimit-reset: 30")]
     // What resets last of what ran out
-    [InlineData("requests", 60, "x-ratelimit-remaining-requests: 0", "x-ratelimit-reset-requests: 1m", "x-ratelimit-remaining-tokens: 0", "x-ratelimit-reset-tokens: 5s")]
+    [InlineData(
+        "requests", 60, "x-ratelimit-remaining-requests: 0", "x-ratelimit-reset-requests: 1m", "x-ratelimit-remaining-tokens: 0",
+        "x-ratelimit-reset-tokens: 5s")]
     public void What_ran_out_is_there_again_when_its_own_header_says_so(string limit, double seconds, params string[] headers)
     {
-        var exhausted = Read([.. headers.Select(header => (header[..header.IndexOf(':')], (string?)header[(header.IndexOf(':') + 1)..]))]).Exhausted;
+        var exhausted =
+            Read([.. headers.Select(header => (header[..header.IndexOf(':')], (string?)header[(header.IndexOf(':') + 1)..]))]).Exhausted;
         Assert.NotNull(exhausted);
         Assert.Equal((Math.Round(seconds), Words(limit)), (Math.Round(exhausted.Wait!.Value.TotalSeconds), Words(exhausted.Limit!)));
         static string Words(string text) => string.Join(' ', text.Split(' ').Order(StringComparer.Ordinal));
@@ -159,11 +174,19 @@ public sealed class ReadingRateLimitHeaders
 
     [Theory]
     // Azure: https://github.com/openai/openai-dotnet/issues/838
-    [InlineData("x-ratelimit-limit-requests: -1", "x-ratelimit-remaining-requests: -1", "x-ratelimit-limit-tokens: -1", "x-ratelimit-remaining-tokens: -1", "x-ratelimit-reset-requests: -1s", "x-ratelimit-reset-tokens:")]
-    [InlineData("x-ratelimit-limit-requests: 0", "x-ratelimit-remaining-requests: 0", "x-ratelimit-limit-tokens: 0", "x-ratelimit-remaining-tokens: 0", "x-ratelimit-reset-requests: 0", "x-ratelimit-reset-tokens: 0")]
+    [InlineData(
+        "x-ratelimit-limit-requests: -1", "x-ratelimit-remaining-requests: -1", "x-ratelimit-limit-tokens: -1",
+        "x-ratelimit-remaining-tokens: -1", "x-ratelimit-reset-requests: -1s", "x-ratelimit-reset-tokens:")]
+    [InlineData(
+        "x-ratelimit-limit-requests: 0", "x-ratelimit-remaining-requests: 0", "x-ratelimit-limit-tokens: 0",
+        "x-ratelimit-remaining-tokens: 0", "x-ratelimit-reset-requests: 0", "x-ratelimit-reset-tokens: 0")]
     // LiteLLM: https://github.com/BerriAI/litellm/issues/13898
-    [InlineData("x-ratelimit-limit-requests: 9223372036854775807", "x-ratelimit-remaining-requests: 9223372036854775806", "x-ratelimit-limit-tokens: 99999999999999999999", "x-ratelimit-remaining-tokens: 1", "x-ratelimit-reset-requests: 999999h0m0s")]
-    [InlineData("x-ratelimit-limit-requests: many", "x-ratelimit-remaining-requests: 1e3", "x-ratelimit-limit-tokens: NaN", "x-ratelimit-reset-tokens: later")]
+    [InlineData(
+        "x-ratelimit-limit-requests: 9223372036854775807", "x-ratelimit-remaining-requests: 9223372036854775806",
+        "x-ratelimit-limit-tokens: 99999999999999999999", "x-ratelimit-remaining-tokens: 1", "x-ratelimit-reset-requests: 999999h0m0s")]
+    [InlineData(
+        "x-ratelimit-limit-requests: many", "x-ratelimit-remaining-requests: 1e3", "x-ratelimit-limit-tokens: NaN",
+        "x-ratelimit-reset-tokens: later")]
     public void Negative_zero_huge_and_unreadable_numbers_limit_nothing(params string[] headers)
     {
         var limits = Read([.. headers.Select(header => (header[..header.IndexOf(':')], (string?)header[(header.IndexOf(':') + 1)..]))]);

@@ -7,7 +7,8 @@ namespace LlmPipeline.Tests;
 public sealed partial class ReadingTheDialectTable
 {
     private const string Start =
-        """{"texts":{},"dialects":[{"name":"a-b","provider":"a","behaviour":"B.","source":"https://a.test/","answer":{},"expect":{"exit":0},""";
+        """{"texts":{},"dialects":[{"name":"a-b","provider":"a","behaviour":"B.","source":"https://a.test/","answer":{},"expect":"""
+            + """{"exit":0},""";
 
     public static TheoryData<string> Rows => [.. DialectTable.Default.Rows.Select(row => row.Name)];
 
@@ -27,7 +28,7 @@ public sealed partial class ReadingTheDialectTable
     }
 
     [Fact]
-    public void Rows_of_a_provider_stand_together()
+    public void Rows_of_a_provider_are_together()
     {
         var providers = DialectTable.Default.Rows.Select(r => r.Provider).ToArray();
         var changes = providers.Zip(providers.Skip(1)).Count(p => p.First != p.Second);
@@ -74,7 +75,12 @@ public sealed partial class ReadingTheDialectTable
 
     [Fact]
     public void A_text_that_quotes_an_error_is_not_taken_for_it() =>
-        Assert.Null(DialectTable.Default.Find(400, null, "invalid_request_error", "Cannot read 'Your credit balance is too low to access the Anthropic API. Please go to Plans'."));
+        Assert.Null(
+            DialectTable.Default.Find(
+                400,
+                null,
+                "invalid_request_error",
+                "Cannot read 'Your credit balance is too low to access the Anthropic API. Please go to Plans'."));
 
     [Fact]
     public void The_empty_table_recognises_nothing()
@@ -91,14 +97,16 @@ public sealed partial class ReadingTheDialectTable
     [InlineData(Start + "\"outcome\":\"row\",\"match\":{\"message\":\"^(\"}}]}", "(")]
     [InlineData(Start + "\"outcome\":\"row\",\"match\":{\"mesage\":\"^a\"}}]}", "mesage")]
     public void What_is_not_as_it_must_be_is_an_error_that_says_where(string json, string says) =>
-        Assert.Contains(says, Assert.Throws<FormatException>(() => DialectTable.Parse(Encoding.UTF8.GetBytes(json))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            says, Assert.Throws<FormatException>(() => DialectTable.Parse(Encoding.UTF8.GetBytes(json))).Message, StringComparison.Ordinal);
 
     [Fact]
     public void The_document_lists_every_row_with_its_source_in_the_order_of_the_file()
     {
         var listed = Repository.Read("docs/providers.md").Split('\n').Where(line => Listed().IsMatch(line)).ToArray();
         var rows = DialectTable.Default.Rows.Select(row =>
-            $"| `{row.Name}` | {row.Behaviour.Replace("|", "\\|", StringComparison.Ordinal)} | {Named(row)} | [{row.Source.Host}]({row.Source.OriginalString}) |");
+            $"| `{row.Name}` | {row.Behaviour.Replace("|", "\\|", StringComparison.Ordinal)} | {Named(row)} | "
+                + $"[{row.Source.Host}]({row.Source.OriginalString}) |");
         Assert.Equal(rows, listed);
     }
 

@@ -23,11 +23,13 @@ public sealed class RefusedAnswers
         await queue.EnqueueRowsAsync(1, 3);
         var unstored = new List<JobResult>();
         await using var worker = new WorkerProcess(
-            redis, new PromptQueue(redis, queue.Queue.Options, TimeProvider.System), results, caller, new WorkerOptions { Concurrency = 3 }, TimeProvider.System, NullLoggerFactory.Instance);
+            redis, new PromptQueue(redis, queue.Queue.Options, TimeProvider.System), results, caller, new WorkerOptions { Concurrency = 3 },
+            TimeProvider.System, NullLoggerFactory.Instance);
         worker.CompletedUnstored += unstored.Add;
         await worker.StartAsync([queue.Name]);
 
-        await Eventually.HoldsAsync(async () => await queue.ProgressAsync() is { Completed: 2, Failed: 1 }, "all have ended", TimeSpan.FromSeconds(60));
+        await Eventually.HoldsAsync(
+            async () => await queue.ProgressAsync() is { Completed: 2, Failed: 1 }, "all have ended", TimeSpan.FromSeconds(60));
 
         Assert.Equal(3, caller.Calls);
         var refused = (await results.GetAsync(queue.Row(2).Id))!;
@@ -55,7 +57,8 @@ public sealed class RefusedAnswers
             await isAway.Task;
         });
         await queue.EnqueueRowsAsync(1, 1);
-        await using var worker = new WorkerProcess(redis, queue.Queue, results, caller, new WorkerOptions(), TimeProvider.System, NullLoggerFactory.Instance);
+        await using var worker = new WorkerProcess(
+            redis, queue.Queue, results, caller, new WorkerOptions(), TimeProvider.System, NullLoggerFactory.Instance);
         await worker.StartAsync([queue.Name]);
         await called.Task.WaitAsync(TimeSpan.FromSeconds(60));
         await server.KillAsync();
@@ -67,7 +70,10 @@ public sealed class RefusedAnswers
         }
 
         await server.RestartAsync();
-        await Eventually.HoldsAsync(async () => (await results.GetAsync(queue.Row(1).Id))?.Status == ResultStatus.Completed, "it is stored", TimeSpan.FromSeconds(60));
+        await Eventually.HoldsAsync(
+            async () => (await results.GetAsync(queue.Row(1).Id))?.Status == ResultStatus.Completed,
+            "it is stored",
+            TimeSpan.FromSeconds(60));
         Assert.Equal(1, caller.Calls);
     }
 

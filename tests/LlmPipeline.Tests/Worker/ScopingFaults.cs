@@ -2,7 +2,9 @@ using System.Text;
 
 namespace LlmPipeline.Tests;
 
-/// <summary>Whose fault a refusal is: the row's, its batch's, the model's, the account's (<see cref="FaultEvidence"/>, <see cref="Availability"/>).</summary>
+/// <summary>
+/// Whose fault a refusal is: the row's, its batch's, the model's, the account's (<see cref="FaultEvidence"/>, <see cref="Availability"/>).
+/// </summary>
 public sealed class ScopingFaults
 {
     private const string Flagged = """{"error":{"message":"no access for this input","code":403}}""";
@@ -11,7 +13,8 @@ public sealed class ScopingFaults
     [Fact]
     public async Task A_row_that_is_refused_with_403_while_others_succeed_fails_alone_with_its_body()
     {
-        await using var endpoint = Endpoint(request => request.Contains("POISON", StringComparison.Ordinal) ? new RawReply(403, Flagged) : RawReply.Ok);
+        await using var endpoint = Endpoint(
+            request => request.Contains("POISON", StringComparison.Ordinal) ? new RawReply(403, Flagged) : RawReply.Ok);
         await using var caller = Caller(endpoint);
         var outcomes = new List<CallOutcome>();
         for (var row = 1; row <= 8; row++)
@@ -88,7 +91,8 @@ public sealed class ScopingFaults
     [Fact]
     public async Task Unknown_words_of_the_first_five_rows_close_the_model_for_the_batch_alone()
     {
-        await using var endpoint = Endpoint(request => request.Contains("\"odd\"", StringComparison.Ordinal) ? new RawReply(400, Odd) : RawReply.Ok);
+        await using var endpoint = Endpoint(
+            request => request.Contains("\"odd\"", StringComparison.Ordinal) ? new RawReply(400, Odd) : RawReply.Ok);
         await using var caller = Caller(endpoint);
         for (var row = 1; row <= 7; row++)
             Assert.Equal(CallVerdict.Retry, (await caller.CallAsync(Row(row, model: "odd"), 0, default)).Verdict);
@@ -96,13 +100,15 @@ public sealed class ScopingFaults
         Assert.Null(caller.BlockageOf("odd"));
         Assert.Null(caller.BlockageOf("m", null, "b-1"));
         Assert.Equal(CallVerdict.Completed, (await caller.CallAsync(Row(8), 0, default)).Verdict);
-        Assert.Equal(CallVerdict.Failed, (await caller.CallAsync(Row(1, model: "odd") with { Batch = null, Id = "j-1" }, 0, default)).Verdict);
+        Assert.Equal(
+            CallVerdict.Failed, (await caller.CallAsync(Row(1, model: "odd") with { Batch = null, Id = "j-1" }, 0, default)).Verdict);
     }
 
     [Fact]
     public async Task After_a_success_an_unknown_error_is_the_rows_own_and_so_it_is_when_asked_for()
     {
-        await using var endpoint = Endpoint(request => request.Contains("POISON", StringComparison.Ordinal) ? new RawReply(400, Odd) : RawReply.Ok);
+        await using var endpoint = Endpoint(
+            request => request.Contains("POISON", StringComparison.Ordinal) ? new RawReply(400, Odd) : RawReply.Ok);
         await using var caller = Caller(endpoint);
         Assert.Equal(CallVerdict.Completed, (await caller.CallAsync(Row(1), 0, default)).Verdict);
         for (var row = 2; row <= 9; row++)
@@ -131,7 +137,8 @@ public sealed class ScopingFaults
         await using var silent = Endpoint(_ => RawReply.Ok with { IsSilent = true });
         await using var unproven = Caller(silent);
         Assert.Equal(5, await MostAtOnceAsync(unproven));
-        await using var endpoint = Endpoint(request => request.Contains("first", StringComparison.Ordinal) ? RawReply.Ok : RawReply.Ok with { IsSilent = true });
+        await using var endpoint = Endpoint(
+            request => request.Contains("first", StringComparison.Ordinal) ? RawReply.Ok : RawReply.Ok with { IsSilent = true });
         await using var proven = Caller(endpoint);
         Assert.Equal(CallVerdict.Completed, (await proven.CallAsync(Row(1, "first"), 0, default)).Verdict);
         Assert.InRange(await MostAtOnceAsync(proven), 6, 20);
@@ -184,7 +191,8 @@ public sealed class ScopingFaults
     [Fact]
     public async Task A_row_that_times_out_while_others_succeed_has_two_attempts()
     {
-        await using var endpoint = Endpoint(request => request.Contains("POISON", StringComparison.Ordinal) ? RawReply.Ok with { IsSilent = true } : RawReply.Ok);
+        await using var endpoint = Endpoint(
+            request => request.Contains("POISON", StringComparison.Ordinal) ? RawReply.Ok with { IsSilent = true } : RawReply.Ok);
         await using var caller = Caller(endpoint, options => options.AttemptTimeout = TimeSpan.FromSeconds(1));
         using var stop = new CancellationTokenSource();
         var others = Task.Run(async () =>
@@ -206,13 +214,16 @@ public sealed class ScopingFaults
     [Fact]
     public async Task One_flow_that_only_fails_does_not_open_the_circuit_for_another()
     {
-        await using var endpoint = Endpoint(request => request.Contains("POISON", StringComparison.Ordinal) ? new RawReply(500, "{}") : RawReply.Ok);
+        await using var endpoint = Endpoint(
+            request => request.Contains("POISON", StringComparison.Ordinal) ? new RawReply(500, "{}") : RawReply.Ok);
         await using var caller = Caller(endpoint);
         for (var row = 1; row <= 50; row++)
         {
             await caller.CallAsync(Row(row, "POISON", attempts: 1), 0, default);
             if (row % 10 == 0)
-                Assert.Equal(CallVerdict.Completed, (await caller.CallAsync(Row(row) with { Batch = "b-2", Id = $"b-2.{row}" }, 0, default)).Verdict);
+                Assert.Equal(
+                    CallVerdict.Completed,
+                    (await caller.CallAsync(Row(row) with { Batch = "b-2", Id = $"b-2.{row}" }, 0, default)).Verdict);
         }
 
         Assert.Null(caller.Snapshot()[0].CircuitOpenUntil);
@@ -221,7 +232,8 @@ public sealed class ScopingFaults
     [Fact]
     public async Task A_model_that_is_rate_limited_does_not_hold_up_another_of_its_deployment()
     {
-        await using var endpoint = Endpoint(request => request.Contains("\"full\"", StringComparison.Ordinal) ? new RawReply(429, "{}", "Retry-After: 3000") : RawReply.Ok);
+        await using var endpoint = Endpoint(
+            request => request.Contains("\"full\"", StringComparison.Ordinal) ? new RawReply(429, "{}", "Retry-After: 3000") : RawReply.Ok);
         await using var caller = Caller(endpoint);
         Assert.Equal(CallVerdict.Retry, (await caller.CallAsync(Row(1, model: "full"), 0, default)).Verdict);
         Assert.Equal(0, caller.Room("full"));
@@ -310,7 +322,11 @@ public sealed class ScopingFaults
         Batch = "b-1",
         Row = row,
         MaxAttempts = attempts,
-        Work = new RequestWork { Path = "/v1/chat/completions", Body = Encoding.UTF8.GetBytes($$"""{"model":"{{model}}","messages":[{"role":"user","content":"{{text}}"}]}""") },
+        Work = new RequestWork
+        {
+            Path = "/v1/chat/completions",
+            Body = Encoding.UTF8.GetBytes($$"""{"model":"{{model}}","messages":[{"role":"user","content":"{{text}}"}]}"""),
+        },
     };
 
     // A worker would find a row that was put back on its queue.

@@ -27,7 +27,8 @@ public sealed class StoringManyAnswers
         await worker.StartAsync([queue.Name]);
         await Eventually.HoldsAsync(async () => (await queue.ProgressAsync()).Completed == Rows - 1, "all others are completed");
         // Nothing can be stored there, not even that: it has ended all the same, and is not called again.
-        await Eventually.HoldsAsync(async () => await queue.Queue.StatsAsync(queue.Name) is { Dead: 1, Inflight: 0 }, "the refused one has ended");
+        await Eventually.HoldsAsync(
+            async () => await queue.Queue.StatsAsync(queue.Name) is { Dead: 1, Inflight: 0 }, "the refused one has ended");
         Assert.Equal(1, (await queue.ProgressAsync()).Failed);
         await queue.Redis.Commands.KeyDeleteAsync($"result:{refused}");
     }

@@ -37,7 +37,8 @@ internal sealed class TestAuthority : IDisposable
     {
         if (certificate is null)
             return false;
-        using var chain = new X509Chain { ChainPolicy = { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck } };
+        using var chain =
+            new X509Chain { ChainPolicy = { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck } };
         chain.ChainPolicy.CustomTrustStore.Add(_root);
         return chain.Build(new X509Certificate2(certificate));
     }

@@ -67,7 +67,7 @@ public sealed class ThrottlingAfterRefusals
         Assert.Equal(Hour, limiter.ClosedFor);
         _time.Advance(Hour);
         Assert.Equal(1, Admitted(limiter, 20));
-        // Nothing was heard of it: another one tries.
+        // No outcome of it was reported: another one tries.
         _time.Advance(TimeSpan.FromSeconds(11));
         Assert.Equal(1, Admitted(limiter, 20));
         limiter.Hear(new RateLimitHeaders());
@@ -155,7 +155,8 @@ public sealed class ThrottlingAfterRefusals
     private static async Task<RequestTokenLease> AcquiredAsync(RequestTokenLimiter limiter)
     {
         RequestTokenLease? lease = null;
-        await Eventually.HoldsAsync(async () => (lease = await limiter.AcquireAsync(default, default)).IsAcquired, "a call passes", TimeSpan.FromSeconds(30));
+        await Eventually.HoldsAsync(
+            async () => (lease = await limiter.AcquireAsync(default, default)).IsAcquired, "a call passes", TimeSpan.FromSeconds(30));
         return lease!;
     }
 
@@ -163,13 +164,20 @@ public sealed class ThrottlingAfterRefusals
     {
         var refused = limiter.AcquireAsync(default, default);
         Assert.True(refused.IsCompletedSuccessfully || !limiter.Limits.IsNone || wait is not null);
-        limiter.Refuse(refused.IsCompletedSuccessfully ? refused.Result.Number : 0, new RateLimitHeaders(), wait ?? TimeSpan.FromSeconds(0.7));
+        limiter.Refuse(
+            refused.IsCompletedSuccessfully ? refused.Result.Number : 0, new RateLimitHeaders(), wait ?? TimeSpan.FromSeconds(0.7));
     }
 
-    private static int Admitted(RequestTokenLimiter limiter, int calls) => Enumerable.Range(0, calls).Count(_ => limiter.AttemptAcquire(0).IsAcquired);
+    private static int Admitted(RequestTokenLimiter limiter, int calls) =>
+        Enumerable.Range(0, calls).Count(_ => limiter.AttemptAcquire(0).IsAcquired);
 
     private static RequestTokenLimiter Fleet(RedisConnections redis, string name, TimeSpan maxRetryAfter) =>
-        new(new RedisLedger(() => redis, name), default, TimeSpan.FromSeconds(5), TimeProvider.System, NullLogger.Instance) { MaxRetryAfter = maxRetryAfter };
+        new(
+            new RedisLedger(() => redis, name),
+            default,
+            TimeSpan.FromSeconds(5),
+            TimeProvider.System,
+            NullLogger.Instance) { MaxRetryAfter = maxRetryAfter };
 
     // A call every ten seconds for three minutes.
     private async Task QuietMinutesAsync(RequestTokenLimiter limiter)

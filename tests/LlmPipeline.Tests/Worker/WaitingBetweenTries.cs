@@ -97,11 +97,16 @@ public sealed class WaitingBetweenTries
     [Fact]
     public async Task A_request_larger_than_the_limit_fails_alone_and_nobody_else_is_held_back()
     {
-        const string tooLarge = """{"error":{"message":"Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested 45411.","type":"tokens","code":"rate_limit_exceeded"}}""";
+        const string tooLarge =
+            """{"error":{"message":"Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested """
+                + """45411.","type":"tokens","code":"rate_limit_exceeded"}}""";
         await using var endpoint = new RawEndpoint((request, _) =>
-            request.Text.Contains("LARGE", StringComparison.Ordinal) ? new RawReply(429, tooLarge, "x-ratelimit-limit-tokens: 30000", "x-ratelimit-remaining-tokens: 30000") : RawReply.Ok);
+            request.Text.Contains("LARGE", StringComparison.Ordinal)
+                ? new RawReply(429, tooLarge, "x-ratelimit-limit-tokens: 30000", "x-ratelimit-remaining-tokens: 30000")
+                : RawReply.Ok);
         await using var caller = CallerHouse.Caller(CallerHouse.Options(CallerHouse.At(endpoint)));
-        var large = await caller.CallAsync(CallerHouse.Request("""{"model":"m","messages":[],"user":"LARGE"}""", maxAttempts: 2), 0, default);
+        var large = await caller.CallAsync(
+            CallerHouse.Request("""{"model":"m","messages":[],"user":"LARGE"}""", maxAttempts: 2), 0, default);
         Assert.Equal((CallVerdict.Failed, "rate_limit_exceeded", 2), (large.Verdict, large.ErrorCode, large.Attempts));
         Assert.Contains("Requested 45411", large.Text(), StringComparison.Ordinal);
         Assert.Null(caller.Snapshot()[0].GateClosedUntil);

@@ -1,0 +1,89 @@
+using Microsoft.SemanticKernel.ChatCompletion;
+
+namespace LlmPipeline;
+
+/// <summary>Makes one call of a job on a deployment, and classifies what came of it.</summary>
+/// <param name="options">How calls are made.</param>
+/// <param name="prompts">Sends prompt jobs.</param>
+/// <param name="time">The clock.</param>
+internal sealed class CallSender(LlmOptions options, PromptSender prompts, TimeProvider time)
+{
+    /// <summary>Calls, and adds tokens and costs to the job.</summary>
+    /// <param name="call">The job; a prompt is rendered.</param>
+    /// <param name="deployment">Where to.</param>
+    /// <param name="served">The model that is asked for.</param>
+    /// <param name="cancellationToken">Breaks it off. A completion that has arrived is still returned.</param>
+    public async ValueTask<CallAttempt> SendAsync(
+        JobCall call, Deployment deployment, string served, CancellationToken cancellationToken)
+    {
+        if (call.Failed is not null)
+            deployment.CountRetry(served);
+        call.Model = served;
+        var context = ContextOf(call, deployment, served);
+        var failure = await SendAsync(call, deployment, context, cancellationToken);
+        var answer = context.Answers.Count > 0
+            ? context.Answers[^1]
+            : new HttpAnswer { Failure = failure, Started = time.GetUtcNow() };
+        var found = context.Answers.Count > 0 ? Outcomes.Classify(answer, options.Dialects) : Outcomes.Unsent(failure);
+        if (found.Kind != OutcomeKind.Completion || (failure is not null && !IsWhole(call, failure, answer)))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (found.Kind == OutcomeKind.Completion)
+                found = new Classified(OutcomeKind.Transient, "invalid_response", "the answer is JSON but not a chat completion");
+        }
+
+        // A job that did not ask for a response in the background may get an answer the next time.
+        if (found.Code == CompletionCheck.Background && !call.AsksBackground)
+            found = found with { Kind = OutcomeKind.Transient };
+        call.Usage += context.Usage;
+        call.IsUsageEstimated |= context.IsUsageEstimated;
+        call.Pay(deployment.Name, context.Nanos);
+        return new CallAttempt(deployment, context, answer, found.Bounded(options.MaxRetryAfter));
+    }
+
+    private CallContext ContextOf(JobCall call, Deployment deployment, string served)
+    {
+        var price = options.PriceOf(deployment.Options, served);
+        return new CallContext(call.Job.Id, served, call.Job.AttemptTimeout ?? deployment.Options.AttemptTimeout ?? options.AttemptTimeout)
+        {
+            Price = price,
+            EstimatesUsage = options.EstimateUsage && price is not null,
+            Flow = call.Flow,
+            Path = call.Path,
+            Inputs = call.Inputs,
+            MaxAnswerBytes = options.MaxAnswerBytes,
+        };
+    }
+
+    // What went wrong is classified from the HTTP call itself, which the handler has kept: the SDKs' exceptions differ and hide the answer.
+    private async Task<Exception?> SendAsync(
+        JobCall call, Deployment deployment, CallContext context, CancellationToken cancellationToken)
+    {
+        CallContext.Current = context;
+        try
+        {
+            if (call.Job.Work is RequestWork request)
+            {
+                await RequestSender.SendAsync(deployment, call.Job.Queue, call.Model, request, call.Stream, cancellationToken);
+            }
+            else if (call.Rendered is { } prompt)
+            {
+                // A tool loop adds its messages, and another try begins from the start.
+                call.Conversation = new ChatHistory(prompt.Messages);
+                await prompts.SendAsync(deployment, call.Model, call.Conversation, prompt.Settings, cancellationToken);
+            }
+
+            return null;
+        }
+        catch (Exception e)
+        {
+            return e;
+        }
+    }
+
+    // Whether the answer is complete although the SDK threw: because it was cancelled just then, or because it reads more into the answer
+    // than is asked here.
+    private static bool IsWhole(JobCall call, Exception failure, HttpAnswer answer) =>
+        call.Rendered is not { } prompt
+        || (prompt.Settings.Tools is null && (failure is OperationCanceledException || AnswerCheck.IsChat(answer.Body)));
+}
