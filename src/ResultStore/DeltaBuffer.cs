@@ -4,11 +4,12 @@ using System.Threading.Channels;
 namespace LlmPipeline;
 
 /// <summary>
-/// The deltas between a channel of Redis and who reads them. Redis cannot be made to wait: what a slow reader leaves is kept up to a bound
-/// in bytes, of which one delta always passes. Beyond it all of them are dropped and no more are taken, for a stream with a gap is of no
-/// use; the stored result has the whole.
+/// The deltas between a channel of Redis and a reader. Messages that are on their way cannot be stopped: what comes until the call is paused is kept up to a bound
+/// in bytes, of which one delta may exceed it. Beyond that all of them are dropped and no more are taken, because a stream with a gap is of no use.
 /// </summary>
-internal sealed class DeltaBuffer(long mostBytes)
+/// <param name="maxBytes">The bound.</param>
+/// <param name="count">Receives the bytes that are added, and the negative of those that are removed; null for nobody.</param>
+internal sealed class DeltaBuffer(long maxBytes, Action<long>? count = null)
 {
     // What a delta takes beside its bytes, in the heap and in the queue.
     private const int Overhead = 64;
@@ -20,6 +21,9 @@ internal sealed class DeltaBuffer(long mostBytes)
     /// <summary>Whether deltas were dropped.</summary>
     public bool IsOver => Volatile.Read(ref _isOver);
 
+    /// <summary>The bytes in it.</summary>
+    public long Bytes => Interlocked.Read(ref _bytes);
+
     /// <summary>Takes a delta, or drops it.</summary>
     public void Add(byte[] delta)
     {
@@ -27,19 +31,29 @@ internal sealed class DeltaBuffer(long mostBytes)
         {
             if (_isOver)
                 return;
-            var size = delta.Length + Overhead;
-            if (_bytes == 0 || _bytes + size <= mostBytes)
+            if (_bytes > maxBytes)
             {
-                _bytes += size;
-                _deltas.Writer.TryWrite(delta);
+                Drop();
                 return;
             }
 
+            Count(delta.Length + Overhead);
+            _deltas.Writer.TryWrite(delta);
+        }
+    }
+
+    /// <summary>Drops what is there, and all that comes.</summary>
+    public void Drop()
+    {
+        lock (_lock)
+        {
             _isOver = true;
             while (_deltas.Reader.TryRead(out _))
             {
-                // Dropped: the reader is too far behind.
+                // Dropped: the reader is too far behind, or gone.
             }
+
+            Count(-_bytes);
         }
     }
 
@@ -50,7 +64,7 @@ internal sealed class DeltaBuffer(long mostBytes)
         lock (_lock)
         {
             if (_deltas.Reader.TryRead(out bytes))
-                _bytes -= bytes.Length + Overhead;
+                Count(-(bytes.Length + Overhead));
         }
 
         delta = bytes is null ? "" : Encoding.UTF8.GetString(bytes);
@@ -59,4 +73,10 @@ internal sealed class DeltaBuffer(long mostBytes)
 
     /// <summary>Waits until there is one.</summary>
     public ValueTask<bool> WaitAsync(CancellationToken cancellationToken) => _deltas.Reader.WaitToReadAsync(cancellationToken);
+
+    private void Count(long bytes)
+    {
+        Interlocked.Add(ref _bytes, bytes);
+        count?.Invoke(bytes);
+    }
 }

@@ -19,6 +19,7 @@ public sealed class ResultStore
     private readonly ResultStoreOptions _options;
     private readonly TimeProvider _time;
     private readonly WaitMark _mark;
+    private readonly StreamPauses _pauses;
 
     /// <summary>Results on the Redis of <paramref name="redis"/>.</summary>
     public ResultStore(RedisConnections redis, ResultStoreOptions options, TimeProvider time)
@@ -29,6 +30,7 @@ public sealed class ResultStore
         _options = options;
         _time = time;
         _mark = new WaitMark(redis, options.KeyPrefix, time);
+        _pauses = new StreamPauses(redis, PauseChannels, time);
     }
 
     /// <summary>Every Redis takes a body of this size: <c>proto-max-bulk-len</c> is 1 MiB at least.</summary>
@@ -230,18 +232,18 @@ public sealed class ResultStore
     public IAsyncEnumerable<StreamedPart> StreamAsync(string jobId, Func<Task> enqueue, CancellationToken cancellationToken = default) =>
         StreamAsync(jobId, enqueue, null, cancellationToken);
 
-    /// <summary>The same for a caller with little memory.</summary>
+    /// <summary>The same for a reader whose memory is bounded.</summary>
     /// <param name="jobId">The job.</param>
     /// <param name="enqueue">As above.</param>
-    /// <param name="arrived">Called with the size of the result before it is fetched, as by
-    /// <see cref="WaitAsync(string, Func{long, Task}, CancellationToken)"/>.</param>
+    /// <param name="memory">How it is counted; null for not at all.</param>
     /// <param name="cancellationToken">Ends it with an exception.</param>
-    public IAsyncEnumerable<StreamedPart> StreamAsync(
-        string jobId, Func<Task> enqueue, Func<long, Task>? arrived, CancellationToken cancellationToken) =>
-        new StreamFollower(_redis, this, _time).FollowAsync(StreamChannel(jobId), jobId, enqueue, arrived, cancellationToken);
+    public IAsyncEnumerable<StreamedPart> StreamAsync(string jobId, Func<Task> enqueue, StreamMemory? memory, CancellationToken cancellationToken) =>
+        new StreamFollower(_redis, this, PauseChannels, _time).FollowAsync(StreamChannel(jobId), jobId, enqueue, memory, cancellationToken);
 
-    /// <summary>For the worker that makes the call: tells its deltas to whoever follows the job.</summary>
-    public StreamPublisher OpenStream(string jobId) => new(_redis.Subscriber, StreamChannel(jobId));
+    /// <summary>For the worker that makes the call: publishes its deltas to the readers of the job.</summary>
+    /// <param name="jobId">The job.</param>
+    /// <param name="maxPause">How long the call may wait for its readers in all. After that, a reader that is behind gets the result alone.</param>
+    public StreamPublisher OpenStream(string jobId, TimeSpan maxPause) => new(_redis.Subscriber, StreamChannel(jobId), _pauses, maxPause);
 
     /// <summary>Removes error results, so that whoever waits for the jobs' next run waits. Completions stay.</summary>
     /// <returns>How many were removed.</returns>
@@ -293,6 +295,8 @@ public sealed class ResultStore
             return call(keys, some);
         }
     }
+
+    private string PauseChannels => KeyStart + "streams:";
 
     private RedisChannel StreamChannel(string jobId) => _redis.Channel($"{KeyStart}{jobId}:stream");
 

@@ -1,33 +1,35 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using System.Text;
 using StackExchange.Redis;
 
 namespace LlmPipeline;
 
 /// <summary>Follows the deltas of a job until its result is there.</summary>
-internal sealed class StreamFollower(RedisConnections redis, ResultStore results, TimeProvider time)
+internal sealed class StreamFollower(RedisConnections redis, ResultStore results, string pauseChannels, TimeProvider time)
 {
-    // Some thousands of deltas: a reader that is so far behind has stood still for a while.
-    private const long MostBytes = 2 * 1024 * 1024;
+    // What is on its way when the call is paused comes still.
+    private const long MaxBytes = 4 * 1024 * 1024;
     private static readonly TimeSpan Tail = TimeSpan.FromMilliseconds(100);
 
     public async IAsyncEnumerable<StreamedPart> FollowAsync(
-        RedisChannel channel, string jobId, Func<Task> enqueue, Func<long, Task>? arrived,
-        [EnumeratorCancellation] CancellationToken cancellationToken)
+        RedisChannel channel, string jobId, Func<Task> enqueue, StreamMemory? memory, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var messages = new DeltaBuffer(MostBytes);
+        var messages = new DeltaBuffer(MaxBytes, memory is null ? null : memory.Count);
         var subscription = await RedisRetry.UntilAnsweredAsync(() => redis.Subscriber.SubscribeAsync(channel), time, null, cancellationToken).ConfigureAwait(false);
-        subscription.OnMessage(message => messages.Add((byte[])message.Message!));
+        await using var brake = new StreamBrake(redis, pauseChannels, messages, memory is null ? null : memory.IsScarce, time);
+        subscription.OnMessage(message => Receive((byte[])message.Message!, messages, brake));
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try
         {
             await enqueue().ConfigureAwait(false);
-            var result = results.WaitAsync(jobId, arrived, ended.Token);
+            var result = results.WaitAsync(jobId, memory is null ? null : memory.ResultArrived, ended.Token);
             var reading = new Reading();
             while (true)
             {
                 while (messages.TryRead(out var message))
                 {
+                    brake.Read();
                     if (reading.Read(message) is { } part)
                         yield return part;
                 }
@@ -45,6 +47,7 @@ internal sealed class StreamFollower(RedisConnections redis, ResultStore results
             {
                 while (messages.TryRead(out var message))
                 {
+                    brake.Read();
                     if (reading.Read(message) is { } part)
                         yield return part;
                 }
@@ -57,7 +60,15 @@ internal sealed class StreamFollower(RedisConnections redis, ResultStore results
         {
             await ended.CancelAsync().ConfigureAwait(false);
             await subscription.UnsubscribeAsync(CommandFlags.FireAndForget).ConfigureAwait(false);
+            messages.Drop();
         }
+    }
+
+    private static void Receive(byte[] message, DeltaBuffer messages, StreamBrake brake)
+    {
+        messages.Add(message);
+        if (message.AsSpan().IndexOf((byte)'|') is > 0 and var end)
+            brake.Arrived(Encoding.ASCII.GetString(message.AsSpan(0, end)));
     }
 
     private static async Task<bool> MoreAsync(DeltaBuffer messages, CancellationToken cancellationToken)

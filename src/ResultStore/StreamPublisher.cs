@@ -1,50 +1,97 @@
-using System.Globalization;
 using System.Text;
 using StackExchange.Redis;
 
 namespace LlmPipeline;
 
 /// <summary>
-/// Tells the deltas of one call to whoever follows its job. They are messages and nothing more: one that gets lost is not told again, and the result has all.
-/// A Redis that is slow or away does not make them pile up here: beyond 2 MiB that it has not taken, one always passing, the call's further deltas are dropped.
+/// Publishes the deltas of one call to the readers of its job. A delta is a message that is not repeated: a reader that misses one waits for the result.
+/// The call is slowed by a Redis that is slow, and by a reader that is behind (<see cref="StreamPauses"/>).
 /// </summary>
 public sealed class StreamPublisher
 {
+    private const long MaxUnacknowledged = 1024 * 1024;
+
     private readonly ISubscriber _subscriber;
     private readonly RedisChannel _channel;
-    private readonly string _run = Random.Shared.Next().ToString("x8", CultureInfo.InvariantCulture);
-    private const long MostUntaken = 2 * 1024 * 1024;
-    private long _untaken;
+    private readonly StreamPauses _pauses;
+    private readonly string _run;
+    private readonly Lock _lock = new();
+    private TimeSpan _maxPause;
+    private TaskCompletionSource? _acknowledged;
+    private long _unacknowledged;
     private int _count;
-    private bool _isOver;
+    private bool _isBroken;
 
-    internal StreamPublisher(ISubscriber subscriber, RedisChannel channel)
+    internal StreamPublisher(ISubscriber subscriber, RedisChannel channel, StreamPauses pauses, TimeSpan maxPause)
     {
         _subscriber = subscriber;
         _channel = channel;
+        _pauses = pauses;
+        _run = pauses.NewRun();
+        _maxPause = maxPause;
     }
 
-    /// <summary>The bytes that Redis has not taken yet.</summary>
-    internal long Untaken => Interlocked.Read(ref _untaken);
-
-    /// <summary>Tells the next delta; waits for nothing.</summary>
-    public void Publish(string delta)
+    /// <summary>The bytes that Redis has not acknowledged yet.</summary>
+    internal long Unacknowledged
     {
-        // Who follows sees by the numbers that some are missing, and waits for the result.
-        if (_isOver)
+        get
+        {
+            lock (_lock)
+                return _unacknowledged;
+        }
+    }
+
+    /// <summary>Publishes the next delta, and returns when there is capacity for another one.</summary>
+    /// <exception cref="OperationCanceledException">Only when <paramref name="cancellationToken"/> is cancelled.</exception>
+    public async ValueTask PublishAsync(string delta, CancellationToken cancellationToken)
+    {
+        if (Volatile.Read(ref _isBroken))
             return;
+        if (_count == 0)
+            await _pauses.ListenAsync(cancellationToken).ConfigureAwait(false);
         var message = Encoding.UTF8.GetBytes($"{_run}|{_count++}|{delta}");
-        _isOver = Untaken is > 0 and var before && before + message.Length > MostUntaken;
-        if (_isOver)
-            return;
-        Interlocked.Add(ref _untaken, message.Length);
-        _ = _subscriber.PublishAsync(_channel, message).ContinueWith(
-            (told, size) =>
+        lock (_lock)
+            _unacknowledged += message.Length;
+        _ = SendAsync(message);
+        await AcknowledgedAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+        if (_maxPause > TimeSpan.Zero)
+            _maxPause -= await _pauses.WaitAsync(_run, _maxPause, cancellationToken).ConfigureAwait(false);
+        else if (_pauses.IsPaused(_run))
+            Volatile.Write(ref _isBroken, true);
+    }
+
+    private Task AcknowledgedAsync()
+    {
+        lock (_lock)
+        {
+            return _unacknowledged <= MaxUnacknowledged
+                ? Task.CompletedTask
+                : (_acknowledged ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+        }
+    }
+
+    private async Task SendAsync(byte[] message)
+    {
+        try
+        {
+            await _subscriber.PublishAsync(_channel, message).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
+        {
+            // Readers see by the numbers that one is missing, and wait for the result: what follows is of no use to them.
+            Volatile.Write(ref _isBroken, true);
+        }
+        finally
+        {
+            TaskCompletionSource? waiting = null;
+            lock (_lock)
             {
-                // Looked at, so that nobody else is told of it: a message that was not taken is one that is lost.
-                _ = told.Exception;
-                Interlocked.Add(ref _untaken, -(int)size!);
-            },
-            message.Length, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+                _unacknowledged -= message.Length;
+                if (_unacknowledged <= MaxUnacknowledged)
+                    (waiting, _acknowledged) = (_acknowledged, null);
+            }
+
+            waiting?.TrySetResult();
+        }
     }
 }

@@ -90,8 +90,7 @@ internal sealed partial class CallEndpoints(GatewayParts parts, ByteBudget budge
     private Task<bool> StreamAsync(
         HttpContext context, string path, OutgoingJob job, bool wantsUsage, CountedBytes bytes, CancellationToken cancellationToken) =>
         new StreamedCall(context, path, wantsUsage).RunAsync(
-            parts.Results.StreamAsync(
-                job.Id, () => job.EnqueueAsync(parts.Queue), bytes.AnswerArrived(cancellationToken), cancellationToken));
+            parts.Results.StreamAsync(job.Id, () => job.EnqueueAsync(parts.Queue), bytes.OfStream(cancellationToken), cancellationToken));
 
     /// <summary>Workers end it, by breaking off the call if it runs. Where they can't be told, its deadline ends it.</summary>
     private async Task CancelAsync(OutgoingJob job)

@@ -56,8 +56,7 @@ internal sealed class JobDesk(JobRecords records, GatewayParts parts)
 
     /// <summary>Follows a job.</summary>
     public IAsyncEnumerable<StreamedPart> FollowAsync(string owner, string id, CountedBytes bytes, CancellationToken cancellationToken) =>
-        parts.Results.StreamAsync(
-            JobId.Inner(owner, id), () => Task.CompletedTask, bytes.AnswerArrived(cancellationToken), cancellationToken);
+        parts.Results.StreamAsync(JobId.Inner(owner, id), () => Task.CompletedTask, bytes.OfStream(cancellationToken), cancellationToken);
 
     /// <summary>Asks a job to stop; workers end it.</summary>
     /// <returns>False: it has ended.</returns>

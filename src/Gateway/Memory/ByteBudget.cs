@@ -49,7 +49,7 @@ internal sealed class ByteBudget(long mostPerKey, long most, TimeProvider time)
             if (!_waiting.Any(waiter => waiter.Owner == owner || OwnerHasRoom(waiter)) && OwnerHasRoom(owner, bytes) && _all
                 + bytes <= most)
             {
-                Add(owner, bytes);
+                Take(owner, bytes);
                 return bytes;
             }
 
@@ -66,7 +66,7 @@ internal sealed class ByteBudget(long mostPerKey, long most, TimeProvider time)
             lock (_lock)
             {
                 if (place.Value.Turn.Task.IsCompleted)
-                    Add(owner, -bytes);
+                    Take(owner, -bytes);
                 else
                     _waiting.Remove(place);
                 // Who was behind it may fit.
@@ -91,7 +91,7 @@ internal sealed class ByteBudget(long mostPerKey, long most, TimeProvider time)
         {
             if (OwnerHasRoom(owner, bytes) && _all + bytes <= most)
             {
-                Add(owner, bytes);
+                Take(owner, bytes);
                 return null;
             }
         }
@@ -99,8 +99,22 @@ internal sealed class ByteBudget(long mostPerKey, long most, TimeProvider time)
         if (!await _beyond.WaitAsync(patience, cancellationToken))
             throw Overloaded.Thrown();
         lock (_lock)
-            Add(owner, bytes);
+            Take(owner, bytes);
         return new Beyond(_beyond);
+    }
+
+    /// <summary>Counts bytes that are there already.</summary>
+    public void Add(string owner, long bytes)
+    {
+        lock (_lock)
+            Take(owner, bytes);
+    }
+
+    /// <summary>Whether less than half is left, of a key's own or of all.</summary>
+    public bool IsScarce(string owner)
+    {
+        lock (_lock)
+            return _taken.GetValueOrDefault(owner) > mostPerKey / 2 || _all > most / 2;
     }
 
     /// <summary>Gives bytes back.</summary>
@@ -108,7 +122,7 @@ internal sealed class ByteBudget(long mostPerKey, long most, TimeProvider time)
     {
         lock (_lock)
         {
-            Add(owner, -bytes);
+            Take(owner, -bytes);
             Serve();
         }
     }
@@ -132,7 +146,7 @@ internal sealed class ByteBudget(long mostPerKey, long most, TimeProvider time)
             if (_all + waiter.Bytes > most)
                 return;
             _waiting.Remove(place);
-            Add(waiter.Owner, waiter.Bytes);
+            Take(waiter.Owner, waiter.Bytes);
             waiter.Turn.SetResult();
         }
     }
@@ -141,7 +155,7 @@ internal sealed class ByteBudget(long mostPerKey, long most, TimeProvider time)
 
     private bool OwnerHasRoom(string owner, long bytes) => _taken.GetValueOrDefault(owner) + bytes <= mostPerKey;
 
-    private void Add(string owner, long bytes)
+    private void Take(string owner, long bytes)
     {
         _all += bytes;
         var taken = _taken.GetValueOrDefault(owner) + bytes;

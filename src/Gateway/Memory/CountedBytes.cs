@@ -16,6 +16,7 @@ internal sealed class CountedBytes(ByteBudget budget, string owner) : IDisposabl
 
     private readonly Lock _lock = new();
     private long _taken;
+    private long _deltas;
     private IDisposable? _beyond;
     private bool _isDisposed;
 
@@ -36,6 +37,24 @@ internal sealed class CountedBytes(ByteBudget budget, string owner) : IDisposabl
     /// <summary>For a caller that knows the size of an answer before it is fetched.</summary>
     public Func<long, Task> AnswerArrived(CancellationToken cancellationToken) => bytes => TakeAnswerAsync(bytes, cancellationToken);
 
+    /// <summary>For a stream: the deltas that wait for its reader, and the result.</summary>
+    public StreamMemory OfStream(CancellationToken cancellationToken) => new(AnswerArrived(cancellationToken), CountDeltas, () => budget.IsScarce(owner));
+
+    // They are there already, so that nothing can wait: the call that sends them is paused.
+    private void CountDeltas(long bytes)
+    {
+        lock (_lock)
+        {
+            if (_isDisposed)
+                return;
+            _deltas += bytes;
+            if (bytes > 0)
+                budget.Add(owner, bytes);
+            else
+                budget.Return(owner, -bytes);
+        }
+    }
+
     /// <summary>Gives all back: what they were counted for is no longer held.</summary>
     public void Return()
     {
@@ -50,6 +69,8 @@ internal sealed class CountedBytes(ByteBudget budget, string owner) : IDisposabl
         {
             _isDisposed = true;
             GiveBack();
+            budget.Return(owner, _deltas);
+            _deltas = 0;
         }
     }
 

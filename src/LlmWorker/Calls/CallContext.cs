@@ -57,7 +57,7 @@ internal sealed class CallContext(string jobId, string model, TimeSpan attemptTi
     public bool HadCompany { get; set; }
 
     /// <summary>Gets the data of each event of a streamed answer; null for nobody.</summary>
-    public Action<string>? Delta { get; set; }
+    public DeltaReceiver? Delta { get; set; }
 
     /// <summary>The HTTP calls so far, in order; more than one where a prompt uses tools. They come one after another.</summary>
     public List<HttpAnswer> Answers { get; } = [];

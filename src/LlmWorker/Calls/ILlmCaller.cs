@@ -15,8 +15,9 @@ public interface ILlmCaller
     /// <summary>Does the LLM work of a job until it ends, or until only a long wait could help.</summary>
     /// <param name="job">The claimed job.</param>
     /// <param name="attempt">How many attempts earlier claims have charged.</param>
-    /// <param name="stream">Asked anew for each call whose answer is streamed: gets the data of each event; null for nobody.</param>
+    /// <param name="stream">Called for each call whose answer is streamed, with the longest time in all that the call may wait for readers: returns what
+    /// receives the data of each event; null for nobody.</param>
     /// <param name="cancellationToken">Breaks the work off. A completion that has arrived is still returned: it is paid.</param>
     /// <exception cref="OperationCanceledException">Only when <paramref name="cancellationToken"/> is cancelled.</exception>
-    Task<CallOutcome> CallAsync(Job job, int attempt, Func<Action<string>>? stream, CancellationToken cancellationToken);
+    Task<CallOutcome> CallAsync(Job job, int attempt, Func<TimeSpan, DeltaReceiver>? stream, CancellationToken cancellationToken);
 }

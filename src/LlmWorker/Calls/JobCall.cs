@@ -19,7 +19,7 @@ internal sealed class JobCall(Job job, int charged, int maxAttempts)
     public int MaxAttempts { get; } = maxAttempts;
 
     /// <summary>Asked for each call anew: gets the events of its answer.</summary>
-    public Func<Action<string>>? Stream { get; init; }
+    public Func<TimeSpan, DeltaReceiver>? Stream { get; init; }
 
     /// <summary>Tries in a row that charged nothing; their waits grow too.</summary>
     public int Uncharged { get; set; }

@@ -91,10 +91,11 @@ public sealed class LlmCaller : ILlmCaller, IAsyncDisposable
     /// <summary>The same for somebody who wants to see a streamed answer as it comes.</summary>
     /// <param name="job">The claimed job.</param>
     /// <param name="attempt">How many attempts earlier claims have charged.</param>
-    /// <param name="stream">Asked anew for each call whose answer is streamed: gets the data of each event of an answer that is streamed; null for nobody.</param>
+    /// <param name="stream">Called for each call whose answer is streamed, with the longest time in all that the call may wait for readers: returns what
+    /// receives the data of each event; null for nobody.</param>
     /// <param name="cancellationToken">As above.</param>
     /// <exception cref="OperationCanceledException">Only when <paramref name="cancellationToken"/> is cancelled.</exception>
-    public async Task<CallOutcome> CallAsync(Job job, int attempt, Func<Action<string>>? stream, CancellationToken cancellationToken)
+    public async Task<CallOutcome> CallAsync(Job job, int attempt, Func<TimeSpan, DeltaReceiver>? stream, CancellationToken cancellationToken)
     {
         var maxAttempts = job.MaxAttempts > 0 ? Math.Min(job.MaxAttempts, _options.MaxAttempts) : _options.MaxAttempts;
         var call = new JobCall(job, attempt, maxAttempts) { Stream = stream };

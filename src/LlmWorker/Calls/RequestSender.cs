@@ -12,15 +12,15 @@ internal static partial class RequestSender
     /// <param name="model">What the job calls the model.</param>
     /// <param name="served">What it is asked for: the same, or a model to fall back to.</param>
     /// <param name="work">Path and body.</param>
-    /// <param name="stream">Asked, when the answer is to be streamed, for who gets its events; null for nobody.</param>
+    /// <param name="stream">Called, when the answer is to be streamed, for what receives its events; null for nobody.</param>
     /// <param name="cancellationToken">Breaks it off.</param>
-    public static async Task SendAsync(Deployment deployment, string model, string served, RequestWork work, Func<Action<string>>? stream, CancellationToken cancellationToken)
+    public static async Task SendAsync(Deployment deployment, string model, string served, RequestWork work, Func<TimeSpan, DeltaReceiver>? stream, CancellationToken cancellationToken)
     {
         var name = deployment.ProviderModel(served);
         var body = name == model ? work.Body : ModelField.Replace(work.Body, name);
         var streamed = StreamFields.IsStreamed(body);
         if (streamed)
-            CallContext.Current.Delta = stream?.Invoke();
+            CallContext.Current.Delta = stream?.Invoke(CallContext.Current.AttemptTimeout / 2);
         var asksUsage = streamed && work.Path is ("/v1/chat/completions" or "/v1/completions") && !deployment.RefusesStreamOptions(name);
         var withUsage = asksUsage ? StreamFields.WithUsage(body) : body;
         var url = deployment.Provider.Url(name, work.Path);

@@ -20,12 +20,13 @@ internal sealed class StreamedAnswer
     public const string MediaType = "text/event-stream";
 
     private static readonly JsonDocumentOptions AnyDepth = new() { MaxDepth = int.MaxValue };
-    private readonly Action<string>? _delta;
+    private readonly DeltaReceiver? _delta;
     private readonly ChunkMerger _chunks;
     private byte[] _lastText = [];
     private byte[]? _whole;
+    private string? _toPassOn;
 
-    private StreamedAnswer(int mostBytes, Action<string>? delta)
+    private StreamedAnswer(int mostBytes, DeltaReceiver? delta)
     {
         _delta = delta;
         _chunks = new ChunkMerger(mostBytes);
@@ -33,13 +34,13 @@ internal sealed class StreamedAnswer
 
     /// <param name="stream">The body of the response.</param>
     /// <param name="mostBytes">The largest answer, and the largest event.</param>
-    /// <param name="delta">Gets the data of each event that is a part of the answer, when it comes; null for nobody.</param>
+    /// <param name="delta">Receives the data of each event that is a part of the answer; the next event is read when it returns. Null for nobody.</param>
     /// <param name="cancellationToken">Breaks it off.</param>
     /// <returns>The body; of a stream that failed the data of the event that said so; of one that broke off what there is of the
     /// answer.</returns>
     /// <exception cref="AnswerTooLargeException">It is.</exception>
     public static async Task<(byte[] Body, AnswerFault Fault)> ReadAsync(
-        Stream stream, int mostBytes, Action<string>? delta, CancellationToken cancellationToken)
+        Stream stream, int mostBytes, DeltaReceiver? delta, CancellationToken cancellationToken)
     {
         var answer = new StreamedAnswer(mostBytes, delta);
         var bounded = new BoundedStream(stream, mostBytes);
@@ -49,8 +50,10 @@ internal sealed class StreamedAnswer
             await foreach (var item in events.EnumerateAsync(cancellationToken).ConfigureAwait(false))
             {
                 bounded.EventEnds();
-                if (answer.Take(item.EventType, item.Data) is { } end)
-                    return end;
+                var end = answer.Take(item.EventType, item.Data);
+                await answer.PassOnAsync(cancellationToken).ConfigureAwait(false);
+                if (end is not null)
+                    return end.Value;
             }
         }
         catch (IOException) when (answer._chunks.IsWhole)
@@ -106,8 +109,17 @@ internal sealed class StreamedAnswer
             _whole = JsonMarshal.GetRawUtf8Value(response).ToArray();
         }
 
-        _delta?.Invoke(Encoding.UTF8.GetString(data));
+        if (_delta is not null)
+            _toPassOn = Encoding.UTF8.GetString(data);
         return _whole is null ? null : (_whole, AnswerFault.None);
+    }
+
+    private ValueTask PassOnAsync(CancellationToken cancellationToken)
+    {
+        if (_toPassOn is not { } data)
+            return ValueTask.CompletedTask;
+        _toPassOn = null;
+        return _delta!(data, cancellationToken);
     }
 
     private (byte[] Body, AnswerFault Fault) End() =>

@@ -1,10 +1,11 @@
+using System.Globalization;
 using System.Text;
 
 namespace LlmPipeline;
 
 public sealed class FollowingAStream
 {
-    private static readonly TimeSpan Safety = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Safety = TimeSpan.FromSeconds(30), Pause = TimeSpan.FromMinutes(1);
 
     [Theory, ClassData(typeof(Stores))]
     public async Task A_follower_sees_every_delta_in_order_and_then_the_result(Store store)
@@ -12,9 +13,9 @@ public sealed class FollowingAStream
         var (redis, results, job) = await CreateAsync(store);
         var parts = await FollowAsync(redis, results, job, async () =>
         {
-            var run = results.OpenStream(job);
+            var run = results.OpenStream(job, Pause);
             for (var n = 0; n < 500; n++)
-                run.Publish($"d|{n}");
+                await run.PublishAsync($"d|{n}", default);
             await results.PutAsync(Result(job));
         });
         Assert.Equal(Enumerable.Range(0, 500).Select(n => $"d|{n}"), parts.SkipLast(1).Select(p => p.Delta));
@@ -28,10 +29,10 @@ public sealed class FollowingAStream
         var (redis, results, job) = await CreateAsync(store);
         var parts = await FollowAsync(redis, results, job, async () =>
         {
-            results.OpenStream(job).Publish("a");
-            var second = results.OpenStream(job);
-            second.Publish("b");
-            second.Publish("c");
+            await results.OpenStream(job, Pause).PublishAsync("a", default);
+            var second = results.OpenStream(job, Pause);
+            await second.PublishAsync("b", default);
+            await second.PublishAsync("c", default);
             await results.PutAsync(Result(job));
         });
         Assert.Equal(["a", "b", "c"], parts.SkipLast(1).Select(p => p.Delta));
@@ -42,13 +43,13 @@ public sealed class FollowingAStream
     public async Task Who_comes_late_gets_the_result_alone(Store store)
     {
         var (redis, results, job) = await CreateAsync(store);
-        var run = results.OpenStream(job);
-        run.Publish("a");
+        var run = results.OpenStream(job, Pause);
+        await run.PublishAsync("a", default);
         // Behind it on its way: when this has been told, the first has been too.
         await redis.Subscriber.PublishAsync(redis.Channel($"result:{job}:stream"), "is anybody there?");
         var inTheMiddle = await FollowAsync(redis, results, job, async () =>
         {
-            run.Publish("b");
+            await run.PublishAsync("b", default);
             await results.PutAsync(Result(job));
         });
         Assert.NotNull(Assert.Single(inTheMiddle).Result);
@@ -56,17 +57,48 @@ public sealed class FollowingAStream
     }
 
     [Theory, ClassData(typeof(Stores))]
-    public async Task A_reader_that_stops_is_not_buffered_for_without_end_and_gets_the_result(Store store)
+    public async Task A_slow_reader_slows_the_call_and_gets_every_delta(Store store)
     {
-        const int Deltas = 300;
+        const int Deltas = 2000, MostAhead = 6_000_000 / 10_000;
         var (redis, results, job) = await CreateAsync(store);
+        var (published, ahead, read) = (0, 0, 0);
+        var publishing = Task.CompletedTask;
+        var parts = await FollowAsync(
+            redis,
+            results,
+            job,
+            async () =>
+            {
+                publishing = Task.Run(async () =>
+                {
+                    var run = results.OpenStream(job, Pause);
+                    for (var n = 0; n < Deltas; n++, Interlocked.Increment(ref published))
+                        await run.PublishAsync($"{n} {new string('x', 10_000)}", default);
+                    await results.PutAsync(Result(job));
+                });
+                // The reader begins when as much waits for it as is kept without a pause.
+                await Eventually.HoldsAsync(() => Task.FromResult(Volatile.Read(ref published) >= 50), "deltas are published");
+            },
+            _ => ahead = Math.Max(ahead, Volatile.Read(ref published) - ++read));
+        await publishing;
+
+        Assert.InRange(ahead, 1, MostAhead);
+        Assert.Equal(Enumerable.Range(0, Deltas), parts.SkipLast(1).Select(part => int.Parse(part.Delta!.Split(' ')[0], CultureInfo.InvariantCulture)));
+        Assert.Equal("whole", Encoding.UTF8.GetString(parts[^1].Result!.Response.Span));
+    }
+
+    [Fact]
+    public async Task A_call_that_has_waited_long_enough_goes_on_and_its_reader_gets_the_result()
+    {
+        var (redis, results, job) = await CreateAsync(Store.RedisServer);
         var parts = await FollowAsync(redis, results, job, async () =>
         {
-            // 3 MB before anything is read.
-            await PublishAsync(redis, results, job, Deltas, new string('x', 10_000));
+            var run = results.OpenStream(job, TimeSpan.FromMilliseconds(100));
+            for (var n = 0; n < 2000; n++)
+                await run.PublishAsync(new string('x', 10_000), default);
             await results.PutAsync(Result(job));
         });
-        Assert.InRange(parts.Count, 1, Deltas / 2);
+        Assert.InRange(parts.Count, 2, 1000);
         Assert.Equal("whole", Encoding.UTF8.GetString(parts[^1].Result!.Response.Span));
     }
 
@@ -84,35 +116,41 @@ public sealed class FollowingAStream
     }
 
     [Fact]
-    public async Task Deltas_that_Redis_does_not_take_do_not_pile_up()
+    public async Task A_Redis_that_is_slow_slows_the_call_and_loses_nothing()
     {
         await using var server = await RedisServer.StartAsync();
         await using var redis = await Stores.ConnectAsync(server.Address);
-        var run = new ResultStore(redis, new ResultStoreOptions(), TimeProvider.System).OpenStream("job");
+        var run = new ResultStore(redis, new ResultStoreOptions(), TimeProvider.System).OpenStream("job", Pause);
+        await run.PublishAsync("first", default);
         server.Freeze();
-        for (var n = 0; n < 1000; n++)
-            run.Publish(new string('x', 100_000));
-        Assert.InRange(run.Untaken, 1, 3_000_000);
+        var published = 0;
+        var publishing = Task.Run(async () =>
+        {
+            for (; published < 100; Interlocked.Increment(ref published))
+                await run.PublishAsync(new string('x', 100_000), default);
+        });
+        await Eventually.HoldsAsync(() => Task.FromResult(run.Unacknowledged > 1_000_000), "it waits for Redis");
+        Assert.False(publishing.IsCompleted);
+        Assert.InRange(run.Unacknowledged, 1_000_000, 1_300_000);
         server.Thaw();
-        await Eventually.HoldsAsync(() => Task.FromResult(run.Untaken == 0), "what was sent is taken");
+        await publishing;
+        Assert.Equal(100, published);
+        await Eventually.HoldsAsync(() => Task.FromResult(run.Unacknowledged == 0), "what was sent is acknowledged");
     }
 
     [Fact]
     public void What_is_over_the_bound_is_dropped_and_nothing_is_taken_after_it()
     {
-        var buffer = new DeltaBuffer(1000);
+        var counted = 0L;
+        var buffer = new DeltaBuffer(1000, bytes => counted += bytes);
         buffer.Add(new byte[600]);
-        buffer.Add(new byte[600]);
+        buffer.Add(new byte[5000]);
+        Assert.Equal(buffer.Bytes, counted);
+        Assert.False(buffer.IsOver);
         buffer.Add(new byte[10]);
         Assert.True(buffer.IsOver);
         Assert.False(buffer.TryRead(out _));
-
-        var large = new DeltaBuffer(1000);
-        large.Add(new byte[5000]);
-        Assert.True(large.TryRead(out var delta));
-        Assert.Equal(5000, delta.Length);
-        large.Add(new byte[600]);
-        Assert.False(large.IsOver);
+        Assert.Equal(0, counted);
     }
 
     /// <summary>Publishes deltas, and returns when they have arrived in this process.</summary>
@@ -121,10 +159,10 @@ public sealed class FollowingAStream
         var arrived = 0;
         var listening = await redis.Subscriber.SubscribeAsync(redis.Channel($"result:{job}:stream"));
         listening.OnMessage(_ => Interlocked.Increment(ref arrived));
-        var run = results.OpenStream(job);
+        var run = results.OpenStream(job, Pause);
         for (var n = 1; n <= count; n++)
         {
-            run.Publish(delta);
+            await run.PublishAsync(delta, default);
             // No more than a publisher may have on its way.
             if (n % 50 == 0 || n == count)
                 await Eventually.HoldsAsync(
@@ -143,7 +181,7 @@ public sealed class FollowingAStream
     private static JobResult Result(string job) => new() { JobId = job, Status = ResultStatus.Completed, Response = "whole"u8.ToArray(), Meta = new ResultMeta() };
 
     /// <summary>Follows, does what is to be seen once the follower listens, and reads to the end.</summary>
-    private static async Task<List<StreamedPart>> FollowAsync(RedisConnections redis, ResultStore results, string job, Func<Task> act)
+    private static async Task<List<StreamedPart>> FollowAsync(RedisConnections redis, ResultStore results, string job, Func<Task> act, Action<StreamedPart>? read = null)
     {
         using var safety = new CancellationTokenSource(Safety);
         var parts = new List<StreamedPart>();
@@ -155,6 +193,7 @@ public sealed class FollowingAStream
         while (await next)
         {
             parts.Add(reader.Current);
+            read?.Invoke(reader.Current);
             next = reader.MoveNextAsync().AsTask();
         }
 

@@ -87,7 +87,7 @@ public sealed class GatheringStreams
         await using var caller = Tests.CallerHouse.Caller(Tests.CallerHouse.Options(new DeploymentOptions { Name = "one", Endpoint = simulator.BaseUrl.ToString() }));
         var events = new List<string>();
         var job = Tests.CallerHouse.Request($$"""{"model":"m","stream":true,{{fields}}}""", path);
-        var outcome = await caller.CallAsync(job, 0, () => events.Add, CancellationToken.None);
+        var outcome = await caller.CallAsync(job, 0, _ => DeltasIn.List(events), CancellationToken.None);
         Assert.Equal(CallVerdict.Completed, outcome.Verdict);
         Assert.True(outcome.Usage.Input > 0 && outcome.Usage.Output > 0);
         var body = JsonNode.Parse(outcome.Body.Span)!;
@@ -107,10 +107,10 @@ public sealed class GatheringStreams
         var outcome = await caller.CallAsync(
             job,
             0,
-            () =>
+            _ =>
             {
                 runs++;
-                return _ => { };
+                return DeltasIn.List([]);
             },
             CancellationToken.None);
         Assert.Equal((CallVerdict.Completed, 2, 2), (outcome.Verdict, outcome.Attempts, runs));
@@ -121,7 +121,7 @@ public sealed class GatheringStreams
     {
         var seen = new List<string>();
         var stream = new MemoryStream(Encoding.UTF8.GetBytes(string.Concat(data.Select(d => $"data: {d}\n\n"))));
-        var (body, fault) = await StreamedAnswer.ReadAsync(stream, 1_000_000, seen.Add, CancellationToken.None);
+        var (body, fault) = await StreamedAnswer.ReadAsync(stream, 1_000_000, DeltasIn.List(seen), CancellationToken.None);
         Assert.Equal(data.Where(d => d != "[DONE]"), seen);
         Assert.Equal(AnswerFault.None, fault);
         return Encoding.UTF8.GetString(body);

@@ -237,8 +237,7 @@ public sealed class MergingOddStreams
     private static async Task<(byte[] Body, AnswerFault Fault, List<string> Deltas)> ReadAsync(string stream)
     {
         var deltas = new List<string>();
-        var (body, fault) = await StreamedAnswer.ReadAsync(
-            new MemoryStream(Encoding.UTF8.GetBytes(stream)), 1_000_000, deltas.Add, CancellationToken.None);
+        var (body, fault) = await StreamedAnswer.ReadAsync(new MemoryStream(Encoding.UTF8.GetBytes(stream)), 1_000_000, DeltasIn.List(deltas), CancellationToken.None);
         return (body, fault, deltas);
     }
 }

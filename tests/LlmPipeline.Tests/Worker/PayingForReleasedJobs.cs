@@ -41,7 +41,7 @@ public sealed class PayingForReleasedJobs
 
         public string? ClosedReason(string model) => null;
 
-        public Task<CallOutcome> CallAsync(Job job, int attempt, Func<Action<string>>? stream, CancellationToken cancellationToken)
+        public Task<CallOutcome> CallAsync(Job job, int attempt, Func<TimeSpan, DeltaReceiver>? stream, CancellationToken cancellationToken)
         {
             Attempts.Add(attempt);
             return Task.FromResult(Attempts.Count == 1

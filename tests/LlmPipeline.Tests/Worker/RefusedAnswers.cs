@@ -89,7 +89,7 @@ public sealed class RefusedAnswers
 
         public ValueTask WaitForRoomAsync(string model, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
-        public async Task<CallOutcome> CallAsync(Job job, int attempt, Func<Action<string>>? stream, CancellationToken cancellationToken)
+        public async Task<CallOutcome> CallAsync(Job job, int attempt, Func<TimeSpan, DeltaReceiver>? stream, CancellationToken cancellationToken)
         {
             Interlocked.Increment(ref _calls);
             await (call?.Invoke() ?? Task.CompletedTask);

@@ -9,7 +9,7 @@ internal sealed class ScriptedCaller(Func<Job, CancellationToken, Task> call) : 
 
     public ValueTask WaitForRoomAsync(string model, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
-    public async Task<CallOutcome> CallAsync(Job job, int attempt, Func<Action<string>>? stream, CancellationToken cancellationToken)
+    public async Task<CallOutcome> CallAsync(Job job, int attempt, Func<TimeSpan, DeltaReceiver>? stream, CancellationToken cancellationToken)
     {
         await call(job, cancellationToken);
         return new CallOutcome { Verdict = CallVerdict.Completed, StatusCode = 200, Body = TestQueue.Body("answer"), Attempts = attempt + 1 };
