@@ -29,6 +29,24 @@ internal sealed class RowEnqueuer(PromptQueue queue, ResultStore results, RunRed
     public Task ForgetErrorsAsync(IReadOnlyList<Job> jobs, CancellationToken cancellationToken) =>
         redis.AnsweredAsync(() => results.ForgetErrorsAsync([.. jobs.Select(j => j.Id)]), cancellationToken);
 
+    /// <summary>
+    /// Makes errors of completions on this Redis that hold no answer, as earlier versions stored them; where that is broken off they are
+    /// found again.
+    /// </summary>
+    public async Task RevokeUnansweredAsync(BatchInfo batch, IReadOnlyList<Job> jobs, CancellationToken cancellationToken)
+    {
+        await foreach (var result in results.ReadAsync([.. jobs.Select(job => job.Id)], cancellationToken).ConfigureAwait(false))
+        {
+            if (result is not { Status: ResultStatus.Completed } || StoredAnswer.Fault(result.Response) is not { } fault)
+                continue;
+            var row = jobs.First(job => job.Id == result.JobId).Row;
+            // The counts first: where it is broken off between the two, the completion is still there to be found.
+            await redis.AnsweredAsync(() => queue.Batches.RevokeAsync(batch, [(result.JobId, row)]), cancellationToken).ConfigureAwait(false);
+            await redis.AnsweredAsync(
+                () => results.RevokeAsync(result, new ResultError("invalid_response", fault)), cancellationToken).ConfigureAwait(false);
+        }
+    }
+
     /// <summary>Enqueues rows; those that have ended and lost their results run again.</summary>
     /// <returns>What became of each row, in their order. Those that have ended have a result.</returns>
     /// <exception cref="CliException">A row is larger than the queue takes, with what goes around it; none of these was enqueued.</exception>

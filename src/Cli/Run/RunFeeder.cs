@@ -2,7 +2,7 @@ namespace LlmPipeline;
 
 /// <summary>Reads the input's rows and enqueues those that have no answer yet. Rows that no deployment can serve are left for a later run.</summary>
 internal sealed class RunFeeder(
-    RunPlan plan, RowEnqueuer enqueuer, OutputFile output, RunWindow window, RunCollector collector, bool isShared, int rowsPerCall, Func<int, bool> isCalled, RunBlockages blockages)
+    RunPlan plan, RowEnqueuer enqueuer, OutputFile output, RunWindow window, RunCollector collector, BatchInfo? shared, int rowsPerCall, Func<int, bool> isCalled, RunBlockages blockages)
 {
     /// <summary>Rows that were left out.</summary>
     public int Skipped { get; private set; }
@@ -25,8 +25,12 @@ internal sealed class RunFeeder(
         if (jobs.Count == 0)
             return;
         // Before the rows are in the window, where the collector looks for results.
-        if (plan.Options.RetryFailed && isShared)
+        if (plan.Options.RetryFailed && shared is not null)
+        {
+            await enqueuer.RevokeUnansweredAsync(shared, jobs, cancellationToken).ConfigureAwait(false);
             await enqueuer.ForgetErrorsAsync(jobs, cancellationToken).ConfigureAwait(false);
+        }
+
         await window.AddAsync([.. jobs.Select(j => (j.Row, RowTarget.Of(j), JobGroups.Size(j)))], cancellationToken).ConfigureAwait(false);
         var outcomes = await enqueuer.EnqueueAsync(jobs, cancellationToken).ConfigureAwait(false);
         var ended = jobs.Where((_, n) => outcomes[n] == EnqueueOutcome.Ended).Select(j => j.Id).ToList();

@@ -108,7 +108,7 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
 
         spending.Look();
         using var collector = new RunCollector(results, follower, output, window, tally, spending, redis, _time);
-        var feeder = new RunFeeder(plan, enqueuer, output, window, collector, redis.IsShared, isTight ? Math.Min(concurrency, JobGroups.MaxJobs) : JobGroups.MaxJobs, isCalled, blockages);
+        var feeder = new RunFeeder(plan, enqueuer, output, window, collector, announced, isTight ? Math.Min(concurrency, JobGroups.MaxJobs) : JobGroups.MaxJobs, isCalled, blockages);
         worker.Completed += collector.Know;
         worker.CompletedUnstored += collector.KnowUnstored;
         worker.Settled += collector.Look.Set;

@@ -24,8 +24,8 @@ internal sealed class ChoiceShape
 
     public bool IsRefused { get; private set; }
 
-    /// <summary>Whether a choice's <c>finish_reason</c> says that the provider failed.</summary>
-    public bool HasFailed { get; private set; }
+    /// <summary>The <c>finish_reason</c> of a choice that says that the provider failed; null for none.</summary>
+    public string? FailedWith { get; private set; }
 
     /// <summary>Whether a choice has a <c>finish_reason</c> of null: then it is of a stream that was cut off.</summary>
     public bool IsUnfinished { get; private set; }
@@ -94,10 +94,9 @@ internal sealed class ChoiceShape
     /// <returns>Whether the provider's filter ended it. It may then have no message at all.</returns>
     private bool TakeReason(string? reason)
     {
-        // Mistral: model_length; Anthropic's and Google's names come through gateways.
-        IsCutOff |= reason is "length" or "model_length" or "max_tokens" or "MAX_TOKENS";
-        HasFailed |= reason is "error";
-        var isFiltered = reason is "content_filter" or "refusal" or "SAFETY" or "sensitive"; // the last: Zhipu
+        IsCutOff |= FinishReason.IsCutOff(reason);
+        FailedWith ??= FinishReason.IsFailure(reason) ? reason : null;
+        var isFiltered = FinishReason.IsRefused(reason);
         IsRefused |= isFiltered;
         return isFiltered;
     }

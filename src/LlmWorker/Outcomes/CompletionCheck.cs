@@ -34,17 +34,18 @@ internal static class CompletionCheck
         var shape = AnswerShape.Read(json.Span);
         if ((ErrorIn(json, shape) ?? (fault == AnswerFault.ErrorEvent ? InnerError.OfBody(json) : null)) is { } error)
             return error.ToVerdict();
+        // What the stream ended with may tell why.
         if (fault != AnswerFault.None)
-            return Broken(fault);
+            return InnerError.Find(json)?.ToVerdict() ?? Broken(fault);
         var verdict = shape.IsObject
             ? OfShape(KindOf(path, shape), shape, inputs)
             : CompletionVerdict.Transient("the answer is not a JSON object");
         if (verdict.IsCompletion)
             return isLenient ? verdict with { Flags = verdict.Flags | AnswerFlags.Lenient } : verdict;
         // A body without an answer may still tell why.
-        return verdict.Kind == OutcomeKind.Transient && shape.LooksLikeAnError && InnerError.OfBody(json) is { } reason
-            ? reason.ToVerdict()
-            : verdict;
+        return verdict.Kind != OutcomeKind.Transient ? verdict
+            : shape.LooksLikeAnError ? InnerError.OfBody(json).ToVerdict()
+            : InnerError.Find(json)?.ToVerdict() ?? verdict;
     }
 
     private static CompletionVerdict NoJson(ReadOnlySpan<byte> body) => CompletionVerdict.Transient(
@@ -55,7 +56,8 @@ internal static class CompletionCheck
         : CompletionVerdict.Transient("the stream ended before the answer did", IncompleteStream);
 
     private static InnerError? ErrorIn(ReadOnlyMemory<byte> json, AnswerShape shape) =>
-        shape.Error is { } error ? InnerError.OfValue(json[error])
+        // A mere "true" has the rest beside it.
+        shape.Error is { } error ? json.Span[error.Start] == (byte)'t' ? InnerError.OfBody(json) : InnerError.OfValue(json[error])
         : shape.Choices?.Error is { } choice ? InnerError.OfValue(json[choice])
         : shape.Object == "error" || shape.Type == "error" ? InnerError.OfBody(json)
         : null;
@@ -82,8 +84,9 @@ internal static class CompletionCheck
     {
         if (choices is null or { Count: 0 })
             return CompletionVerdict.Transient("the answer has no choices");
-        if (choices.HasFailed)
-            return CompletionVerdict.Transient("the provider failed in the midst of the answer (finish_reason error)", "provider_error");
+        if (choices.FailedWith is { } reason)
+            return CompletionVerdict.Transient(
+                $"the provider failed in the midst of the answer (finish_reason {SafeText.ErrorCode(reason)})", "provider_error");
         if (answers < choices.Count)
             return CompletionVerdict.Transient($"a choice of the answer has no {name}");
         return CompletionVerdict.Completion(

@@ -13,7 +13,10 @@ internal sealed record InnerError(int? Status, string? Code, ReadOnlyMemory<byte
 {
     // Fields that a code may be in, the most telling first: OpenAI and OpenRouter, Azure's gateway, Google, Baidu, and Anthropic.
     private static readonly string[] CodeFields =
-        ["code", "status_code", "statusCode", "http_status", "status", "error_code", "errcode", "type", "reason"];
+    [
+        "code", "status_code", "statusCode", "http_status", "status", "error_code", "errcode", "errorCode", "ErrorCode", "Code", "type",
+        "__type", "reason",
+    ];
 
     private static readonly JsonDocumentOptions AnyDepth = new() { MaxDepth = int.MaxValue };
 
@@ -41,6 +44,13 @@ internal sealed record InnerError(int? Status, string? Code, ReadOnlyMemory<byte
         return Of(root, body);
     }
 
+    /// <summary>Of a body without an answer; null where nothing in it looks like an error.</summary>
+    public static InnerError? Find(ReadOnlyMemory<byte> body)
+    {
+        using var document = JsonDocument.Parse(body, AnyDepth);
+        return ErrorFields.Find(document.RootElement) is { } error ? OfValue(JsonMarshal.GetRawUtf8Value(error).ToArray()) : null;
+    }
+
     /// <summary>The status that most providers send with a code or type of this name; null for one that no status is known of.</summary>
     public static int? StatusOf(string? code)
     {
@@ -62,7 +72,15 @@ internal sealed record InnerError(int? Status, string? Code, ReadOnlyMemory<byte
     }
 
     public CompletionVerdict ToVerdict() =>
-        CompletionVerdict.Transient("the answer is an error", Code ?? "error_in_answer") with { ErrorStatus = Status, ErrorBody = Body };
+        CompletionVerdict.Transient("the answer is an error", Code ?? "error_in_answer") with { ErrorStatus = Status ?? StatusOfWords(), ErrorBody = Body };
+
+    // Providers with numbers of their own for codes say in words what they mean.
+    private int? StatusOfWords() => ProviderError.Read(Body).Message is not { } message ? null
+        : ErrorWords.SayAccount(message) ? 401
+        : ErrorWords.SayUnknownModel(message) ? 404
+        : ErrorWords.NameRateLimit(message) ? 429
+        : ErrorWords.SayTooLong(message) || ErrorWords.SayModeration(message) ? 400
+        : null;
 
     // Parts of names without case and punctuation; the first that fits counts. Sources: OpenAI's error codes
     // (https://platform.openai.com/docs/guides/error-codes, https://platform.openai.com/docs/api-reference/responses/object), Anthropic's
@@ -102,11 +120,11 @@ internal sealed record InnerError(int? Status, string? Code, ReadOnlyMemory<byte
             return new InnerError(StatusOf(code), code, body);
         foreach (var name in CodeFields)
         {
-            if (ProviderError.Text(error, name) is not { } text)
+            if (ErrorFields.Text(error, name) is not { } text)
                 continue;
             if (StatusOf(text) is { } status)
                 return new InnerError(status, text, body);
-            if (name is "code" or "type")
+            if (name is not ("status" or "http_status" or "reason"))
                 code ??= text;
         }
 

@@ -84,15 +84,27 @@ internal static class Outcomes
         if (status is >= 400 and < 500 and not 401 and not 408 and not 429)
         {
             if (error.HasRowCode)
-                return new Classified(
-                    OutcomeKind.Permanent, code, error.IsContentFilter ? $"{name}: refused by the provider's content filter" : name);
-            if (error.IsUnknownModel(status))
-                return Fault(OutcomeKind.ModelFault);
+                return new Classified(OutcomeKind.Permanent, code, error.IsContentFilter ? $"{name}: refused by the provider's content filter" : name);
         }
 
-        if (status is >= 400 and < 500 and not 408
-            && (error.IsAccount(status) || SpentAccount.IsReported(status, error.Code, error.Type, error.Message, notice)))
+        // A key that may not use a model is 401 at LiteLLM, a model that no channel has 503 at New API.
+        if (status >= 400 && status is not (408 or 429) && error.IsUnknownModel(status))
+            return Fault(OutcomeKind.ModelFault);
+
+        if (status is >= 400 and < 500 and not 408 && (error.IsAccount(status) || SpentAccount.IsReported(status, error.Code, error.Type, error.Message, notice)))
             return Fault(OutcomeKind.AccountFault);
+        // MiniMax sends "insufficient balance (1008)" as 500: https://github.com/MiniMax-AI/MiniMax-M2/issues/62
+        if (status == 500 && error.Message is { } sentence && ErrorWords.SayAccount(sentence))
+            return Fault(OutcomeKind.AccountFault);
+        if (status is >= 400 and < 500 and not (401 or 402 or 407 or 408 or 413 or 429) && error.PassingStatus(status) is { } passing
+            && !error.IsRowFault && !OversizedRequest.IsReported(error.Code, error.Type, error.Message))
+        {
+            if (passing != 429)
+                return new Classified(OutcomeKind.Transient, code, name, wait);
+            var told = ThrottleNotice.Of(answer);
+            return Fault(OutcomeKind.Later) with { NotBefore = told.Wait, Limit = told.Limit };
+        }
+
         return status switch
         {
             401 or 402 or 407 => Fault(OutcomeKind.AccountFault),

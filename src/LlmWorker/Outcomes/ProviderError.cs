@@ -31,9 +31,11 @@ internal sealed record ProviderError(string? Code, string? Type, string? Param, 
                     return Fields(error);
             }
             var bare = Fields(root);
-            return bare.Message is null && root.TryGetProperty("detail", out var detail) && detail.ValueKind == JsonValueKind.String
+            if (bare.Message is not null)
+                return bare;
+            return root.TryGetProperty("detail", out var detail) && detail.ValueKind == JsonValueKind.String
                 ? bare with { Message = detail.GetString() }
-                : bare;
+                : ErrorFields.Find(root) is { } inner ? Fields(inner) : bare;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
@@ -55,15 +57,15 @@ internal sealed record ProviderError(string? Code, string? Type, string? Param, 
 
     private static readonly HashSet<string> AccountCodes = new(StringComparer.OrdinalIgnoreCase)
     {
-        "insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "account_deactivated", "access_terminated",
-        "invalid_api_key", "exceeded_current_quota_error",
-        "invalid_authentication_error", "authentication_error", "API_KEY_INVALID", "insufficient_balance", "Arrearage",
+        "insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "account_deactivated", "access_terminated", "invalid_api_key", "exceeded_current_quota_error",
+        "invalid_authentication_error", "authentication_error", "API_KEY_INVALID", "insufficient_balance", "Arrearage", "budget_exceeded", "insufficient_balance_error",
     };
 
     private static readonly HashSet<string> ModelCodes = new(StringComparer.OrdinalIgnoreCase)
     {
-        "model_not_found", "DeploymentNotFound", "unknown_model", "invalid_model", "model_not_available", "ModelNotFound",
-        "model_not_supported",
+        "model_not_found", "DeploymentNotFound", "unknown_model", "invalid_model", "model_not_available", "ModelNotFound", "model_not_supported",
+        "model_decommissioned", "model_deprecated", "model_access_denied", "Model.AccessDenied", "key_model_access_denied",
+        "team_model_access_denied",
     };
 
     /// <summary>Whether it is known to be the row's own fault: the provider's content filter refused it, or it is too long.</summary>
@@ -85,18 +87,20 @@ internal sealed record ProviderError(string? Code, string? Type, string? Param, 
     /// <summary>Whether the endpoint does not have the model.</summary>
     public bool IsUnknownModel(int status) =>
         (Code is not null && ModelCodes.Contains(Code)) || (Type is not null && ModelCodes.Contains(Type))
-        || (status is 400 or 404 or 422 && Message is not null && Param is null or "model" && ErrorWords.SayUnknownModel(Message));
+        || (status is 400 or 404 or 410 or 422 && Message is not null && Param is null or "model" && ErrorWords.SayUnknownModel(Message));
+
+    /// <summary>
+    /// The status that its code or type, and with some statuses its sentence, stands for, where that is one that passes by waiting: AWS
+    /// sends a <c>ThrottlingException</c> as 400, Google its <c>rateLimitExceeded</c> as 403. Null for another.
+    /// </summary>
+    public int? PassingStatus(int status) =>
+        InnerError.StatusOf(Code) is { } code && Passes(code) ? code
+        : InnerError.StatusOf(Type) is { } type && Passes(type) ? type
+        : status is 400 or 403 or 420 && Message is not null && ErrorWords.NameRateLimit(Message) ? 429
+        : null;
+
+    private static bool Passes(int status) => status is 429 or 503 or 504 or 529;
 
     private static ProviderError Fields(JsonElement element) =>
-        new(Text(element, "code"), Text(element, "type"), Text(element, "param"), Text(element, "message"));
-
-    /// <summary>A field that is a text or a number; null when it is neither, empty or missing.</summary>
-    internal static string? Text(JsonElement element, string name) => !element.TryGetProperty(name, out var value)
-        ? null
-        : value.ValueKind switch
-        {
-            JsonValueKind.String => value.GetString() is { Length: > 0 } text ? text : null,
-            JsonValueKind.Number => value.GetRawText(),
-            _ => null,
-        };
+        new(ErrorFields.Code(element), ErrorFields.Text(element, "type"), ErrorFields.Text(element, "param"), ErrorFields.Message(element));
 }

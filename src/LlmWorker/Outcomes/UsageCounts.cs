@@ -115,9 +115,11 @@ internal struct UsageCounts
 
     private static Field UsageField(ref Utf8JsonReader reader)
     {
-        if (Is(ref reader, "prompt_tokens"u8, "input_tokens"u8) || Is(ref reader, "promptTokenCount"u8, "inputTokens"u8))
+        if (Is(ref reader, "prompt_tokens"u8, "input_tokens"u8) || Is(ref reader, "promptTokenCount"u8, "inputTokens"u8)
+            || Is(ref reader, "promptTokens"u8, "inputTokenCount"u8) || reader.ValueTextEquals("input_token_count"u8))
             return Field.Input;
-        if (Is(ref reader, "completion_tokens"u8, "output_tokens"u8) || Is(ref reader, "candidatesTokenCount"u8, "outputTokens"u8))
+        if (Is(ref reader, "completion_tokens"u8, "output_tokens"u8) || Is(ref reader, "candidatesTokenCount"u8, "outputTokens"u8)
+            || Is(ref reader, "completionTokens"u8, "outputTokenCount"u8) || reader.ValueTextEquals("generated_token_count"u8))
             return Field.Output;
         if (Is(ref reader, "total_tokens"u8, "totalTokenCount"u8) || reader.ValueTextEquals("totalTokens"u8))
             return Field.Total;

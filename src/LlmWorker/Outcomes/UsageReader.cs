@@ -25,12 +25,12 @@ internal struct UsageReader
             reader.Read();
             ReadChoices(ref reader);
         }
-        else if (reader.IsText("usage"u8) || reader.IsText("usageMetadata"u8))
+        else if (reader.IsText("usage"u8) || reader.IsText("usageMetadata"u8) || reader.IsText("token_usage"u8))
         {
             reader.Read();
             ReadObject(ref reader, ref _usage);
         }
-        else if (reader.IsText("x_groq"u8) || reader.IsText("meta"u8))
+        else if (reader.IsText("x_groq"u8) || reader.IsText("meta"u8) || reader.IsText("metadata"u8))
         {
             reader.Read();
             ReadWithin(ref reader, ref _elsewhere);
@@ -72,8 +72,16 @@ internal struct UsageReader
         return default;
     }
 
+    // Some wrap it into a list.
     private static void ReadObject(ref Utf8JsonReader reader, ref UsageCounts counts)
     {
+        if (reader.TokenType == JsonTokenType.StartArray)
+        {
+            while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+                ReadObject(ref reader, ref counts);
+            return;
+        }
+
         if (reader.TokenType != JsonTokenType.StartObject)
         {
             reader.Skip();

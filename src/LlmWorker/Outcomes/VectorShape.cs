@@ -50,9 +50,9 @@ internal sealed record VectorShape(int Count, int Vectors, int Embeddings)
         if (reader.TokenType is not (JsonTokenType.StartArray or JsonTokenType.StartObject))
             return reader.TokenType == JsonTokenType.String && !reader.ValueSpan.IsEmpty;
         var depth = reader.CurrentDepth;
-        var isEmpty = true;
+        var hasNumbers = false;
         while (reader.Read() && reader.CurrentDepth > depth)
-            isEmpty = false;
-        return !isEmpty;
+            hasNumbers |= reader.TokenType == JsonTokenType.Number || (reader.TokenType == JsonTokenType.String && !reader.ValueSpan.IsEmpty);
+        return hasNumbers;
     }
 }

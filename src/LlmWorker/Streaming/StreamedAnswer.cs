@@ -76,7 +76,7 @@ internal sealed class StreamedAnswer
         if (text[0] != '{')
         {
             // A ping is a text in some servers' streams; an error too.
-            if (name == "error")
+            if (IsErrorName(name))
                 return (data, AnswerFault.ErrorEvent);
             _lastText = name == "ping" ? _lastText : data;
             return null;
@@ -93,7 +93,12 @@ internal sealed class StreamedAnswer
     {
         var hasChoices = json.TryGetProperty("choices"u8, out var choices);
         var type = hasChoices ? default : Raw(json, "type"u8);
-        if (name == "error" || type.SequenceEqual("\"error\""u8) || Raw(json, "object"u8).SequenceEqual("\"error\""u8) || HasError(json))
+        if (IsErrorName(name) || type.SequenceEqual("\"error\""u8) || Raw(json, "object"u8).SequenceEqual("\"error\""u8) || HasError(json))
+            return (data, AnswerFault.ErrorEvent);
+        // An error without a name where a chunk would be: {"code":…,"message":…}, {"detail":…}.
+        var isEmpty = choices.ValueKind != JsonValueKind.Array || choices.GetArrayLength() == 0;
+        if (isEmpty && !type.StartsWith("\"response."u8) && JsonRepair.ToStrict(data, out _) is { } strict
+            && (InnerError.Find(strict) is not null || Raw(json, "detail"u8) is [(byte)'"' or (byte)'[' or (byte)'{', _, _, ..]))
             return (data, AnswerFault.ErrorEvent);
         if (name == "ping" || type.SequenceEqual("\"ping\""u8))
             return null;
@@ -126,6 +131,10 @@ internal sealed class StreamedAnswer
         _chunks.IsWhole ? (_chunks.Body(), AnswerFault.None)
         : _chunks.Count > 0 ? (_chunks.Body(), AnswerFault.Truncated)
         : (_lastText, AnswerFault.Truncated);
+
+    // Names that an event of an error has: error, server_error, exception.
+    private static bool IsErrorName(string name) =>
+        name.EndsWith("error", StringComparison.OrdinalIgnoreCase) || name.EndsWith("exception", StringComparison.OrdinalIgnoreCase);
 
     private static bool IsLast(ReadOnlySpan<byte> type) =>
         type.SequenceEqual("\"response.completed\""u8) || type.SequenceEqual("\"response.incomplete\""u8)

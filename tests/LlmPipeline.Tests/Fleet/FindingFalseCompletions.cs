@@ -38,6 +38,24 @@ public sealed class FindingFalseCompletions(FleetHouse house) : IClassFixture<Fl
     }
 
     [Fact]
+    public async Task A_run_that_retries_what_failed_takes_none_of_them_for_an_answer()
+    {
+        _desk.Llmpipe.Environment["OPENAI_BASE_URL"] = house.Llm.BaseUrl.ToString();
+        _desk.WriteRows("in.jsonl", 6);
+        var batch = await _desk.SubmitAsync("in.jsonl");
+        await house.WorkAsync();
+        await _desk.OutAsync(0, "results", batch, "--wait");
+        await house.Redis.Commands.HashSetAsync($"result:{batch}.2", "body", """{"error":{"message":"busy","code":429}}""");
+
+        // Its output knows nothing of the rows: all answers are those on Redis.
+        Assert.Contains("6 completed", await _desk.ErrorAsync(0, "run", "in.jsonl", "-o", "out.jsonl", "--retry-failed"), StringComparison.Ordinal);
+
+        Assert.DoesNotContain(_desk.Llmpipe.Lines("out.jsonl"), line => line.Contains("busy", StringComparison.Ordinal));
+        Assert.Equal(("ended", 6, 0, 0, 0), await _desk.StatusAsync(batch));
+        Assert.Equal(0, (await _desk.RunAsync("doctor", "--answers", batch)).ExitCode);
+    }
+
+    [Fact]
     public async Task A_batch_that_is_unknown_is_no_batch_and_no_file() =>
         Assert.Contains(
             "there is no batch b-nowhere", await _desk.ErrorAsync(1, "doctor", "--answers", "b-nowhere"), StringComparison.Ordinal);

@@ -213,6 +213,36 @@ public sealed class ClassifyingAnswers
         { new CircuitOpenException(TimeSpan.FromSeconds(1)), "NotSent", "circuit_open" },
     };
 
+    [Theory]
+    // AWS sends throttling as 400, Google as 403; overload comes as 400 too. A row must not fail for it.
+    [InlineData(400, """{"__type":"ThrottlingException","message":"Too many requests, please wait before trying again."}""", "Later")]
+    [InlineData(400, """{"error":{"message":"x","code":"rate_limit_exceeded"}}""", "Later")]
+    [InlineData(403, """{"error":{"message":"User Rate Limit Exceeded","code":403,"errors":[{"reason":"userRateLimitExceeded"}]}}""", "Later")]
+    [InlineData(403, """{"error":{"message":"x","code":"rateLimitExceeded"}}""", "Later")]
+    [InlineData(420, """{"error":{"message":"请求过于频繁"}}""", "Later")]
+    [InlineData(400, """{"error":{"message":"Server overloaded, please try again later","code":"server_overloaded"}}""", "Transient")]
+    [InlineData(400, """{"error":{"message":"generate a rate table","code":"bad_request"}}""", "Unexplained")]
+    [InlineData(400, """{"error":{"message":"maximum context length is 8192 tokens","code":"context_length_exceeded"}}""", "Permanent")]
+    // Groq, https://github.com/elizaOS/eliza/issues/4040: the code of a limit, but no waiting helps.
+    [InlineData(413, """{"error":{"message":"Request too large: Limit 6000, Requested 6294","type":"tokens","code":"rate_limit_exceeded"}}""", "Permanent")]
+    [InlineData(400, """{"error":{"message":"Request too large: Limit 6000, Requested 6294","code":"rate_limit_exceeded"}}""", "Unexplained")]
+    // https://github.com/MiniMax-AI/MiniMax-M2/issues/62, https://docs.bigmodel.cn/cn/faq/api-code
+    [InlineData(500, """{"type":"error","error":{"type":"api_error","message":"insufficient balance (1008)"}}""", "AccountFault")]
+    [InlineData(500, """{"error":{"message":"internal error","type":"api_error"}}""", "Transient")]
+    [InlineData(403, """{"error":{"code":"1112","message":"您的账户已被锁定，请联系客服解锁。"}}""", "AccountFault")]
+    [InlineData(400, """{"error":{"code":"1211","message":"模型不存在，请检查模型代码。"}}""", "ModelFault")]
+    [InlineData(400, """{"error":{"code":"1261","message":"Prompt 超长"}}""", "Permanent")]
+    [InlineData(400, """{"error":{"code":"1301","message":"系统检测到输入或生成内容可能包含不安全或敏感内容"}}""", "Permanent")]
+    [InlineData(400, """{"error":{"message":"The model `foo` has been decommissioned and is no longer supported.","code":"model_decommissioned"}}""", "ModelFault")]
+    [InlineData(404, """{"error":{"message":"No endpoints found for foo/bar.","code":404}}""", "ModelFault")]
+    [InlineData(404, """{"error":{"message":"No endpoints found for requests of this kind","code":404}}""", "Unexplained")]
+    [InlineData(503, """{"error":{"message":"No available channel for model foo under group default","code":"model_not_found"}}""", "ModelFault")]
+    // https://docs.litellm.ai/docs/proxy/virtual_keys: the key is right, and other models are served.
+    [InlineData(401, """{"error":{"message":"key not allowed to access model","type":"key_model_access_denied","code":"401"}}""", "ModelFault")]
+    [InlineData(400, """{"error":{"message":"Budget has been exceeded! Current cost: 1, Max budget: 0.5","type":"budget_exceeded","code":"400"}}""", "AccountFault")]
+    public void What_a_status_hides_is_found_in_code_and_words(int status, string body, string kind) =>
+        Assert.Equal(kind, Outcomes.Classify(Answer(status, body), DialectTable.Empty).Kind.ToString());
+
     private static (OutcomeKind, string?) KindAndCode(Classified found) => (found.Kind, found.Code);
 
     private static HttpAnswer Answer(int status, string body, TimeSpan? retryAfter = null)

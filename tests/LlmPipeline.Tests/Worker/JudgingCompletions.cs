@@ -30,10 +30,17 @@ public sealed class JudgingCompletions
     [InlineData(Responses, """{"status":"completed","output":[{"type":"function_call","name":"f"}]}""", "None")]
     [InlineData(Responses, """{"output":[{"type":"message","content":[{"type":"refusal","refusal":"no"}]}]}""", "Refused")]
     [InlineData(Responses, """{"status":"incomplete","incomplete_details":{"reason":"max_output_tokens"},"output":[]}""", "CutOff, Empty")]
-    [InlineData(
-        Responses,
-        """{"status":"incomplete","incomplete_details":{"reason":"content_filter"},"output":[{"type":"reasoning","summary":[]}]}""",
-        "Empty, Refused")]
+    [InlineData(Responses, """{"status":"incomplete","incomplete_details":{"reason":"content_filter"},"output":[{"type":"reasoning","summary":[]}]}""", "Empty, Refused")]
+    // https://ai.google.dev/api/generate-content#FinishReason and Bedrock's, in either case; a name that is not known ends an answer.
+    [InlineData(Chat, """{"choices":[{"message":{"content":"a"},"finish_reason":"model_context_window_exceeded"}]}""", "CutOff")]
+    [InlineData(Chat, """{"choices":[{"message":{"content":"a"},"finish_reason":"MAX_OUTPUT_TOKENS"}]}""", "CutOff")]
+    [InlineData(Chat, """{"choices":[{"message":{"content":"a"},"finish_reason":"time_limit"}]}""", "CutOff")]
+    [InlineData(Chat, """{"choices":[{"message":{"content":"a"},"finish_reason":"PROHIBITED_CONTENT"}]}""", "Refused")]
+    [InlineData(Chat, """{"choices":[{"finish_reason":"guardrail_intervened"}]}""", "Empty, Refused")]
+    [InlineData(Chat, """{"choices":[{"message":{"content":"a"},"finish_reason":"eos_token"}]}""", "None")]
+    [InlineData(Chat, """{"choices":[{"message":{"content":"a"},"finish_reason":"COMPLETE"}],"code":0,"message":"success"}""", "None")]
+    [InlineData(Chat, """{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}],"base_resp":{"status_code":0,"status_msg":""}}""", "None")]
+    [InlineData(Embeddings, """{"data":[{"embedding":{"float":[0.5]}}]}""", "None")]
     [InlineData("/v1/moderations", """{"results":[{"flagged":true}]}""", "None")]
     [InlineData("/v1/rerank", """{"results":[]}""", "None")]
     [InlineData("/v1/images/generations", """{"created":1,"data":[]}""", "None")]
@@ -63,6 +70,15 @@ public sealed class JudgingCompletions
     [InlineData(Chat, """{"choices":[{"message":{"content":"fo""")]
     [InlineData(Chat, """{"choices":[{"message":{"content":"x"},"finish_reason":"error"}]}""")]
     [InlineData(Chat, """{"error":"something odd"}""")]
+    // https://api-docs.deepseek.com/api/create-chat-completion; watsonx; vLLM and SGLang; Zhipu; Google; Cohere
+    [InlineData(Chat, """{"choices":[{"message":{"content":"x"},"finish_reason":"insufficient_system_resource"}]}""")]
+    [InlineData(Chat, """{"choices":[{"message":{"content":"x"},"finish_reason":"cancelled"}]}""")]
+    [InlineData(Chat, """{"choices":[{"message":{"content":"x"},"finish_reason":"abort"}]}""")]
+    [InlineData(Chat, """{"choices":[{"message":{"content":"x"},"finish_reason":"network_error"}]}""")]
+    [InlineData(Chat, """{"choices":[{"message":{"content":"x"},"finish_reason":"MALFORMED_FUNCTION_CALL"}]}""")]
+    [InlineData(Chat, """{"choices":[{"message":{"content":"x"},"finish_reason":"ERROR"}]}""")]
+    [InlineData(Embeddings, """{"data":[{"embedding":[null,null]}]}""")]
+    [InlineData(Embeddings, """{"data":[{"embedding":[{}]}]}""")]
     [InlineData(Text, """{"choices":[{"message":{"content":"four"}}]}""")]
     [InlineData(Embeddings, """{"object":"list","data":[]}""")]
     [InlineData(Embeddings, """{"data":null}""")]
@@ -102,11 +118,32 @@ public sealed class JudgingCompletions
     [InlineData(Responses, """{"object":"response","status":"failed","error":{"code":"server_error","message":"x"},"output":[]}""", 500)]
     [InlineData(Responses, """{"status":"failed","error":{"code":"rate_limit_exceeded","message":"x"}}""", 429)]
     [InlineData("/v1/moderations", """{"error":{"code":"server_error"}}""", 500)]
+    [InlineData(Chat, """{"__type":"com.amazon.x#ThrottlingException","message":"x"}""", 429)]
+    [InlineData(Chat, """{"Response":{"Error":{"Code":"AuthFailure.Unauthorized","Message":"x"}}}""", 401)]
     public void An_error_inside_has_the_status_that_it_would_have_come_with(string path, string body, int status)
     {
         var verdict = CompletionCheck.Of(path, Encoding.UTF8.GetBytes(body));
         Assert.Equal((OutcomeKind.Transient, status), (verdict.Kind, verdict.ErrorStatus!.Value));
         Assert.Equal("x", ProviderError.Read(verdict.ErrorBody).Message ?? "x");
+    }
+
+    [Theory]
+    // MiniMax, https://platform.minimax.io/docs/api-reference/errorcode; SiliconFlow; Baidu; iFlytek
+    [InlineData("""{"choices":null,"base_resp":{"status_code":1008,"status_msg":"insufficient balance"}}""", 401, "1008")]
+    [InlineData("""{"base_resp":{"status_code":1004,"status_msg":"login fail: Please carry the API secret key"}}""", 401, "1004")]
+    [InlineData("""{"base_resp":{"status_code":1002,"status_msg":"rate limit"}}""", 429, "1002")]
+    [InlineData("""{"base_resp":{"status_code":1000,"status_msg":"unknown error"}}""", null, "1000")]
+    [InlineData("""{"code":20012,"message":"Model does not exist. Please check it carefully.","data":null}""", 404, "20012")]
+    [InlineData("""{"error_code":110,"error_msg":"Access token invalid or no longer valid"}""", 401, "110")]
+    [InlineData("""{"error_code":18,"error_msg":"Open api qps request limit reached"}""", 429, "18")]
+    [InlineData("""{"header":{"code":10013,"message":"the input contains sensitive words","sid":"x"}}""", 400, "10013")]
+    [InlineData("""{"error":"Invalid API key"}""", 401, "error_in_answer")]
+    [InlineData("""{"error":true,"message":"Your account is suspended"}""", 401, "error_in_answer")]
+    public void An_error_inside_whose_code_is_a_number_of_its_own_is_judged_by_its_words(string body, int? status, string code)
+    {
+        var verdict = CompletionCheck.Of(Chat, Encoding.UTF8.GetBytes(body));
+        Assert.Equal((OutcomeKind.Transient, status, code), (verdict.Kind, verdict.ErrorStatus, verdict.Code));
+        Assert.NotNull(ProviderError.Read(verdict.ErrorBody).Message);
     }
 
     [Theory]

@@ -183,6 +183,11 @@ public sealed class MergingOddStreams
         "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"error\",\"error\":{\"code\":502,\"message\":\"busy\"}}]}\n\n",
         502)]
     [InlineData("data: {\"type\":\"response.failed\",\"response\":{\"status\":\"failed\",\"error\":{\"code\":\"server_error\",\"message\":\"busy\"}}}\n\n", 500)]
+    [InlineData("data: {\"code\":\"Throttling.RateQuota\",\"message\":\"busy\",\"request_id\":\"x\"}\n\n", 429)]
+    [InlineData("data: {\"code\":20012,\"message\":\"busy: model foo does not exist\"}\n\n", 404)]
+    [InlineData("event: exception\ndata: {\"message\":\"busy\",\"code\":500}\n\n", 500)]
+    [InlineData("event: server_error\ndata: {\"message\":\"busy\",\"code\":503}\n\n", 503)]
+    [InlineData("data: {\"choices\":[],\"base_resp\":{\"status_code\":1002,\"status_msg\":\"busy: rate limit\"}}\n\n", 429)]
     public async Task An_error_in_any_shape_has_its_own_status_and_body_and_is_nobodys_delta(string end, int status)
     {
         foreach (var begin in (string[])["", Events(Chunk("\"content\":\"The answer is\""))])
@@ -208,6 +213,9 @@ public sealed class MergingOddStreams
             + "{\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n", "incomplete_stream")]
     [InlineData("data: oops\n\n", "incomplete_stream")]
     [InlineData("event: error\ndata: oops\n\n", "stream_error")]
+    [InlineData("data: {\"detail\":\"broke\"}\n\ndata: [DONE]\n\n", "error_in_answer")]
+    [InlineData("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"T\"},\"finish_reason\":\"abort\"}]}\n\ndata: [DONE]\n\n", "provider_error")]
+    [InlineData("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"T\"}}]}\n\ndata: {\"code\":0,\"message\":\"ok\"}\n\n", "incomplete_stream")]
     [InlineData("data: {\"type\":\"response.created\",\"response\":{\"status\":\"in_progress\"}}\n\n", "incomplete_stream")]
     public async Task A_stream_that_ends_before_its_answer_does_is_none(string stream, string code)
     {

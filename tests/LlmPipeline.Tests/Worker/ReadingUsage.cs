@@ -7,14 +7,12 @@ public sealed class ReadingUsage
 {
     [Theory]
     // https://platform.openai.com/docs/api-reference/chat/object: reasoning and cached tokens are parts of the two.
-    [InlineData(
-        "openai",
-        """{"usage":{"prompt_tokens":1486,"completion_tokens":651,"total_tokens":2137,"prompt_tokens_details":"""
-            + """{"cached_tokens":1408,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":512}}}""", 1486, 1408, 651)]
-    [InlineData(
-        "responses",
-        """{"output":[{"usage":1}],"usage":{"input_tokens":5,"input_tokens_details":{"cached_tokens":4}"""
-            + ""","output_tokens":6,"output_tokens_details":{"reasoning_tokens":5},"total_tokens":11}}""", 5, 4, 6)]
+    [InlineData("openai", """{"usage":{"prompt_tokens":1486,"completion_tokens":651,"total_tokens":2137,"prompt_tokens_details":{"cached_tokens":1408,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":512}}}""", 1486, 1408, 651)]
+    [InlineData("in camel case", """{"usage":{"promptTokens":10,"completionTokens":20,"totalTokens":30}}""", 10, 0, 20)]
+    [InlineData("watsonx", """{"usage":{"input_token_count":10,"generated_token_count":20}}""", 10, 0, 20)]
+    [InlineData("in a list", """{"usage":[{"prompt_tokens":10,"completion_tokens":20}]}""", 10, 0, 20)]
+    [InlineData("in the metadata", """{"metadata":{"usage":{"prompt_tokens":10,"completion_tokens":20}}}""", 10, 0, 20)]
+    [InlineData("responses", """{"output":[{"usage":1}],"usage":{"input_tokens":5,"input_tokens_details":{"cached_tokens":4},"output_tokens":6,"output_tokens_details":{"reasoning_tokens":5},"total_tokens":11}}""", 5, 4, 6)]
     [InlineData("embeddings", """{"data":[],"usage":{"prompt_tokens":8,"total_tokens":8}}""", 8, 0, 0)]
     [InlineData("only a total", """{"data":[],"usage":{"total_tokens":8}}""", 8, 0, 0)]
     [InlineData("only the prompt", """{"data":[],"usage":{"prompt_tokens":8}}""", 8, 0, 0)]
