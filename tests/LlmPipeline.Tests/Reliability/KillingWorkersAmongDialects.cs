@@ -12,6 +12,8 @@ public sealed class KillingWorkersAmongDialects(ITestOutputHelper output)
 {
     private const int Workers = 3;
     private const int Concurrency = 32;
+    private const double LimitedShare = 0.01;
+    private const double OtherShare = 0.89;
     private const decimal Input = 2.5m;
     private const decimal Output = 10;
     private static readonly TimeSpan LongEnoughForAll = TimeSpan.FromMinutes(25);
@@ -28,10 +30,16 @@ public sealed class KillingWorkersAmongDialects(ITestOutputHelper output)
         row.Models is null && row.Name != "llamacpp-loading-503"
         && !(row.Answer.TryGetProperty("headers", out var headers) && headers.GetRawText().Contains("ratelimit-limit", StringComparison.OrdinalIgnoreCase));
 
+    // A rate limit concerns all rows: each pauses for as long as it says, a second or two, and many of them look like a limit that is to be found. So these are rare.
+    private static SimulatorDialect[] Mix()
+    {
+        var table = DialectTable.Default.Rows.Where(IsPlayed).ToLookup(row => row.Outcome == DialectOutcome.Later);
+        return [.. table.SelectMany(group => group.Select(row => new SimulatorDialect(row.Name, (group.Key ? LimitedShare : OtherShare) / group.Count())))];
+    }
+
     private async Task RunAsync(int rows, int kills)
     {
-        var table = DialectTable.Default.Rows.Where(IsPlayed).ToList();
-        var endpoint = new SimulatorOptions { Latency = TimeSpan.FromMilliseconds(20), CountTokens = false, Dialects = [.. table.Select(row => new SimulatorDialect(row.Name, 0.9 / table.Count))] };
+        var endpoint = new SimulatorOptions { Latency = TimeSpan.FromMilliseconds(20), CountTokens = false, Dialects = Mix() };
         await using var fleet = await TestFleet.StartAsync(endpoint, lease: 5);
         fleet.Environment["OPENAI_API_KEY"] = "sk-of-the-tests-0123456789";
         fleet.Environment["LLMPIPE__EstimateUsage"] = "true";
@@ -67,7 +75,8 @@ public sealed class KillingWorkersAmongDialects(ITestOutputHelper output)
         var results = await fleet.Results.GetAsync([.. rows.Select(row => fleet.Row(row.Number).Id)]);
         var faults = rows.Select((row, n) => row.FaultOf(results[n])).Where(fault => fault is not null).ToList();
         Assert.True(faults.Count == 0, $"{faults.Count} rows:\n{string.Join('\n', faults.Take(30))}");
-        Assert.Equal(new BatchProgress(rows.Count, rows.Count(row => !row.Fails), rows.Count(row => row.Fails), 0), await fleet.ProgressAsync());
+        var progress = await fleet.ProgressAsync();
+        Assert.Equal((rows.Count, rows.Count(row => row.Fails), 0), ((int)progress.Expected, (int)progress.Failed, (int)progress.Cancelled));
 
         // Each stored answer costs what its tokens cost, and the batch what its answers cost.
         var stored = results.Sum(result => result!.Meta.Cost ?? 0);
