@@ -3,7 +3,8 @@
 #
 #   ./bench.sh --peers DIR     this project against its peers, whose drivers lie in DIR (docs/performance.md); --help tells the options
 #   ./bench.sh quota           how much of a provider's quota is used (docs/quota.md); quota --help tells the options
-#   ./bench.sh large           rows of 4 and 16 MB: time, memory, the longest script; large --help lists the options
+#   ./bench.sh large           rows of 4 and 16 MB: time, memory, the longest script; large --help tells the options
+#   ./bench.sh hostile         synchronous calls alone, and beside batches that go wrong in every way; hostile --help tells the options
 #   ./bench.sh micro           parts of it by BenchmarkDotNet: scripts, envelopes, tokens, quota; --filter '*Claim*' takes some
 #
 # For --peers, what is missing of the Debian packages that the peers need is installed by apt-get, as root or by sudo without a password.

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds, checks and tests everything; the last line is "N passed, N failed" (", N skipped"), and the exit code is 0 only when nothing failed.
 #
-#   ./test.sh                    everything
+#   ./test.sh                    everything but the tests of the category Full
+#   ./test.sh --full             these too: long versions of tests, some of which take half an hour
 #   ./test.sh --quick            for every day: without the slow tests, and the format only of files that git sees as changed
 #   ./test.sh ReadingInputFiles  only tests whose full name holds the text; also an expression of `dotnet test --filter`
 #
@@ -11,11 +12,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 exec < /dev/null
 
 quick=false
+full=false
 filter=
 for argument in "$@"; do
   case $argument in
     --quick) quick=true ;;
-    -h | --help) sed -n '2,8s/^# \{0,1\}//p' test.sh; exit 0 ;;
+    --full) full=true ;;
+    -h | --help) sed -n '2,9s/^# \{0,1\}//p' test.sh; exit 0 ;;
     -*) echo "test.sh: unknown option $argument" >&2; exit 2 ;;
     *) filter=$argument ;;
   esac
@@ -145,7 +148,7 @@ check_scripts() {
 counter() { sed -n "s/.*<Counters .*\b$1=\"\([0-9]*\)\".*/\1/p" .build/tests/report.trx | head -n 1; }
 
 run_tests() {
-  local expression='' code
+  local expression='' hang=10m code
   say "tests"
   case $filter in
     '') ;;
@@ -153,10 +156,12 @@ run_tests() {
     *) expression="(FullyQualifiedName~$filter)" ;;
   esac
   if $quick; then expression="${expression:+$expression&}(Category!=Slow)"; fi
+  if ! $full; then expression="${expression:+$expression&}(Category!=Full)"; fi
+  if $full; then hang=60m; fi
   rm -rf .build/tests
   dotnet test tests/LlmPipeline.Tests/LlmPipeline.Tests.csproj -c Release --no-build --nologo ${expression:+--filter "$expression"} \
     --logger "console;verbosity=minimal" --logger "trx;LogFileName=report.trx" --results-directory .build/tests \
-    --blame-hang-timeout 10m --blame-hang-dump-type none
+    --blame-hang-timeout "$hang" --blame-hang-dump-type none
   code=$?
   if ! [ -f .build/tests/report.trx ] || [ -z "$(counter passed)" ]; then
     fail "the tests ended without a report (exit code $code)"

@@ -12,12 +12,12 @@ internal static class SimulateDialects
     public static Option<SimulatorDialect[]?> Option() => new(Name)
     {
         Description = "Answer as real providers were reported to: rows of docs/providers.md, or a provider for all its rows, "
-            + "separated by commas. With a share the other calls are answered as usual: openrouter=0.3,exo-nan-logprob=0.1.",
+            + "separated by commas; repeatable. With a share the other calls are answered as usual: openrouter=0.3,exo-nan-logprob=0.1.",
         HelpName = "NAME[=SHARE]",
         CustomParser = result =>
         {
             var dialects = new List<SimulatorDialect>();
-            foreach (var item in result.Tokens[0].Value.Split(',', StringSplitOptions.TrimEntries))
+            foreach (var item in result.Tokens.SelectMany(token => token.Value.Split(',', StringSplitOptions.TrimEntries)))
             {
                 var parts = item.Split('=', 2);
                 if (parts is [var name])

@@ -83,9 +83,10 @@ internal sealed class CallHandler : DelegatingHandler
                 answer = await WithEstimateAsync(answer, request, context, lease.Estimate, cancellationToken);
             var usage = answer.Parsed.Usage;
             Settle(lease, context, answer, usage);
-            if (context.EstimatesUsage && usage.Total == 0 && Outcomes.Classify(answer).Kind == OutcomeKind.Completion)
+            if (context.EstimatesUsage && usage.Output == 0 && Outcomes.Classify(answer).Kind == OutcomeKind.Completion
+                && await CountAsync(request, context, answer.Body, usage, cancellationToken) is { } counted)
             {
-                usage = await CountAsync(request, context, answer.Body, cancellationToken);
+                usage = counted;
                 answer = answer with { Parsed = answer.Parsed with { Usage = usage }, IsUsageEstimated = true };
             }
 
@@ -227,15 +228,15 @@ internal sealed class CallHandler : DelegatingHandler
                 _deployment.Options.Charges, request.RequestUri?.AbsolutePath)
             : default;
 
-    // The quota is not settled: for an answer without usage its reservation is kept.
-    private async ValueTask<TokenUsage> CountAsync(
-        HttpRequestMessage request, CallContext context, ReadOnlyMemory<byte> answer, CancellationToken cancellationToken)
+    // The quota is not told: of what an answer without usage took of it, the reservation stands. Null where the provider told enough: embeddings have no completion, and
+    // a completion that is told as none, or as fewer than none, holds text.
+    private async ValueTask<TokenUsage?> CountAsync(HttpRequestMessage request, CallContext context, ReadOnlyMemory<byte> answer, TokenUsage told, CancellationToken cancellationToken)
     {
         var model = _deployment.ProviderModel(context.Model);
+        var output = AnswerTokens.Count(model, answer.Span);
+        if (told.Total > 0)
+            return output > 0 ? told with { Output = output } : null;
         var body = request.Content is { } content ? await content.ReadAsByteArrayAsync(cancellationToken) : [];
-        return new TokenUsage(
-            _estimator.Estimate(context.Model, model, body, path: request.RequestUri?.AbsolutePath).Prompt,
-            0,
-            AnswerTokens.Count(model, answer.Span));
+        return new TokenUsage(_estimator.Estimate(context.Model, model, body, path: request.RequestUri?.AbsolutePath).Prompt, 0, output);
     }
 }

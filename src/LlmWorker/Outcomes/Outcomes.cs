@@ -110,13 +110,7 @@ internal static class Outcomes
             401 or 402 or 407 => Fault(OutcomeKind.AccountFault),
             403 when error.IsRowFault => new Classified(OutcomeKind.Permanent, code, name),
             403 => Fault(OutcomeKind.Refused),
-            429 =>
-                new Classified(
-                    OutcomeKind.Later,
-                    code,
-                    error.Message is null ? name : $"{name}: {notice.Limit ?? SafeText.Line(error.Message, LongestMessage)}",
-                    notice.Wait,
-                    Limit: notice.Limit),
+            429 => RateLimit(),
             503 when notice.Wait is not null => new Classified(OutcomeKind.Later, code, name, notice.Wait, Limit: notice.Limit),
             // 424, 498 and 499: TGI's failed generation, Groq's flex capacity, a call that a proxy cancelled. A 400 without a word is none
             // of the row's.
@@ -143,11 +137,15 @@ internal static class Outcomes
             DialectOutcome.Model => Fault(OutcomeKind.ModelFault),
             DialectOutcome.Account => Fault(OutcomeKind.AccountFault),
             DialectOutcome.Transient when status != 503 => new Classified(OutcomeKind.Transient, code, name, wait),
+            // Of a rate limit that has the words of an empty account.
+            DialectOutcome.Later when status == 429 => RateLimit(),
             // The general rules know what follows.
             _ => null,
         };
 
-        Classified Fault(OutcomeKind kind) =>
-            new(kind, code, error.Message is null ? name : $"{name}: {SafeText.Line(error.Message, LongestMessage)}");
+        Classified RateLimit() => new(
+            OutcomeKind.Later, code, error.Message is null ? name : $"{name}: {notice.Limit ?? SafeText.Line(error.Message, LongestMessage)}", notice.Wait, Limit: notice.Limit);
+
+        Classified Fault(OutcomeKind kind) => new(kind, code, error.Message is null ? name : $"{name}: {SafeText.Line(error.Message, LongestMessage)}");
     }
 }

@@ -74,16 +74,29 @@ public sealed class CheckingEverything
     }
 
     [Theory]
-    [InlineData("--quick", "(Category!=Slow)")]
-    [InlineData("Claiming", "(FullyQualifiedName~Claiming)")]
-    [InlineData("Category=Slow", "(Category=Slow)")]
-    public async Task Its_arguments_choose_the_tests(string argument, string filter)
+    [InlineData("", "(Category!=Full)")]
+    [InlineData("--quick", "(Category!=Slow)&(Category!=Full)")]
+    [InlineData("Claiming", "(FullyQualifiedName~Claiming)&(Category!=Full)")]
+    [InlineData("Category=Slow", "(Category=Slow)&(Category!=Full)")]
+    [InlineData("--full Claiming", "(FullyQualifiedName~Claiming)")]
+    public async Task Its_arguments_choose_the_tests(string arguments, string filter)
     {
         using var here = new StandIn();
 
-        var ended = await here.RunAsync("test.sh", [argument], test: $"echo \"$*\"; {Report(total: 3, passed: 3, failed: 0)}");
+        var ended = await here.RunAsync("test.sh", arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries), test: $"echo \"$*\"; {Report(total: 3, passed: 3, failed: 0)}");
 
         Assert.Contains($"--filter {filter} ", ended.Output);
+        Assert.Equal(0, ended.ExitCode);
+    }
+
+    [Fact]
+    public async Task The_full_run_leaves_nothing_out()
+    {
+        using var here = new StandIn();
+
+        var ended = await here.RunAsync("test.sh", ["--full"], test: $"echo \"$*\"; {Report(total: 3, passed: 3, failed: 0)}");
+
+        Assert.DoesNotContain("--filter", ended.Output, StringComparison.Ordinal);
         Assert.Equal(0, ended.ExitCode);
     }
 

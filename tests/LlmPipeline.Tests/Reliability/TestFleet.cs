@@ -55,8 +55,7 @@ internal sealed class TestFleet : IAsyncDisposable
     public static async Task<TestFleet> StartAsync(
         int latency = 50, double lease = 30, int answerWords = 24, string[]? redis = null, FaultKind[]? script = null, double retryAfter = 0.1, int? partitions = null, double failShare = 0)
     {
-        var server = await RedisServer.StartAsync(redis ?? []);
-        var llm = await LlmSimulator.StartAsync(new SimulatorOptions
+        var endpoint = new SimulatorOptions
         {
             Latency = TimeSpan.FromMilliseconds(latency),
             AnswerWords = answerWords,
@@ -65,7 +64,19 @@ internal sealed class TestFleet : IAsyncDisposable
             RetryAfter = TimeSpan.FromSeconds(retryAfter),
             FailShare = failShare,
             Faults = [FaultKind.ServerError, FaultKind.TooManyRequests, FaultKind.Reset, FaultKind.Cut, FaultKind.NotJson],
-        });
+        };
+        return await StartAsync(endpoint, lease, redis, partitions);
+    }
+
+    /// <summary>The same with an endpoint of its own.</summary>
+    /// <param name="endpoint">How the endpoint answers.</param>
+    /// <param name="lease">Of the workers, s.</param>
+    /// <param name="redis">Options of redis-server.</param>
+    /// <param name="partitions">Of its queue; null for as many as a new queue gets.</param>
+    public static async Task<TestFleet> StartAsync(SimulatorOptions endpoint, double lease, string[]? redis = null, int? partitions = null)
+    {
+        var server = await RedisServer.StartAsync(redis ?? []);
+        var llm = await LlmSimulator.StartAsync(endpoint);
         return await StartAsync(server, server.Address, llm, lease, 0, partitions);
     }
 
@@ -88,6 +99,9 @@ internal sealed class TestFleet : IAsyncDisposable
         fleet.Set("Lease", lease);
         return fleet;
     }
+
+    /// <summary>The environment of the workers to be started.</summary>
+    public Dictionary<string, string> Environment => _llmpipe.Environment;
 
     /// <summary>A setting of the workers to be started; of a time, in seconds.</summary>
     public void Set(string setting, double value) => _llmpipe.Environment["LLMPIPE__" + setting] = value.ToString(CultureInfo.InvariantCulture);
@@ -166,17 +180,17 @@ internal sealed class TestFleet : IAsyncDisposable
     public Task<RedisResult> TellRedisAsync(params string[] words) => Redis.Commands.ExecuteAsync(words[0], [.. words[1..]]);
 
     /// <summary>Waits until so many rows have ended.</summary>
-    public Task EndAsync(int rows) => HoldsAsync(async () => (await ProgressAsync()).Ended >= rows, $"{rows} rows have ended");
+    public Task EndAsync(int rows, TimeSpan? patience = null) => HoldsAsync(async () => (await ProgressAsync()).Ended >= rows, $"{rows} rows have ended", patience);
 
     /// <summary>Waits until so many calls were paid.</summary>
     public Task PaidAsync(long calls) => HoldsAsync(() => Task.FromResult(Llm.Stats.Completed >= calls), $"{calls} calls are paid");
 
     /// <summary>Waits; a failure tells what the workers have said.</summary>
-    public async Task HoldsAsync(Func<Task<bool>> holds, string what)
+    public async Task HoldsAsync(Func<Task<bool>> holds, string what, TimeSpan? patience = null)
     {
         try
         {
-            await Eventually.HoldsAsync(holds, what, Patience);
+            await Eventually.HoldsAsync(holds, what, patience ?? Patience);
         }
         catch (Exception e)
         {

@@ -226,9 +226,8 @@ public sealed class PlayingDialects
         var parse = SimulateCommand.Create().Parse(["--dialect", "openrouter=0.3, exo-nan-logprob=0.1"]);
         Assert.Empty(parse.Errors);
         Assert.Equal([new("openrouter", 0.3), new("exo-nan-logprob", 0.1)], parse.GetValue<SimulatorDialect[]>("--dialect")!);
-        Assert.Equal(
-            [new SimulatorDialect("vllm")],
-            SimulateCommand.Create().Parse(["--dialect", "vllm"]).GetValue<SimulatorDialect[]>("--dialect")!);
+        Assert.Equal([new("groq", 0.1), new("vllm", 0.2)], SimulateCommand.Create().Parse(["--dialect", "groq=0.1", "--dialect", "vllm=0.2"]).GetValue<SimulatorDialect[]>("--dialect")!);
+        Assert.Equal([new SimulatorDialect("vllm")], SimulateCommand.Create().Parse(["--dialect", "vllm"]).GetValue<SimulatorDialect[]>("--dialect")!);
     }
 
     [Fact]

@@ -41,6 +41,17 @@ public sealed class EstimatingUsage
         Assert.Equal((false, new TokenUsage(7, 3, 2)), (outcome.IsUsageEstimated, outcome.Usage));
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-35)]
+    public async Task A_completion_with_text_that_is_told_to_have_no_tokens_is_counted(int told)
+    {
+        await TokenCounter.LoadAsync(CallerHouse.Model);
+        var outcome = await CallAsync(Silent.Replace("\"choices\"", $"\"usage\":{{\"prompt_tokens\":1151,\"completion_tokens\":{told}}},\"choices\"", StringComparison.Ordinal), estimates: true, priced: true);
+
+        Assert.Equal((true, new TokenUsage(1151, 0, 6)), (outcome.IsUsageEstimated, outcome.Usage));
+    }
+
     [Fact]
     public async Task An_error_costs_nothing_that_was_not_reported()
     {

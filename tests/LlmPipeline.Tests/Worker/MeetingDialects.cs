@@ -113,6 +113,7 @@ public sealed class MeetingDialects
                     body.Contains(text, StringComparison.Ordinal) || body.Contains(Escaped(text), StringComparison.OrdinalIgnoreCase),
                     body);
             Assert.Equal(row.Lenient, result.Meta.Lenient);
+            Assert.Equal(row.Expect.Estimated, result.Meta.UsageEstimated);
             if (row.Tokens is { } tokens && !row.Expect.Estimated)
                 Assert.Equal((tokens.Input, tokens.Output), (result.Meta.InputTokens, result.Meta.OutputTokens));
         }

@@ -73,6 +73,31 @@ public sealed partial class ReadingTheDialectTable
         Assert.True(found is not null || row.Match is null, $"{name} does not recognise its own answer.");
     }
 
+    /// <summary>An outcome that the table names must not be left to general rules that see something else in the same words.</summary>
+    [Theory]
+    [MemberData(nameof(Rows))]
+    public void An_error_that_a_row_recognises_is_classified_as_the_row_says(string name)
+    {
+        var row = Row(name);
+        var answer = new DialectAnswer(row, DateTimeOffset.UnixEpoch);
+        if (row.Match is null || answer.Status(1) < 400)
+            return;
+
+        var found = Outcomes.Classify(new HttpAnswer { Status = answer.Status(1), Body = answer.Body }).Kind;
+
+        Assert.Equal(
+            row.Outcome switch
+            {
+                DialectOutcome.Later => OutcomeKind.Later,
+                DialectOutcome.Account => OutcomeKind.AccountFault,
+                DialectOutcome.Model => OutcomeKind.ModelFault,
+                DialectOutcome.Row => OutcomeKind.Permanent,
+                DialectOutcome.RequestTooLarge when answer.Status(1) != 429 => OutcomeKind.Permanent,
+                _ => OutcomeKind.Transient,
+            },
+            found);
+    }
+
     [Fact]
     public void A_text_that_quotes_an_error_is_not_taken_for_it() =>
         Assert.Null(
