@@ -97,7 +97,7 @@ internal sealed class StreamedAnswer
             return (data, AnswerFault.ErrorEvent);
         // An error without a name where a chunk would be: {"code":…,"message":…}, {"detail":…}.
         var isEmpty = choices.ValueKind != JsonValueKind.Array || choices.GetArrayLength() == 0;
-        if (isEmpty && !type.StartsWith("\"response."u8) && JsonRepair.ToStrict(data, out _) is { } strict
+        if (isEmpty && !type.StartsWith("\"response."u8) && LenientJson.ToDecodable(data, out _) is { } strict
             && (InnerError.Find(strict) is not null || Raw(json, "detail"u8) is [(byte)'"' or (byte)'[' or (byte)'{', _, _, ..]))
             return (data, AnswerFault.ErrorEvent);
         if (name == "ping" || type.SequenceEqual("\"ping\""u8))
