@@ -35,6 +35,7 @@ internal sealed class RawEndpoint : IAsyncDisposable
     private readonly Func<RawRequest, int, RawReply> _reply;
     private readonly RawListener _listener;
     private int _count;
+    private long _sent;
 
     /// <param name="reply">Answers the n-th request, from 1.</param>
     public RawEndpoint(Func<RawRequest, int, RawReply> reply)
@@ -46,6 +47,9 @@ internal sealed class RawEndpoint : IAsyncDisposable
     public string Url => $"http://127.0.0.1:{_listener.Port}";
 
     public ConcurrentQueue<RawRequest> Requests { get; } = new();
+
+    /// <summary>The bytes that the sockets have taken.</summary>
+    public long Sent => Interlocked.Read(ref _sent);
 
     public ValueTask DisposeAsync() => _listener.DisposeAsync();
 
@@ -70,7 +74,12 @@ internal sealed class RawEndpoint : IAsyncDisposable
                 : "Content-Type: application/json\r\n";
             var head = $"HTTP/1.1 {reply.Status} X\r\n{type}Content-Length: {body.Length + (reply.IsCut ? 10 : 0)}\r\n"
                 + $"{string.Concat(reply.Headers.Select(h => h + "\r\n"))}\r\n";
-            await stream.WriteAsync(Encoding.UTF8.GetBytes(head).Concat(body).ToArray(), stop);
+            foreach (var piece in Encoding.UTF8.GetBytes(head).Concat(body).Chunk(64 * 1024))
+            {
+                await stream.WriteAsync(piece, stop);
+                Interlocked.Add(ref _sent, piece.Length);
+            }
+
             if (reply.IsCut)
                 return;
         }
