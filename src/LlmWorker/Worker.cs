@@ -42,7 +42,7 @@ internal sealed class Worker : BackgroundService, IJobOwner
         try
         {
             await using var wakeUps = await WakeUps.ListenAsync(
-                _parts.Redis, _partitions, OnAsked, (partition, ids) => Volatile.Write(ref _named, new NamedJobs(partition, ids)), _claims.Ear, OnHanded).ConfigureAwait(false);
+                _parts.Redis, _partitions, OnAsked, (partition, ids) => Volatile.Write(ref _named, new NamedJobs(partition, ids)), _claims.Ear, OnHanded, stoppingToken).ConfigureAwait(false);
             try
             {
                 await WorkAsync(wakeUps, stoppingToken).ConfigureAwait(false);

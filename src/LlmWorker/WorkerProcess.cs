@@ -31,16 +31,19 @@ public sealed partial class WorkerProcess : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(queue);
         ArgumentNullException.ThrowIfNull(options);
-        _redis = redis;
-        _queue = queue;
+        // A worker has nothing else to do than to wait for its Redis.
+        _redis = redis.With(RedisPatience.UntilAnswered);
+        _queue = new PromptQueue(_redis, queue.Options, time);
         _loggers = loggers;
         _logger = loggers.CreateLogger<WorkerProcess>();
-        _leases = new LeaseKeeper(redis.Restored, queue.Options, options, time, loggers.CreateLogger<LeaseKeeper>());
+        _leases = new LeaseKeeper(_redis.Restored, queue.Options, options, time, loggers.CreateLogger<LeaseKeeper>());
         _settler = new Settler(time, loggers.CreateLogger<Settler>(), _giveUp.Token);
-        _writer = new ResultWriter(results, _settler, time, loggers.CreateLogger<ResultWriter>(), _giveUp.Token);
+        results = new ResultStore(_redis, results.Options, time);
+        // It has a loop of its own, which tells an answer that is refused from a Redis that is away.
+        _writer = new ResultWriter(new ResultStore(_redis.Once, results.Options, time), _settler, time, loggers.CreateLogger<ResultWriter>(), _giveUp.Token);
         _parts = new WorkerParts
         {
-            Redis = redis,
+            Redis = _redis,
             Results = results,
             Caller = caller,
             Leases = _leases,
@@ -159,7 +162,7 @@ public sealed partial class WorkerProcess : IAsyncDisposable
     {
         try
         {
-            await using var created = await WakeUps.ListenForQueuesAsync(_redis, _queue.Options).ConfigureAwait(false);
+            await using var created = await WakeUps.ListenForQueuesAsync(_redis, _queue.Options, _stop.Token).ConfigureAwait(false);
             while (true)
             {
                 var seen = created.Signal.Version;

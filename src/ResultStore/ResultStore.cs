@@ -158,7 +158,7 @@ public sealed class ResultStore
     {
         var signal = new VersionedSignal();
         var channel = _redis.Channel((string)Key(jobId)!);
-        var subscription = await RedisRetry.UntilAnsweredAsync(() => _redis.Subscriber.SubscribeAsync(channel), _time, null, cancellationToken).ConfigureAwait(false);
+        var subscription = await RedisRetry.UntilAnsweredAsync(() => _redis.SubscribeAsync(channel, cancellationToken), _time, null, cancellationToken).ConfigureAwait(false);
         subscription.OnMessage(_ => signal.Set());
         try
         {
@@ -228,7 +228,7 @@ public sealed class ResultStore
         new StreamFollower(_redis, this, _time).FollowAsync(StreamChannel(jobId), jobId, enqueue, arrived, cancellationToken);
 
     /// <summary>For the worker that makes the call: tells its deltas to whoever follows the job.</summary>
-    public StreamPublisher OpenStream(string jobId) => new(_redis.Subscriber, StreamChannel(jobId));
+    public StreamPublisher OpenStream(string jobId) => new(_redis, StreamChannel(jobId));
 
     /// <summary>Removes error results, so that whoever waits for the jobs' next run waits. Completions stay.</summary>
     /// <returns>How many were removed.</returns>

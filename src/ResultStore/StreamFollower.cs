@@ -15,7 +15,7 @@ internal sealed class StreamFollower(RedisConnections redis, ResultStore results
         RedisChannel channel, string jobId, Func<Task> enqueue, Func<long, Task>? arrived, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var messages = new DeltaBuffer(MostBytes);
-        var subscription = await RedisRetry.UntilAnsweredAsync(() => redis.Subscriber.SubscribeAsync(channel), time, null, cancellationToken).ConfigureAwait(false);
+        var subscription = await RedisRetry.UntilAnsweredAsync(() => redis.SubscribeAsync(channel, cancellationToken), time, null, cancellationToken).ConfigureAwait(false);
         subscription.OnMessage(message => messages.Add((byte[])message.Message!));
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try

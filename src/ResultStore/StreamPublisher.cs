@@ -10,7 +10,7 @@ namespace LlmPipeline;
 /// </summary>
 public sealed class StreamPublisher
 {
-    private readonly ISubscriber _subscriber;
+    private readonly RedisConnections _redis;
     private readonly RedisChannel _channel;
     private readonly string _run = Random.Shared.Next().ToString("x8", CultureInfo.InvariantCulture);
     private const long MostUntaken = 2 * 1024 * 1024;
@@ -18,9 +18,9 @@ public sealed class StreamPublisher
     private int _count;
     private bool _isOver;
 
-    internal StreamPublisher(ISubscriber subscriber, RedisChannel channel)
+    internal StreamPublisher(RedisConnections redis, RedisChannel channel)
     {
-        _subscriber = subscriber;
+        _redis = redis;
         _channel = channel;
     }
 
@@ -38,7 +38,7 @@ public sealed class StreamPublisher
         if (_isOver)
             return;
         Interlocked.Add(ref _untaken, message.Length);
-        _ = _subscriber.PublishAsync(_channel, message).ContinueWith(
+        _ = _redis.PublishAsync(_channel, message).ContinueWith(
             (told, size) =>
             {
                 // Looked at, so that nobody else is told of it: a message that was not taken is one that is lost.

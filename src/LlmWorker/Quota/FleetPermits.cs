@@ -144,7 +144,7 @@ internal sealed partial class FleetPermits : PermitLimiter
 
     private async Task<(int Held, int More)> AskAsync(int running, int wanted)
     {
-        var answer = await Share.RunAsync(_redis().Commands, _keys, [_worker, running, wanted, _limit, (long)Lease.TotalMilliseconds]).ConfigureAwait(false);
+        var answer = await Share.RunAsync(_redis().Once.Commands, _keys, [_worker, running, wanted, _limit, (long)Lease.TotalMilliseconds]).ConfigureAwait(false);
         var numbers = ((string)answer!).Split(' ');
         return (int.Parse(numbers[0], CultureInfo.InvariantCulture), int.Parse(numbers[1], CultureInfo.InvariantCulture));
     }

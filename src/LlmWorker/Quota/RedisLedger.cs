@@ -29,7 +29,7 @@ internal sealed class RedisLedger : IQuotaLedger
 
     public async ValueTask<QuotaAnswer> ExchangeAsync(LedgerUpdate? update, QuotaAsk ask)
     {
-        var database = _redis().Commands;
+        var database = _redis().Once.Commands;
         // Sent one behind the other on one connection, so they run in this order.
         var settled = update is null ? Task.CompletedTask : Settle.RunAsync(database, _keys, Arguments(update));
         var reserved = Reserve.RunAsync(database, _keys, Arguments(ask));
