@@ -13,6 +13,7 @@ public sealed partial class WorkerProcess : IAsyncDisposable
     private readonly ILoggerFactory _loggers;
     private readonly ILogger _logger;
     private readonly WorkerParts _parts;
+    private readonly ClaimGate _gate;
     private readonly LeaseKeeper _leases;
     private readonly ResultWriter _writer;
     private readonly Settler _settler;
@@ -32,7 +33,8 @@ public sealed partial class WorkerProcess : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(queue);
         ArgumentNullException.ThrowIfNull(options);
         // A worker has nothing else to do than to wait for its Redis.
-        _redis = redis.With(RedisPatience.UntilAnswered);
+        _gate = new ClaimGate(options, Needs, time, loggers.CreateLogger<ClaimGate>());
+        _redis = redis.With(RedisPatience.UntilAnswered, _gate.Deny);
         _queue = new PromptQueue(_redis, queue.Options, time);
         _loggers = loggers;
         _logger = loggers.CreateLogger<WorkerProcess>();
@@ -47,6 +49,7 @@ public sealed partial class WorkerProcess : IAsyncDisposable
             Results = results,
             Caller = caller,
             Leases = _leases,
+            Gate = _gate,
             Runner = new JobRunner(caller, results, _leases, _writer, _settler, options, time, loggers.CreateLogger<JobRunner>()),
             Slots = new Slots(options.Concurrency, time),
             Options = options,
@@ -90,6 +93,7 @@ public sealed partial class WorkerProcess : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(queues);
         _leases.Start();
+        _gate.Start(_redis);
         foreach (var queue in queues)
             await StartAsync(queue, cancellationToken).ConfigureAwait(false);
     }
@@ -102,6 +106,7 @@ public sealed partial class WorkerProcess : IAsyncDisposable
     {
         _servesAll = true;
         _leases.Start();
+        _gate.Start(_redis);
         _serving = WatchAsync(null, null, ServeAllAsync);
     }
 
@@ -136,6 +141,7 @@ public sealed partial class WorkerProcess : IAsyncDisposable
         await _writer.DisposeAsync().ConfigureAwait(false);
         await _settler.DisposeAsync().ConfigureAwait(false);
         await _leases.DisposeAsync().ConfigureAwait(false);
+        await _gate.DisposeAsync().ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
@@ -147,6 +153,8 @@ public sealed partial class WorkerProcess : IAsyncDisposable
         _stop.Dispose();
         _giveUp.Dispose();
     }
+
+    private RedisNeeds Needs() => FleetNeeds.Of(_served.Keys, _queue.Options.KeyPrefix, _parts.Results.Options.KeyPrefix);
 
     private async Task StartAsync(string queue, CancellationToken cancellationToken)
     {

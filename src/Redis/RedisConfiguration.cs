@@ -35,7 +35,7 @@ internal static class RedisConfiguration
         if (options.EndPoints.Count == 0)
             throw new FormatException("no Redis is named: give HOST:PORT, redis://host:port/db, unix:/path or a StackExchange.Redis configuration string");
         // Scripts publish by the names that they are given, and subscribers would listen on others.
-        if (options.ChannelPrefix.ToString() is { Length: > 0 })
+        if ((string?)options.ChannelPrefix is { Length: > 0 })
             throw new FormatException("channelPrefix is not supported: the setting KeyPrefix keeps installations apart");
         if (options.Proxy != Proxy.None)
             throw new FormatException($"proxy={options.Proxy} is not supported: it passes on neither scripts nor messages");

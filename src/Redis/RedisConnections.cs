@@ -124,17 +124,20 @@ public sealed class RedisConnections : IAsyncDisposable
     /// <summary>The same Redis with another patience.</summary>
     /// <param name="patience">How long calls are repeated.</param>
     /// <param name="denied">
-    /// Called for each call that this user may not make; such calls are then <see cref="RedisDeniedException"/>s, which may pass. Null: they
-    /// end with what Redis answers.
+    /// Called for each call that this user may not make; such calls are then <see cref="RedisDeniedException"/>s, which may pass.
     /// </param>
-    internal RedisConnections With(RedisPatience patience, Action<RedisDeniedException>? denied = null) => new(_link, patience, denied);
+    internal RedisConnections With(RedisPatience patience, Action<RedisDeniedException> denied) => new(_link, patience, denied);
+
+    /// <summary>Whether a call that failed so is repeated where the patience has no end.</summary>
+    internal bool MayPass(Exception exception) =>
+        RedisRetry.MayPass(exception) && !(_patience == RedisPatience.UntilAnsweredOrFull && RedisRetry.IsFull(exception));
 
     /// <summary>Makes a call as often as the patience says: the one place that does.</summary>
     internal Task<T> RepeatedAsync<T>(Func<Task<T>> call) => _patience switch
     {
         RedisPatience.Once => OnceAsync(call),
         RedisPatience.Bounded => RedisRetry.SeveralTimesAsync(() => OnceAsync(call), Repeats, Bound, _link.Time, _link.Closed),
-        _ => RedisRetry.UntilAnsweredAsync(() => OnceAsync(call), _link.Time, _link.Logger, _link.Closed),
+        _ => RedisRetry.UntilAnsweredAsync(_ => OnceAsync(call), MayPass, _link.Time, _link.Logger, _link.Closed),
     };
 
     /// <inheritdoc/>

@@ -29,6 +29,12 @@ internal sealed class RedisDefaults : DefaultOptionsProvider
     /// <inheritdoc/>
     public override bool IncludeDetailInExceptions => false;
 
+    /// <summary>None: nobody announces a master on it, and a user of few permissions may not listen.</summary>
+    public override string ConfigurationChannel => "";
+
+    /// <summary>None, for the same reason.</summary>
+    public override string TieBreaker => "";
+
     /// <summary>For CONFIG GET, by which the preflight sees what is unsafe.</summary>
     public override bool AllowAdmin => true;
 

@@ -112,12 +112,10 @@ internal sealed partial class RedisLink : IAsyncDisposable
     private void OnRestored(object? sender, ConnectionFailedEventArgs e)
     {
         if (IsCommands(sender, e))
-        {
             LogRestored(Name);
-            // Another server may be behind the address now.
-            if (_options.DefaultDatabase > 0)
-                Volatile.Write(ref _checking, RedisDatabaseCheck.RunAsync(_options, () => RedisConnecting.MastersOf(Commands), Time, Closed));
-        }
+        // Another server may be behind the address now.
+        if (_options.DefaultDatabase > 0 && e.ConnectionType == ConnectionType.Interactive)
+            Volatile.Write(ref _checking, RedisDatabaseCheck.RunAsync(_options, () => RedisConnecting.MastersOf(Commands), Time, Closed));
 
         Restored.Set();
     }

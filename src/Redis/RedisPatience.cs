@@ -11,6 +11,9 @@ public enum RedisPatience
     /// <summary>Until Redis answers: for a process that has nothing else to do, as <see cref="RedisRetry.UntilAnsweredAsync{T}(Func{Task{T}}, TimeProvider, Microsoft.Extensions.Logging.ILogger?, CancellationToken)"/>.</summary>
     UntilAnswered,
 
+    /// <summary>The same, but a Redis without memory is an error: for who only adds to it.</summary>
+    UntilAnsweredOrFull,
+
     /// <summary>Not at all: for a caller with a loop of its own, which must know of each failure.</summary>
     Once,
 }

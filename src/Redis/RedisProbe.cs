@@ -25,7 +25,10 @@ internal sealed class RedisProbe : IAsyncDisposable
         _stream = stream;
     }
 
-    /// <summary>The problem that this process found with the server's certificate, if that ended the handshake.</summary>
+    /// <summary>Connects, and shakes hands with <paramref name="tls"/>.</summary>
+    /// <exception cref="SocketException">Nothing listens there.</exception>
+    /// <exception cref="IOException">The connection ends during the handshake.</exception>
+    /// <exception cref="System.Security.Authentication.AuthenticationException">The handshake fails, or the certificate is refused.</exception>
     public static async Task<RedisProbe> OpenAsync(EndPoint server, bool tls, ConfigurationOptions options, CancellationToken cancellationToken)
     {
         var address = server switch
@@ -72,14 +75,27 @@ internal sealed class RedisProbe : IAsyncDisposable
     /// <summary>Sends a command.</summary>
     /// <returns>Its answer as text; an error begins with a dash.</returns>
     /// <exception cref="IOException">The connection is closed, or what came is no Redis protocol.</exception>
-    public async Task<string> AskAsync(CancellationToken cancellationToken, params string[] words)
+    public async Task<string> AskAsync(CancellationToken cancellationToken, params string[] words) =>
+        (await AskAllAsync([words], cancellationToken).ConfigureAwait(false))[0];
+
+    /// <summary>Sends commands, all before the first answer.</summary>
+    /// <returns>Their answers, as of one.</returns>
+    /// <exception cref="IOException">As for one.</exception>
+    public async Task<IReadOnlyList<string>> AskAllAsync(IReadOnlyList<string[]> commands, CancellationToken cancellationToken)
     {
         var request = new StringBuilder();
-        request.Append(CultureInfo.InvariantCulture, $"*{words.Length}\r\n");
-        foreach (var word in words)
-            request.Append(CultureInfo.InvariantCulture, $"${Encoding.UTF8.GetByteCount(word)}\r\n{word}\r\n");
+        foreach (var words in commands)
+        {
+            request.Append(CultureInfo.InvariantCulture, $"*{words.Length}\r\n");
+            foreach (var word in words)
+                request.Append(CultureInfo.InvariantCulture, $"${Encoding.UTF8.GetByteCount(word)}\r\n{word}\r\n");
+        }
+
         await _stream.WriteAsync(Encoding.UTF8.GetBytes(request.ToString()), cancellationToken).ConfigureAwait(false);
-        return await ReadAsync(cancellationToken).ConfigureAwait(false);
+        var answers = new string[commands.Count];
+        for (var n = 0; n < answers.Length; n++)
+            answers[n] = await ReadAsync(cancellationToken).ConfigureAwait(false);
+        return answers;
     }
 
     public async ValueTask DisposeAsync()

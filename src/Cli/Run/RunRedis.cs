@@ -56,7 +56,7 @@ internal sealed class RunRedis : IAsyncDisposable
 
     /// <summary>Repeats a call until Redis answers it.</summary>
     public Task<T> AnsweredAsync<T>(Func<Task<T>> call, CancellationToken cancellationToken) =>
-        RedisRetry.UntilAnsweredAsync(call, _time, _logger, cancellationToken);
+        RedisRetry.UntilAnsweredAsync(_ => call(), Connections.MayPass, _time, _logger, cancellationToken);
 
     public async ValueTask DisposeAsync()
     {
