@@ -30,7 +30,8 @@ public static class LlmWorkerServices
             options.Configure(worker);
         services.AddSingleton<PromptFunctionSource>();
         services.AddSingleton(s => new LlmCaller(
-            s.GetRequiredService<IOptions<LlmOptions>>().Value, s.GetRequiredService<PromptFunctionSource>().FindAsync, Time(s), Loggers(s),
+            // Found with the first call that needs one: it connects.
+            s.GetRequiredService<IOptions<LlmOptions>>().Value, (sha, token) => s.GetRequiredService<PromptFunctionSource>().FindAsync(sha, token), Time(s), Loggers(s),
             s.GetService<Kernel>() ?? new Kernel(s), () => s.GetRequiredKeyedService<RedisConnections>(redis)));
         services.TryAddSingleton<ILlmCaller>(s => s.GetRequiredService<LlmCaller>());
         services.AddSingleton(s => new WorkerProcess(

@@ -13,6 +13,7 @@ internal sealed record RedisDiagnosis(string Reason, bool IsSetting)
     // What a process opens: two of each kind, and one for writes that wait for replicas.
     private const int Connections = 5;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Handshake = TimeSpan.FromSeconds(2);
 
     private static readonly RedisDiagnosis Silent = new("no answer", false);
 
@@ -107,23 +108,26 @@ internal sealed record RedisDiagnosis(string Reason, bool IsSetting)
 
     private static async Task<RedisDiagnosis?> OfProtocolAsync(ConfigurationOptions options, EndPoint server, CancellationToken cancellationToken)
     {
+        // A server that speaks no TLS may wait for the end of what it takes for a line.
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(Handshake);
         try
         {
-            await using var probe = await RedisProbe.OpenAsync(server, options.Ssl, options, cancellationToken).ConfigureAwait(false);
-            await probe.AskAsync(cancellationToken, "PING").ConfigureAwait(false);
+            await using var probe = await RedisProbe.OpenAsync(server, options.Ssl, options, patience.Token).ConfigureAwait(false);
+            await probe.AskAsync(patience.Token, "PING").ConfigureAwait(false);
             return null;
         }
         catch (AuthenticationException e) when (e.Message.Contains("RemoteCertificate", StringComparison.Ordinal) || e.Message.Contains("remote certificate", StringComparison.Ordinal))
         {
             return new($"its TLS certificate is refused: {e.Message}", true);
         }
-        catch (Exception e) when (e is AuthenticationException or IOException)
+        catch (Exception e) when (e is AuthenticationException or IOException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             if (options.Ssl && await AnswersPlainAsync(options, server, cancellationToken).ConfigureAwait(false))
                 return new("it does not speak TLS, and the address asks for it (rediss://, ssl=true)", true);
             if (!options.Ssl && await AnswersTlsAsync(server, cancellationToken).ConfigureAwait(false))
                 return new("it speaks TLS, and the address does not (rediss://, ssl=true)", true);
-            return !options.Ssl ? Silent
+            return !options.Ssl || e is OperationCanceledException ? Silent
                 : RedisTls.HasCertificate(options) ? new($"it refuses the client's certificate ({Words(e)})", true)
                 : new($"it ends the TLS handshake, as a server does that asks for a client certificate (cert=FILE, key=FILE) ({Words(e)})", true);
         }

@@ -62,7 +62,8 @@ public sealed class WaitingForRedis
         await server.RestartAsync();
 
         var id = Stores.NewName("job");
-        await services.GetRequiredService<PromptQueue>().EnqueueAsync([new Job { Id = id, Queue = "m", Work = new RequestWork { Path = "/v1/chat/completions", Body = TestQueue.Body("hello") } }]);
+        var body = """{"model":"m","messages":[{"role":"user","content":"hello"}]}"""u8.ToArray();
+        await services.GetRequiredService<PromptQueue>().EnqueueAsync([new Job { Id = id, Queue = "m", Work = new RequestWork { Path = "/v1/chat/completions", Body = body } }]);
         var result = await services.GetRequiredService<ResultStore>().WaitAsync(id).WaitAsync(TimeSpan.FromSeconds(60));
         Assert.Equal(ResultStatus.Completed, result.Status);
         await worker.StopAsync(default);
