@@ -8,7 +8,8 @@ namespace LlmPipeline;
 /// key, and not while Redis is fuller than the settings allow. What is claimed already goes on, and what is paid is kept until it can be
 /// stored: a job that is claimed where its end cannot be written would be paid for again and again.
 /// </summary>
-internal sealed partial class ClaimGate(WorkerOptions options, Func<RedisNeeds> needs, TimeProvider time, ILogger<ClaimGate> logger) : IAsyncDisposable
+internal sealed partial class ClaimGate(
+    WorkerOptions options, Func<RedisNeeds> needs, TimeProvider time, ILogger<ClaimGate> logger) : IAsyncDisposable
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan MemoryPause = TimeSpan.FromSeconds(1);
@@ -37,7 +38,9 @@ internal sealed partial class ClaimGate(WorkerOptions options, Func<RedisNeeds> 
     {
         if (!options.ChecksPermissions)
             _isPermitted = true;
-        _loops = Task.WhenAll(PermissionsAsync(redis.Once), options.MaxMemoryShare is { } most ? MemoryAsync(redis.Once, most) : Task.CompletedTask);
+        _loops = Task.WhenAll(PermissionsAsync(redis.Once), options.MaxMemoryShare is { } most
+            ? MemoryAsync(redis.Once, most)
+            : Task.CompletedTask);
     }
 
     /// <summary>Closes the gate: Redis has refused a call.</summary>
@@ -97,7 +100,9 @@ internal sealed partial class ClaimGate(WorkerOptions options, Func<RedisNeeds> 
         }
     }
 
-    /// <summary>What is missing. Where it cannot be asked for (a Redis that is away, or that has no such commands), the calls show it.</summary>
+    /// <summary>
+    /// What is missing. Where it cannot be asked for (a Redis that is away, or that has no such commands), the calls show it.
+    /// </summary>
     private async Task<IReadOnlyList<string>> MissingAsync(RedisConnections redis)
     {
         while (true)
@@ -170,7 +175,8 @@ internal sealed partial class ClaimGate(WorkerOptions options, Func<RedisNeeds> 
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Redis does not permit this user {Missing}: nothing is claimed until it does, and answers are kept until they can be stored")]
+    [LoggerMessage(Level = LogLevel.Error,
+        Message = "Redis does not permit this user {Missing}: nothing is claimed until it does, and answers are kept until then")]
     private partial void LogDenied(string missing);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Redis permits this user all that is needed again; claiming goes on")]
@@ -179,7 +185,8 @@ internal sealed partial class ClaimGate(WorkerOptions options, Func<RedisNeeds> 
     [LoggerMessage(Level = LogLevel.Debug, Message = "What Redis permits this user is not known ({Reason})")]
     private partial void LogUnknown(string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Redis uses {Share:P0} of its maxmemory, more than MaxMemoryShare {Most:P0}: nothing is claimed until there is room")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "Redis uses {Share:P0} of its maxmemory, more than MaxMemoryShare {Most:P0}: nothing is claimed until there is room")]
     private partial void LogFull(double share, double most);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Redis uses {Share:P0} of its maxmemory; claiming goes on")]

@@ -17,7 +17,8 @@ internal static class FleetNeeds
             var of = new QueueKeys(queuePrefix, queue, 0);
             var tag = $"{queuePrefix}{{pq:*}}:";
             keys.AddRange([
-                (tag + "meta", of.Meta), (tag + "jobs", of.Jobs), (tag + "delayed", of.Delayed), (tag + "inflight", of.Inflight), (tag + "leases", of.Leases),
+                (tag + "meta", of.Meta), (tag + "jobs", of.Jobs), (tag + "delayed", of.Delayed), (tag + "inflight", of.Inflight),
+                (tag + "leases", of.Leases),
                 (tag + "workers", of.Workers), (tag + "dead", of.Dead), (tag + "cancel", of.Cancel), (tag + "stopped", of.Stopped),
                 (tag + "deadlines", of.Deadlines), (tag + "spent", of.Spent), (tag + "standing", of.Standing),
                 (tag + "batch:*", of.Batch(Any)), (tag + "ended:*", of.Ended(Any)), (tag + "finished:*", of.Finished(Any)),
@@ -28,7 +29,8 @@ internal static class FleetNeeds
 
         keys.AddRange([
             ($"{queuePrefix}pq:queues", QueueKeys.Queues(queuePrefix)), ($"{queuePrefix}pq:batches", QueueKeys.AllBatches(queuePrefix)),
-            ($"{queuePrefix}pq:batch:*", QueueKeys.WholeBatch(queuePrefix, Any)), ($"{queuePrefix}pq:prompt:*", QueueKeys.Prompt(queuePrefix, Any)),
+            ($"{queuePrefix}pq:batch:*", QueueKeys.WholeBatch(queuePrefix, Any)),
+            ($"{queuePrefix}pq:prompt:*", QueueKeys.Prompt(queuePrefix, Any)),
             ($"{resultPrefix}result:*", $"{resultPrefix}result:{Any}"), ($"{resultPrefix}results:waited", $"{resultPrefix}results:waited"),
             ("{quota:*}", RedisLedger.KeyOf(Any)), ("{quota:*}:permits", RedisLedger.KeyOf(Any) + ":permits"),
             ($"{queuePrefix}deployments", $"{queuePrefix}deployments"),

@@ -55,7 +55,8 @@ internal sealed class ProviderKey
             return File.ReadAllText(file).Trim() switch
             {
                 "" => $"{file} is empty",
-                var key when key.Any(c => c is <= ' ' or > '~') => $"{file} holds more than one line, or a character that no header may hold",
+                var key when key.Any(c => c is <= ' ' or > '~') =>
+                    $"{file} holds more than one line, or a character that no header may hold",
                 _ => null,
             };
         }

@@ -5,7 +5,8 @@ namespace LlmPipeline;
 
 /// <summary>Runs the workers of a process with its host. When they cannot go on, the host learns of it and stops.</summary>
 internal sealed partial class WorkerService(
-    Func<WorkerProcess> findWorker, Func<DeploymentReporter> startReporter, TimeProvider time, ILogger<WorkerService> logger) : BackgroundService
+    Func<WorkerProcess> findWorker, Func<DeploymentReporter> startReporter, TimeProvider time, ILogger<WorkerService> logger)
+    : BackgroundService
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
     private DeploymentReporter? _reporter;

@@ -11,7 +11,8 @@ public static class RedisAddress
 
     /// <summary>
     /// <c>HOST:PORT</c>, <c>redis://</c> or <c>rediss://user:password@host:port/db</c>, <c>unix:/path</c>, or a StackExchange.Redis
-    /// configuration string (several end points for a cluster, <c>serviceName</c> for Sentinel, <c>ssl</c>, timeouts). With TLS, <c>cert</c>,
+    /// configuration string (several end points for a cluster, <c>serviceName</c> for Sentinel, <c>ssl</c>, timeouts). With TLS,
+    /// <c>cert</c>,
     /// <c>key</c> and <c>cacert</c> name PEM files, after a <c>?</c> in a URL and as options in a configuration string.
     /// </summary>
     /// <param name="text">The name of the Redis.</param>
@@ -20,15 +21,17 @@ public static class RedisAddress
     {
         ArgumentNullException.ThrowIfNull(text);
         text = text.Trim();
-        var options = text.Contains("://", StringComparison.Ordinal) && !text.StartsWith(Unix, StringComparison.Ordinal)
-            ? RedisUrl.Parse(text) : RedisConfiguration.Parse(text.StartsWith(Unix, StringComparison.Ordinal) ? OfUnix(text[Unix.Length..]) : text);
+        var options = text.StartsWith(Unix, StringComparison.Ordinal) ? RedisConfiguration.Parse(OfUnix(text[Unix.Length..]))
+            : text.Contains("://", StringComparison.Ordinal) ? RedisUrl.Parse(text)
+            : RedisConfiguration.Parse(text);
         foreach (var endPoint in options.EndPoints)
         {
             var (host, port) = endPoint switch { DnsEndPoint dns => (dns.Host, dns.Port), IPEndPoint ip => ("", ip.Port), _ => ("", 1) };
             if (host.Contains('@', StringComparison.Ordinal))
                 throw new FormatException("a Redis address with a user and a password begins with redis:// or rediss://");
             if (endPoint is DnsEndPoint && Uri.CheckHostName(host) == UriHostNameType.Unknown)
-                throw new FormatException($"'{host}' is no host name: give HOST:PORT, redis://host:port/db or a StackExchange.Redis configuration string");
+                throw new FormatException(
+                    $"'{host}' is no host name: give HOST:PORT, redis://host:port/db or a StackExchange.Redis configuration string");
             if (port is < 0 or > 65535)
                 throw new FormatException($"the Redis port {port} is not between 1 and 65535");
         }

@@ -48,7 +48,8 @@ public sealed class RedisCalls
 
     internal Task<RedisValue> HashGetAsync(RedisKey key, RedisValue field) => CallAsync(database => database.HashGetAsync(key, field));
 
-    internal Task<RedisValue[]> HashGetAsync(RedisKey key, RedisValue[] fields) => CallAsync(database => database.HashGetAsync(key, fields));
+    internal Task<RedisValue[]> HashGetAsync(RedisKey key, RedisValue[] fields) =>
+        CallAsync(database => database.HashGetAsync(key, fields));
 
     internal Task<HashEntry[]> HashGetAllAsync(RedisKey key) => CallAsync(database => database.HashGetAllAsync(key));
 
@@ -65,9 +66,11 @@ public sealed class RedisCalls
         return true;
     });
 
-    internal Task<long> HashStringLengthAsync(RedisKey key, RedisValue field) => CallAsync(database => database.HashStringLengthAsync(key, field));
+    internal Task<long> HashStringLengthAsync(RedisKey key, RedisValue field) =>
+        CallAsync(database => database.HashStringLengthAsync(key, field));
 
-    internal Task<RedisValue[]> ListRangeAsync(RedisKey key, long start, long stop) => CallAsync(database => database.ListRangeAsync(key, start, stop));
+    internal Task<RedisValue[]> ListRangeAsync(RedisKey key, long start, long stop) =>
+        CallAsync(database => database.ListRangeAsync(key, start, stop));
 
     internal Task<bool> SetAddAsync(RedisKey key, RedisValue member) => CallAsync(database => database.SetAddAsync(key, member));
 
@@ -80,7 +83,8 @@ public sealed class RedisCalls
     internal Task<bool> SortedSetAddAsync(RedisKey key, RedisValue member, double score) =>
         CallAsync(database => database.SortedSetAddAsync(key, member, score));
 
-    internal Task<bool> SortedSetRemoveAsync(RedisKey key, RedisValue member) => CallAsync(database => database.SortedSetRemoveAsync(key, member));
+    internal Task<bool> SortedSetRemoveAsync(RedisKey key, RedisValue member) =>
+        CallAsync(database => database.SortedSetRemoveAsync(key, member));
 
     internal Task<long> SortedSetRemoveRangeByScoreAsync(RedisKey key, double start, double stop) =>
         CallAsync(database => database.SortedSetRemoveRangeByScoreAsync(key, start, stop));
@@ -101,9 +105,11 @@ public sealed class RedisCalls
     internal Task<long?> SortedSetRankAsync(RedisKey key, RedisValue member, Order order) =>
         CallAsync(database => database.SortedSetRankAsync(key, member, order));
 
-    internal Task<double?> SortedSetScoreAsync(RedisKey key, RedisValue member) => CallAsync(database => database.SortedSetScoreAsync(key, member));
+    internal Task<double?> SortedSetScoreAsync(RedisKey key, RedisValue member) =>
+        CallAsync(database => database.SortedSetScoreAsync(key, member));
 
-    internal Task<long> PublishAsync(RedisChannel channel, RedisValue message) => CallAsync(database => database.PublishAsync(channel, message));
+    internal Task<long> PublishAsync(RedisChannel channel, RedisValue message) =>
+        CallAsync(database => database.PublishAsync(channel, message));
 
     private static (long Next, RedisResult[] Elements) Page(RedisResult answer)
     {

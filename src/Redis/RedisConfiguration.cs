@@ -28,12 +28,15 @@ internal static class RedisConfiguration
         catch (Exception e) when (e is ArgumentException or FormatException or OverflowException)
         {
             // A password with a comma looks like an option, and the reason would quote it.
-            var reason = text.Contains("password", StringComparison.OrdinalIgnoreCase) ? "an option of it is not understood" : e.Message.Split('\n')[0];
+            var reason = text.Contains("password", StringComparison.OrdinalIgnoreCase)
+                ? "an option of it is not understood"
+                : e.Message.Split('\n')[0];
             throw new FormatException($"not a Redis address: {reason}");
         }
 
         if (options.EndPoints.Count == 0)
-            throw new FormatException("no Redis is named: give HOST:PORT, redis://host:port/db, unix:/path or a StackExchange.Redis configuration string");
+            throw new FormatException(
+                "no Redis is named: give HOST:PORT, redis://host:port/db, unix:/path or a StackExchange.Redis configuration string");
         // Scripts publish by the names that they are given, and subscribers would listen on others.
         if ((string?)options.ChannelPrefix is { Length: > 0 })
             throw new FormatException("channelPrefix is not supported: the setting KeyPrefix keeps installations apart");
@@ -48,5 +51,7 @@ internal static class RedisConfiguration
 
     /// <summary>The files that were named; null for none.</summary>
     public static RedisTls? Certificates(IReadOnlyDictionary<string, string> files) =>
-        files.Count == 0 ? null : new RedisTls(files.GetValueOrDefault(Certificate), files.GetValueOrDefault(Key), files.GetValueOrDefault(Authorities));
+        files.Count == 0
+            ? null
+            : new RedisTls(files.GetValueOrDefault(Certificate), files.GetValueOrDefault(Key), files.GetValueOrDefault(Authorities));
 }

@@ -12,7 +12,8 @@ internal static class RedisConnecting
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
     /// <exception cref="RedisUnreachableException">It doesn't answer, or it is not what the address says.</exception>
-    public static async Task<RedisLink> OpenAsync(ConfigurationOptions options, TimeProvider time, ILogger logger, CancellationToken cancellationToken)
+    public static async Task<RedisLink> OpenAsync(
+        ConfigurationOptions options, TimeProvider time, ILogger logger, CancellationToken cancellationToken)
     {
         var shaped = options.Clone();
         // Kept by the copy, unlike those.
@@ -30,12 +31,15 @@ internal static class RedisConnecting
                 await RedisDatabaseCheck.RunAsync(shaped, () => MastersOf(opened), time, cancellationToken).ConfigureAwait(false);
             return new RedisLink(opened, await leases.ConfigureAwait(false), shaped, time, logger);
         }
-        catch (Exception e) when (e is RedisConnectionException or RedisTimeoutException or RedisUnreachableException or RedisCommandException)
+        catch (Exception e)
+            when (e is RedisConnectionException or RedisTimeoutException or RedisUnreachableException or RedisCommandException)
         {
             await CloseAsync(commands, leases).ConfigureAwait(false);
             if (e is RedisUnreachableException { Reason: not NoMaster })
                 throw;
-            var found = shaped.ServiceName is null ? await RedisDiagnosis.FindAsync(options, shaped.EndPoints, cancellationToken).ConfigureAwait(false) : null;
+            var found = shaped.ServiceName is null
+                ? await RedisDiagnosis.FindAsync(options, shaped.EndPoints, cancellationToken).ConfigureAwait(false)
+                : null;
             throw new RedisUnreachableException(RedisAddress.Describe(options), found?.Reason ?? Reason(e), e, found?.IsSetting ?? false);
         }
         catch (OperationCanceledException)
@@ -50,7 +54,8 @@ internal static class RedisConnecting
         [.. connection.GetServers().Where(server => server.IsConnected && !server.IsReplica).Select(server => server.EndPoint)];
 
     // After a failover it may take a moment; a replica alone takes no writes ever. An address that may be away is waited for.
-    private static async Task HasMasterAsync(ConnectionMultiplexer connection, ConfigurationOptions options, TimeProvider time, CancellationToken cancellationToken)
+    private static async Task HasMasterAsync(
+        ConnectionMultiplexer connection, ConfigurationOptions options, TimeProvider time, CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
         while (MastersOf(connection).Count == 0)
@@ -74,7 +79,8 @@ internal static class RedisConnecting
     private static string Reason(Exception e) => e switch
     {
         RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure } => "it refuses the user or the password",
-        _ when e.Message.Contains("NOAUTH", StringComparison.Ordinal) || e.Message.Contains("WRONGPASS", StringComparison.Ordinal) => "it refuses the user or the password",
+        _ when e.Message.Contains("NOAUTH", StringComparison.Ordinal) || e.Message.Contains("WRONGPASS", StringComparison.Ordinal) =>
+            "it refuses the user or the password",
         RedisUnreachableException unreachable => unreachable.Reason,
         _ => "no answer",
     };

@@ -45,13 +45,19 @@ public sealed class RedisConnections : IAsyncDisposable
     /// <summary>Whether the keys are spread over the slots of a Redis Cluster.</summary>
     public bool IsCluster => _link.IsCluster;
 
-    /// <summary>How scripts publish on a <see cref="Channel"/>: <c>SPUBLISH</c> on a Redis 7 cluster, where a message stays within its slot's shard; else <c>PUBLISH</c>.</summary>
+    /// <summary>
+    /// How scripts publish on a <see cref="Channel"/>: <c>SPUBLISH</c> on a Redis 7 cluster, where a message stays within its slot's
+    /// shard; else <c>PUBLISH</c>.
+    /// </summary>
     public string PublishVerb => _link.IsSharded ? "SPUBLISH" : "PUBLISH";
 
     /// <summary>Set each time that a connection has been lost and is back.</summary>
     public VersionedSignal Restored => _link.Restored;
 
-    /// <summary>How often a connection to a server was lost. What a reader knows from before may be undone: by a crash, or a failover to a replica.</summary>
+    /// <summary>
+    /// How often a connection to a server was lost. What a reader knows from before may be undone: by a crash, or a failover to a
+    /// replica.
+    /// </summary>
     public long Losses => _link.Losses;
 
     /// <summary>The database without repeats, for tests.</summary>
@@ -71,11 +77,12 @@ public sealed class RedisConnections : IAsyncDisposable
     /// <param name="cancellationToken">Ends it with an exception.</param>
     /// <exception cref="RedisUnreachableException">It doesn't answer, or it is not what the address says.</exception>
     public static async Task<RedisConnections> ConnectAsync(
-        ConfigurationOptions options, TimeProvider time, ILogger<RedisConnections>? logger = null, RedisPatience patience = RedisPatience.Bounded,
-        CancellationToken cancellationToken = default)
+        ConfigurationOptions options, TimeProvider time, ILogger<RedisConnections>? logger = null,
+        RedisPatience patience = RedisPatience.Bounded, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        var link = await RedisConnecting.OpenAsync(options, time, (ILogger?)logger ?? NullLogger.Instance, cancellationToken).ConfigureAwait(false);
+        var link = await RedisConnecting.OpenAsync(options, time, (ILogger?)logger ?? NullLogger.Instance, cancellationToken)
+            .ConfigureAwait(false);
         return new RedisConnections(link, patience, null);
     }
 
@@ -99,9 +106,12 @@ public sealed class RedisConnections : IAsyncDisposable
         RepeatedAsync(() => _link.Commands.GetSubscriber().SubscribeAsync(channel)).WaitAsync(cancellationToken);
 
     /// <summary>Publishes a message without repeats, and without waiting for those before it.</summary>
-    internal Task<long> PublishAsync(RedisChannel channel, RedisValue message) => _link.Commands.GetSubscriber().PublishAsync(channel, message);
+    internal Task<long> PublishAsync(RedisChannel channel, RedisValue message) =>
+        _link.Commands.GetSubscriber().PublishAsync(channel, message);
 
-    /// <summary>Runs a script; with <paramref name="wait"/>, until replicas have what it wrote. The script must write something each time it runs.</summary>
+    /// <summary>
+    /// Runs a script; with <paramref name="wait"/>, until replicas have what it wrote. The script must write something each time it runs.
+    /// </summary>
     /// <param name="script">The script.</param>
     /// <param name="keys">Its keys, at least one, all in one slot.</param>
     /// <param name="arguments">Its arguments.</param>
@@ -115,7 +125,10 @@ public sealed class RedisConnections : IAsyncDisposable
             await (await _link.ReplicatedAsync().ConfigureAwait(false)).RunAsync(script, keys, arguments, wait).ConfigureAwait(false));
     }
 
-    /// <summary>The largest value that every server takes as an argument, in bytes, as they say it themselves; else what Redis has by default, 512 MiB.</summary>
+    /// <summary>
+    /// The largest value that every server takes as an argument, in bytes, as they say it themselves; else what Redis has by default, 512
+    /// MiB.
+    /// </summary>
     public Task<long> MaxValueBytesAsync() => _link.MaxValueBytesAsync(() => RedisPreflight.MaxValueBytesAsync(this));
 
     /// <summary>The servers that take writes, as far as they are connected now.</summary>

@@ -16,7 +16,8 @@ internal static class RedisDatabaseCheck
 
     /// <summary>Asks until every server answers.</summary>
     /// <exception cref="RedisUnreachableException">It cannot be selected.</exception>
-    public static async Task RunAsync(ConfigurationOptions options, Func<IReadOnlyList<EndPoint>> servers, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task RunAsync(
+        ConfigurationOptions options, Func<IReadOnlyList<EndPoint>> servers, TimeProvider time, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -48,7 +49,8 @@ internal static class RedisDatabaseCheck
         if (await RedisDiagnosis.OfDatabaseAsync(probe, options, cancellationToken).ConfigureAwait(false) is not { } found)
             return;
         // It loads its data, or has no room for one more client.
-        if (found.Reason.Contains("LOADING", StringComparison.Ordinal) || found.Reason.Contains("max number of clients", StringComparison.Ordinal))
+        if (found.Reason.Contains("LOADING", StringComparison.Ordinal)
+            || found.Reason.Contains("max number of clients", StringComparison.Ordinal))
             throw new IOException(found.Reason);
         throw new RedisUnreachableException(RedisAddress.Describe(options), found.Reason, null, found.IsSetting);
     }

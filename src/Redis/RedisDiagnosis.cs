@@ -19,7 +19,8 @@ internal sealed record RedisDiagnosis(string Reason, bool IsSetting)
 
     /// <summary>Asks each server of an address.</summary>
     /// <returns>The first reason that is found; null when all answer as they should.</returns>
-    public static async Task<RedisDiagnosis?> FindAsync(ConfigurationOptions options, IEnumerable<EndPoint> servers, CancellationToken cancellationToken)
+    public static async Task<RedisDiagnosis?> FindAsync(
+        ConfigurationOptions options, IEnumerable<EndPoint> servers, CancellationToken cancellationToken)
     {
         RedisDiagnosis? found = null;
         foreach (var server in servers)
@@ -31,7 +32,9 @@ internal sealed record RedisDiagnosis(string Reason, bool IsSetting)
                 if (await OfServerAsync(options, server, patience.Token).ConfigureAwait(false) is { } one)
                     found = found is null || ReferenceEquals(found, Silent) ? one : found;
             }
-            catch (Exception e) when (e is SocketException or IOException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+            catch (Exception e)
+                when (e is SocketException or IOException
+                    || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
             {
                 found ??= Silent;
             }
@@ -48,7 +51,8 @@ internal sealed record RedisDiagnosis(string Reason, bool IsSetting)
         : answer.StartsWith("-NOPERM", StringComparison.Ordinal) ? null
         : new(answer[1..], false);
 
-    private static async Task<RedisDiagnosis?> OfServerAsync(ConfigurationOptions options, EndPoint server, CancellationToken cancellationToken)
+    private static async Task<RedisDiagnosis?> OfServerAsync(
+        ConfigurationOptions options, EndPoint server, CancellationToken cancellationToken)
     {
         if (await OfProtocolAsync(options, server, cancellationToken).ConfigureAwait(false) is { } protocol)
             return protocol;
@@ -72,10 +76,13 @@ internal sealed record RedisDiagnosis(string Reason, bool IsSetting)
         }
     }
 
-    private static async Task<RedisDiagnosis?> OfConnectionAsync(RedisProbe probe, ConfigurationOptions options, CancellationToken cancellationToken)
+    private static async Task<RedisDiagnosis?> OfConnectionAsync(
+        RedisProbe probe, ConfigurationOptions options, CancellationToken cancellationToken)
     {
         if (await probe.AuthenticateAsync(options, cancellationToken).ConfigureAwait(false) is { } refusal)
-            return refusal.Contains("max number of clients", StringComparison.Ordinal) ? Of("-" + refusal) : new("it refuses the user or the password", false);
+            return refusal.Contains("max number of clients", StringComparison.Ordinal)
+                ? Of("-" + refusal)
+                : new("it refuses the user or the password", false);
         if (Of(await probe.AskAsync(cancellationToken, "PING").ConfigureAwait(false)) is { } error)
             return error;
         if (await OfDatabaseAsync(probe, options, cancellationToken).ConfigureAwait(false) is { } database)
@@ -84,29 +91,34 @@ internal sealed record RedisDiagnosis(string Reason, bool IsSetting)
     }
 
     /// <summary>Why the database of an address cannot be used; null when it can, or none is named.</summary>
-    public static async Task<RedisDiagnosis?> OfDatabaseAsync(RedisProbe probe, ConfigurationOptions options, CancellationToken cancellationToken)
+    public static async Task<RedisDiagnosis?> OfDatabaseAsync(
+        RedisProbe probe, ConfigurationOptions options, CancellationToken cancellationToken)
     {
         if (options.DefaultDatabase is not (> 0 and var database))
             return null;
         var answer = await probe.AskAsync(cancellationToken, "SELECT", $"{database}").ConfigureAwait(false);
         return !answer.StartsWith('-') ? null
-            : answer.Contains("cluster", StringComparison.OrdinalIgnoreCase) ? new($"a Redis Cluster has no databases, and the address names database {database}", true)
+            : answer.Contains("cluster", StringComparison.OrdinalIgnoreCase)
+                ? new($"a Redis Cluster has no databases, and the address names database {database}", true)
             : new($"database {database} cannot be selected: {answer[1..]}", true);
     }
 
     // A replica is no fault where another server of the address is its master.
-    private static async Task<RedisDiagnosis?> OfRoleAsync(RedisProbe probe, ConfigurationOptions options, CancellationToken cancellationToken)
+    private static async Task<RedisDiagnosis?> OfRoleAsync(
+        RedisProbe probe, ConfigurationOptions options, CancellationToken cancellationToken)
     {
         if (options.EndPoints.Count > 1)
             return null;
         var answer = await probe.AskAsync(cancellationToken, "INFO", "replication").ConfigureAwait(false);
-        var lines = answer.Split('\n').Select(line => line.Trim().Split(':', 2)).Where(line => line.Length == 2).ToDictionary(line => line[0], line => line[1]);
+        var lines = answer.Split('\n').Select(line => line.Trim().Split(':', 2)).Where(line => line.Length == 2)
+            .ToDictionary(line => line[0], line => line[1]);
         return lines.GetValueOrDefault("role") == "slave"
-            ? new($"it is a replica of {lines.GetValueOrDefault("master_host")}:{lines.GetValueOrDefault("master_port")}; name its master", true)
+            ? new($"it is a replica of {lines["master_host"]}:{lines["master_port"]}; name its master", true)
             : null;
     }
 
-    private static async Task<RedisDiagnosis?> OfProtocolAsync(ConfigurationOptions options, EndPoint server, CancellationToken cancellationToken)
+    private static async Task<RedisDiagnosis?> OfProtocolAsync(
+        ConfigurationOptions options, EndPoint server, CancellationToken cancellationToken)
     {
         // A server that speaks no TLS may wait for the end of what it takes for a line.
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -117,11 +129,15 @@ internal sealed record RedisDiagnosis(string Reason, bool IsSetting)
             await probe.AskAsync(patience.Token, "PING").ConfigureAwait(false);
             return null;
         }
-        catch (AuthenticationException e) when (e.Message.Contains("RemoteCertificate", StringComparison.Ordinal) || e.Message.Contains("remote certificate", StringComparison.Ordinal))
+        catch (AuthenticationException e)
+            when (e.Message.Contains("RemoteCertificate", StringComparison.Ordinal)
+                || e.Message.Contains("remote certificate", StringComparison.Ordinal))
         {
             return new($"its TLS certificate is refused: {e.Message}", true);
         }
-        catch (Exception e) when (e is AuthenticationException or IOException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception e)
+            when (e is AuthenticationException or IOException
+                || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             if (options.Ssl && await AnswersPlainAsync(options, server, cancellationToken).ConfigureAwait(false))
                 return new("it does not speak TLS, and the address asks for it (rediss://, ssl=true)", true);
@@ -129,7 +145,7 @@ internal sealed record RedisDiagnosis(string Reason, bool IsSetting)
                 return new("it speaks TLS, and the address does not (rediss://, ssl=true)", true);
             return !options.Ssl || e is OperationCanceledException ? Silent
                 : RedisTls.HasCertificate(options) ? new($"it refuses the client's certificate ({Words(e)})", true)
-                : new($"it ends the TLS handshake, as a server does that asks for a client certificate (cert=FILE, key=FILE) ({Words(e)})", true);
+                : new($"it ends the TLS handshake, and probably asks for a client certificate (cert=FILE, key=FILE) ({Words(e)})", true);
         }
     }
 
@@ -154,7 +170,8 @@ internal sealed record RedisDiagnosis(string Reason, bool IsSetting)
     {
         try
         {
-            await using var probe = await RedisProbe.OpenAsync(server, tls: true, new ConfigurationOptions { SslClientAuthenticationOptions = AcceptAny }, cancellationToken).ConfigureAwait(false);
+            var any = new ConfigurationOptions { SslClientAuthenticationOptions = AcceptAny };
+            await using var probe = await RedisProbe.OpenAsync(server, tls: true, any, cancellationToken).ConfigureAwait(false);
             return true;
         }
         catch (Exception e) when (e is IOException or SocketException or AuthenticationException)

@@ -18,7 +18,8 @@ internal sealed partial class RedisLink : IAsyncDisposable
     private Task _checking = Task.CompletedTask;
     private long _losses;
 
-    public RedisLink(ConnectionMultiplexer commands, ConnectionMultiplexer leases, ConfigurationOptions options, TimeProvider time, ILogger logger)
+    public RedisLink(
+        ConnectionMultiplexer commands, ConnectionMultiplexer leases, ConfigurationOptions options, TimeProvider time, ILogger logger)
     {
         _options = options;
         _logger = logger;
@@ -132,12 +133,15 @@ internal sealed partial class RedisLink : IAsyncDisposable
     }
 
     // Four connections are lost together (two of each kind); one line is enough.
-    private bool IsCommands(object? sender, ConnectionFailedEventArgs e) => ReferenceEquals(sender, Commands) && e.ConnectionType == ConnectionType.Interactive;
+    private bool IsCommands(object? sender, ConnectionFailedEventArgs e) =>
+        ReferenceEquals(sender, Commands) && e.ConnectionType == ConnectionType.Interactive;
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The connection to Redis at {Name} is lost ({Failure}); trying again until it is back")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "The connection to Redis at {Name} is lost ({Failure}); trying again until it is back")]
     private partial void LogLost(string name, ConnectionFailureType failure);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Redis at {Name} refuses the user or the password; trying again until it accepts them")]
+    [LoggerMessage(Level = LogLevel.Error,
+        Message = "Redis at {Name} refuses the user or the password; trying again until it accepts them")]
     private partial void LogRefused(string name);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Connected to Redis at {Name} again")]

@@ -19,7 +19,7 @@ internal static class RedisMemory
                 share = Math.Max(share ?? 0, used / most);
 
             double? Number(string name) =>
-                double.TryParse(facts[name].FirstOrDefault(), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
+                double.TryParse(facts[name].FirstOrDefault(), NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n : null;
         }
 
         return share;

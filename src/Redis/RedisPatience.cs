@@ -4,11 +4,14 @@ namespace LlmPipeline;
 public enum RedisPatience
 {
     /// <summary>
-    /// Up to 3 repeats within about 10 s, and only where no answer came: for a process that can say "not now" to its own callers. The default.
+    /// Up to 3 repeats within about 10 s, and only where no answer came: for a process that can say "not now" to its own callers. The
+    /// default.
     /// </summary>
     Bounded,
 
-    /// <summary>Until Redis answers: for a process that has nothing else to do, as <see cref="RedisRetry.UntilAnsweredAsync{T}(Func{Task{T}}, TimeProvider, Microsoft.Extensions.Logging.ILogger?, CancellationToken)"/>.</summary>
+    /// <summary>
+    /// Until Redis answers: for a process that has nothing else to do.
+    /// </summary>
     UntilAnswered,
 
     /// <summary>The same, but a Redis without memory is an error: for who only adds to it.</summary>

@@ -15,7 +15,8 @@ internal static class RedisPermissions
 
     /// <summary>What is missing, one line each; none when all is permitted.</summary>
     /// <exception cref="RedisUnreachableException">A server cannot be asked.</exception>
-    public static async Task<IReadOnlyList<string>> MissingAsync(RedisConnections redis, RedisNeeds needs, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<string>> MissingAsync(
+        RedisConnections redis, RedisNeeds needs, CancellationToken cancellationToken)
     {
         var missing = new List<string>();
         foreach (var server in redis.Masters().Select(master => master.EndPoint).ToList())
@@ -36,7 +37,8 @@ internal static class RedisPermissions
         return [.. missing.Distinct()];
     }
 
-    private static async Task<List<string>> OfServerAsync(ConfigurationOptions options, EndPoint server, RedisNeeds needs, CancellationToken cancellationToken)
+    private static async Task<List<string>> OfServerAsync(
+        ConfigurationOptions options, EndPoint server, RedisNeeds needs, CancellationToken cancellationToken)
     {
         var missing = new List<string>();
         await using var probe = await RedisProbe.OpenAsync(server, options.Ssl, options, cancellationToken).ConfigureAwait(false);
@@ -50,15 +52,19 @@ internal static class RedisPermissions
         // Which command it is does not matter, as long as it writes: it is never run.
         var keys = await AskAllAsync(needs.Keys.Select(key => (string[])["HDEL", $"{key.Example}", "f"])).ConfigureAwait(false);
         missing.AddRange(needs.Keys.Where((_, n) => IsDenied(keys[n]) && !IsOfCommand(keys[n])).Select(key => $"the keys {key.Pattern}"));
-        if (needs.Keys.Where((_, n) => !IsDenied(keys[n]) || IsOfCommand(keys[n])).Select(key => $"{key.Example}").FirstOrDefault() is { } permitted)
+        var others = needs.Keys.Where((_, n) => !IsDenied(keys[n]) || IsOfCommand(keys[n]));
+        if (others.Select(key => $"{key.Example}").FirstOrDefault() is { } permitted)
         {
-            var words = RedisNeeds.Commands.Select(command => Array.ConvertAll(command.Split(' '), word => word == "k" ? permitted : word)).ToList();
+            var words = RedisNeeds.Commands.Select(command => Array.ConvertAll(command.Split(' '), word => word == "k"
+                ? permitted
+                : word)).ToList();
             var commands = await AskAllAsync(words).ConfigureAwait(false);
             missing.AddRange(words.Where((_, n) => IsDenied(commands[n])).Select(command => $"the command {command[0]}"));
         }
 
-        var channels = await AskAllAsync(needs.Channels.Select(channel => (string[])["PUBLISH", channel.Example, ""])).ConfigureAwait(false);
-        missing.AddRange(needs.Channels.Where((_, n) => IsDenied(channels[n]) && !IsOfCommand(channels[n])).Select(channel => $"the channels {channel.Pattern}"));
+        var channels = await AskAllAsync(needs.Channels.Select(one => (string[])["PUBLISH", one.Example, ""])).ConfigureAwait(false);
+        missing.AddRange(needs.Channels.Where((_, n) => IsDenied(channels[n]) && !IsOfCommand(channels[n]))
+            .Select(channel => $"the channels {channel.Pattern}"));
         if (channels.Any(IsOfCommand))
             missing.Add("the command PUBLISH");
         await AskAsync("DISCARD").ConfigureAwait(false);

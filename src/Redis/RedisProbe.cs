@@ -28,8 +28,10 @@ internal sealed class RedisProbe : IAsyncDisposable
     /// <summary>Connects, and shakes hands with <paramref name="tls"/>.</summary>
     /// <exception cref="SocketException">Nothing listens there.</exception>
     /// <exception cref="IOException">The connection ends during the handshake.</exception>
-    /// <exception cref="System.Security.Authentication.AuthenticationException">The handshake fails, or the certificate is refused.</exception>
-    public static async Task<RedisProbe> OpenAsync(EndPoint server, bool tls, ConfigurationOptions options, CancellationToken cancellationToken)
+    /// <exception cref="System.Security.Authentication.AuthenticationException">The handshake fails, or the certificate is
+    /// refused.</exception>
+    public static async Task<RedisProbe> OpenAsync(
+        EndPoint server, bool tls, ConfigurationOptions options, CancellationToken cancellationToken)
     {
         var address = server switch
         {
@@ -128,7 +130,9 @@ internal sealed class RedisProbe : IAsyncDisposable
     }
 
     private static int Count(string line) =>
-        int.TryParse(line.AsSpan(1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var count) ? count : throw new IOException("no Redis protocol");
+        int.TryParse(line.AsSpan(1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var count)
+            ? count
+            : throw new IOException("no Redis protocol");
 
     private async Task<string> BulkAsync(int length, CancellationToken cancellationToken)
     {

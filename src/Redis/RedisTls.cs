@@ -47,7 +47,8 @@ internal sealed record RedisTls(string? Certificate, string? Key, string? Author
     }
 
     /// <summary>Whether the connections of <paramref name="options"/> show a certificate.</summary>
-    public static bool HasCertificate(ConfigurationOptions options) => Known.TryGetValue(options, out var files) && files.Certificate is not null;
+    public static bool HasCertificate(ConfigurationOptions options) =>
+        Known.TryGetValue(options, out var files) && files.Certificate is not null;
 
     /// <summary>How a handshake with <paramref name="server"/> is made.</summary>
     public static SslClientAuthenticationOptions Of(ConfigurationOptions options, EndPoint server)
@@ -75,7 +76,11 @@ internal sealed record RedisTls(string? Certificate, string? Key, string? Author
         {
             var trusted = new X509Certificate2Collection();
             trusted.ImportFromPemFile(Authorities);
-            options.CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+            options.CertificateChainPolicy = new X509ChainPolicy
+            {
+                TrustMode = X509ChainTrustMode.CustomRootTrust,
+                RevocationMode = X509RevocationMode.NoCheck,
+            };
             options.CertificateChainPolicy.CustomTrustStore.AddRange(trusted);
         }
 

@@ -48,7 +48,9 @@ internal static class RedisUrl
         {
             var (name, value) = part.Split('=', 2) is [var key, var file] ? (key, Uri.UnescapeDataString(file)) : (part, "");
             if (!RedisConfiguration.IsCertificate(name) || value.Length == 0)
-                throw new FormatException($"after the database a Redis URL has ?cert=FILE&key=FILE&cacert=FILE only, not '{name}': give other options as a StackExchange.Redis configuration string");
+                throw new FormatException(
+                    $"after the database a Redis URL has ?cert=FILE&key=FILE&cacert=FILE only, not '{name}': "
+                    + "give other options as a StackExchange.Redis configuration string");
             files[name] = value;
         }
 
