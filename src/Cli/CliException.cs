@@ -28,6 +28,7 @@ internal sealed class CliException : Exception
     {
         CliException known => known,
         InputException or PromptFunctionException or LlmSettingsException or GatewaySettingsException => Usage(e.Message),
+        RedisUnreachableException { IsSetting: true } => Usage(e.Message),
         OutputException output => new CliException(output.Refused ? ExitCodes.Usage : ExitCodes.Broke, output.Message),
         RedisUnreachableException or QueueMismatchException or EmbeddedRedisException or StackExchange.Redis.RedisException
             or StackExchange.Redis.RedisTimeoutException => Broke(e.Message),

@@ -58,7 +58,7 @@ internal static class ServeCommand
         var options = settings.Gateway;
         options.Files = files ?? options.Files;
         var time = TimeProvider.System;
-        await using var redis = await RunRedis.OpenAsync(address ?? settings.Redis ?? FleetCommand.DefaultRedis, time, loggers, interrupt.Token).ConfigureAwait(false);
+        await using var redis = await RunRedis.OpenAsync(address ?? settings.Redis ?? FleetCommand.DefaultRedis, time, loggers, interrupt.Token, RedisPatience.Bounded).ConfigureAwait(false);
         await using var gateway = await StartAsync(
             new GatewayParts
             {
@@ -73,7 +73,7 @@ internal static class ServeCommand
                 Loggers = loggers,
             },
             interrupt.Token).ConfigureAwait(false);
-        await using var gauge = new QueueGauge(new PromptQueue(redis.Connections, settings.Queue(), time), time, loggers.CreateLogger<QueueGauge>());
+        await using var gauge = new QueueGauge(new PromptQueue(redis.Connections.Once, settings.Queue(), time), time, loggers.CreateLogger<QueueGauge>());
         Console.Error.WriteLine($"llmpipe: serving on {string.Join(", ", gateway.Addresses)}, Redis at {redis.Connections.Name}, files in {Path.GetFullPath(options.Files)}; Ctrl+C stops");
         await Task.WhenAny(gateway.Failed, Task.Delay(Timeout.Infinite, interrupt.Token)).ConfigureAwait(false);
         Console.Error.WriteLine("llmpipe: stopping");

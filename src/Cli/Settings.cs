@@ -49,6 +49,9 @@ internal sealed class Settings
     /// <summary>The largest job, in bytes with all that goes around its request.</summary>
     public int? MaxJobBytes { get; set; }
 
+    /// <summary>The share of Redis' <c>maxmemory</c> above which a worker claims nothing.</summary>
+    public double? MaxMemoryShare { get; set; }
+
     /// <summary>Replicas of Redis that must have a job or a result before it counts.</summary>
     public int? Replicas { get; set; }
 
@@ -150,8 +153,9 @@ internal sealed class Settings
         if (MaxWaiting < 1)
             throw CliException.Usage($"{where}: MaxWaiting: {MaxWaiting} is below 1");
         if (MaxJobBytes is < PromptQueueOptions.LeastJobBytes or > PromptQueueOptions.MostJobBytes)
-            throw CliException.Usage(
-                $"{where}: MaxJobBytes: {MaxJobBytes} is not from {PromptQueueOptions.LeastJobBytes} to {PromptQueueOptions.MostJobBytes}");
+            throw CliException.Usage($"{where}: MaxJobBytes: {MaxJobBytes} is not from {PromptQueueOptions.LeastJobBytes} to {PromptQueueOptions.MostJobBytes}");
+        if (MaxMemoryShare is < 0.01 or > 1)
+            throw CliException.Usage($"{where}: MaxMemoryShare: {MaxMemoryShare} is not from 0.01 to 1");
         if (Replicas is < 0 or > 100)
             throw CliException.Usage($"{where}: Replicas: {Replicas} is not from 0 to 100");
         if (ReplicaTimeout is { } wait && (wait < TimeSpan.FromSeconds(0.01) || wait > TimeSpan.FromSeconds(5)))

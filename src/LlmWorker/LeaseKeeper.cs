@@ -118,7 +118,8 @@ internal sealed partial class LeaseKeeper(VersionedSignal restored, PromptQueueO
         }
         catch (Exception e) when (e is RedisException or RedisTimeoutException or QueueMismatchException)
         {
-            LogNotRenewed(partition.Queue, partition.Index, e.GetType().Name);
+            if (e is not RedisDeniedException)
+                LogNotRenewed(partition.Queue, partition.Index, e.GetType().Name);
             return false;
         }
     }

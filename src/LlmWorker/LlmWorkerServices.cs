@@ -19,6 +19,7 @@ public static class LlmWorkerServices
     /// <param name="redis">The Redis of the queue, written as for <c>AddPromptQueue</c>; its workers share the quota of each deployment.</param>
     /// <param name="llm">Sets the deployments; what cannot work is a <see cref="LlmSettingsException"/> when the host starts.</param>
     /// <param name="worker">Changes how it works.</param>
+    /// <remarks>A host starts while its Redis is away; the worker begins when it answers.</remarks>
     /// <exception cref="FormatException"><paramref name="redis"/> names no Redis.</exception>
     public static IServiceCollection AddLlmWorker(this IServiceCollection services, string redis, Action<LlmOptions> llm, Action<WorkerOptions>? worker = null)
     {
@@ -29,17 +30,21 @@ public static class LlmWorkerServices
             options.Configure(worker);
         services.AddSingleton<PromptFunctionSource>();
         services.AddSingleton(s => new LlmCaller(
-            s.GetRequiredService<IOptions<LlmOptions>>().Value, s.GetRequiredService<PromptFunctionSource>().FindAsync, Time(s), Loggers(s),
+            // Found with the first call that needs one: it connects.
+            s.GetRequiredService<IOptions<LlmOptions>>().Value, (sha, token) => s.GetRequiredService<PromptFunctionSource>().FindAsync(sha, token), Time(s), Loggers(s),
             s.GetService<Kernel>() ?? new Kernel(s), () => s.GetRequiredKeyedService<RedisConnections>(redis)));
         services.TryAddSingleton<ILlmCaller>(s => s.GetRequiredService<LlmCaller>());
         services.AddSingleton(s => new WorkerProcess(
             s.GetRequiredKeyedService<RedisConnections>(redis), s.GetRequiredService<PromptQueue>(), s.GetRequiredService<ResultStore>(), s.GetRequiredService<ILlmCaller>(),
             s.GetRequiredService<IOptions<WorkerOptions>>().Value, Time(s), Loggers(s)));
-        return services.AddHostedService(s => new WorkerService(s.GetRequiredService<WorkerProcess>(), () => DeploymentReporter.Start(
-            new DeploymentReports(
-                s.GetRequiredKeyedService<RedisConnections>(redis), s.GetRequiredService<PromptQueue>().Options.KeyPrefix, Time(s)),
-            s.GetRequiredService<LlmCaller>(),
-            s.GetRequiredService<IOptions<WorkerOptions>>().Value.Name, Time(s), Loggers(s).CreateLogger<DeploymentReporter>())));
+        return services.AddHostedService(s =>
+        {
+            // What cannot work ends the start; a Redis that is away does not.
+            _ = s.GetRequiredService<ILlmCaller>();
+            return new WorkerService(s.GetRequiredService<WorkerProcess>, () => DeploymentReporter.Start(
+                new DeploymentReports(s.GetRequiredKeyedService<RedisConnections>(redis), s.GetRequiredService<PromptQueue>().Options.KeyPrefix, Time(s)), s.GetRequiredService<LlmCaller>(),
+                s.GetRequiredService<IOptions<WorkerOptions>>().Value.Name, Time(s), Loggers(s).CreateLogger<DeploymentReporter>()), Time(s), Loggers(s).CreateLogger<WorkerService>());
+        });
     }
 
     private static TimeProvider Time(IServiceProvider services) => services.GetService<TimeProvider>() ?? TimeProvider.System;

@@ -21,7 +21,7 @@ public sealed class PromptFunctionSource(PromptQueue queue)
         if (_known.TryGetValue(sha, out var known))
             return known;
         cancellationToken.ThrowIfCancellationRequested();
-        var found = await queue.LoadPromptAsync(sha).ConfigureAwait(false)
+        var found = await queue.LoadPromptAsync(sha).WaitAsync(cancellationToken).ConfigureAwait(false)
             ?? throw new PromptFunctionException($"no prompt function with the hash {sha} was submitted to this Redis");
         var function = PromptFunction.FromFiles(found.Name, found.Files);
         return _known.GetOrAdd(sha, function);

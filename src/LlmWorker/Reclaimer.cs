@@ -53,7 +53,8 @@ internal sealed partial class Reclaimer(IReadOnlyList<QueuePartition> partitions
         catch (Exception e) when (e is RedisException or RedisTimeoutException)
         {
             watch.Back = time.GetTimestamp();
-            LogFailed(partition.Queue, partition.Index, e.GetType().Name);
+            if (e is not RedisDeniedException)
+                LogFailed(partition.Queue, partition.Index, e.GetType().Name);
         }
     }
 

@@ -42,7 +42,7 @@ internal sealed class Worker : BackgroundService, IJobOwner
         try
         {
             await using var wakeUps = await WakeUps.ListenAsync(
-                _parts.Redis, _partitions, OnAsked, (partition, ids) => Volatile.Write(ref _named, new NamedJobs(partition, ids)), _claims.Ear, OnHanded).ConfigureAwait(false);
+                _parts.Redis, _partitions, OnAsked, (partition, ids) => Volatile.Write(ref _named, new NamedJobs(partition, ids)), _claims.Ear, OnHanded, stoppingToken).ConfigureAwait(false);
             try
             {
                 await WorkAsync(wakeUps, stoppingToken).ConfigureAwait(false);
@@ -58,7 +58,8 @@ internal sealed class Worker : BackgroundService, IJobOwner
         }
     }
 
-    ValueTask<bool> IJobOwner.EnterAsync(HeldJob job) => _parts.Slots.EnterAsync(job.Bytes);
+    // What is not called for yet goes back while its end cannot be written.
+    ValueTask<bool> IJobOwner.EnterAsync(HeldJob job) => _parts.Gate.MayCall ? _parts.Slots.EnterAsync(job.Bytes) : ValueTask.FromResult(false);
 
     void IJobOwner.Called(HeldJob job, bool isAnswered) => _parts.Slots.Called(job.HasEntered, isAnswered, job.AnswerBytes, job.Bytes);
 
@@ -103,7 +104,7 @@ internal sealed class Worker : BackgroundService, IJobOwner
             return;
         }
 
-        var slots = _parts.Options.MayClaim?.Invoke() == false ? 0 : _parts.Slots.Take(wanted);
+        var slots = _parts.Options.MayClaim?.Invoke() == false || !_parts.Gate.MayClaim ? 0 : _parts.Slots.Take(wanted);
         if (slots == 0)
         {
             await WithdrawAsync(cancellationToken).ConfigureAwait(false);

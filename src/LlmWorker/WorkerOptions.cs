@@ -30,6 +30,16 @@ public sealed class WorkerOptions
     [Range(0, 1000)]
     public int MaxLost { get; set; } = 5;
 
+    /// <summary>
+    /// Nothing is claimed while Redis uses more than this share of its <c>maxmemory</c>, so that results find room; null, the default, for
+    /// no such limit: a queue whose waiting jobs fill Redis must still drain.
+    /// </summary>
+    [Range(0.01, 1)]
+    public double? MaxMemoryShare { get; set; }
+
+    /// <summary>Whether Redis is asked what it permits before anything is claimed; a store of the process' own permits all.</summary>
+    internal bool ChecksPermissions { get; set; } = true;
+
     /// <summary>Asked before each claim: false, and nothing is claimed as long as it stays so, while what runs goes on; null, the default, for no such limit.</summary>
     public Func<bool>? MayClaim { get; set; }
 }

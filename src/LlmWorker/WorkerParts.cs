@@ -11,6 +11,8 @@ internal sealed class WorkerParts
 
     public required LeaseKeeper Leases { get; init; }
 
+    public required ClaimGate Gate { get; init; }
+
     public required JobRunner Runner { get; init; }
 
     public required Slots Slots { get; init; }

@@ -13,6 +13,7 @@ public sealed partial class WorkerProcess : IAsyncDisposable
     private readonly ILoggerFactory _loggers;
     private readonly ILogger _logger;
     private readonly WorkerParts _parts;
+    private readonly ClaimGate _gate;
     private readonly LeaseKeeper _leases;
     private readonly ResultWriter _writer;
     private readonly Settler _settler;
@@ -31,19 +32,24 @@ public sealed partial class WorkerProcess : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(queue);
         ArgumentNullException.ThrowIfNull(options);
-        _redis = redis;
-        _queue = queue;
+        // A worker has nothing else to do than to wait for its Redis.
+        _gate = new ClaimGate(options, Needs, time, loggers.CreateLogger<ClaimGate>());
+        _redis = redis.With(RedisPatience.UntilAnswered, _gate.Deny);
+        _queue = new PromptQueue(_redis, queue.Options, time);
         _loggers = loggers;
         _logger = loggers.CreateLogger<WorkerProcess>();
-        _leases = new LeaseKeeper(redis.Restored, queue.Options, options, time, loggers.CreateLogger<LeaseKeeper>());
+        _leases = new LeaseKeeper(_redis.Restored, queue.Options, options, time, loggers.CreateLogger<LeaseKeeper>());
         _settler = new Settler(time, loggers.CreateLogger<Settler>(), _giveUp.Token);
-        _writer = new ResultWriter(results, _settler, time, loggers.CreateLogger<ResultWriter>(), _giveUp.Token);
+        results = new ResultStore(_redis, results.Options, time);
+        // It has a loop of its own, which tells an answer that is refused from a Redis that is away.
+        _writer = new ResultWriter(new ResultStore(_redis.Once, results.Options, time), _settler, time, loggers.CreateLogger<ResultWriter>(), _giveUp.Token);
         _parts = new WorkerParts
         {
-            Redis = redis,
+            Redis = _redis,
             Results = results,
             Caller = caller,
             Leases = _leases,
+            Gate = _gate,
             Runner = new JobRunner(caller, results, _leases, _writer, _settler, options, time, loggers.CreateLogger<JobRunner>()),
             Slots = new Slots(options.Concurrency, time),
             Options = options,
@@ -89,6 +95,7 @@ public sealed partial class WorkerProcess : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(queues);
         _leases.Start();
+        _gate.Start(_redis);
         foreach (var queue in queues)
             await StartAsync(queue, cancellationToken).ConfigureAwait(false);
     }
@@ -102,6 +109,7 @@ public sealed partial class WorkerProcess : IAsyncDisposable
     {
         _servesAll = true;
         _leases.Start();
+        _gate.Start(_redis);
         _serving = WatchAsync(null, null, ServeAllAsync);
     }
 
@@ -136,6 +144,7 @@ public sealed partial class WorkerProcess : IAsyncDisposable
         await _writer.DisposeAsync().ConfigureAwait(false);
         await _settler.DisposeAsync().ConfigureAwait(false);
         await _leases.DisposeAsync().ConfigureAwait(false);
+        await _gate.DisposeAsync().ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
@@ -147,6 +156,8 @@ public sealed partial class WorkerProcess : IAsyncDisposable
         _stop.Dispose();
         _giveUp.Dispose();
     }
+
+    private RedisNeeds Needs() => FleetNeeds.Of(_served.Keys, _queue.Options.KeyPrefix, _parts.Results.Options.KeyPrefix);
 
     private async Task StartAsync(string queue, CancellationToken cancellationToken)
     {
@@ -162,7 +173,7 @@ public sealed partial class WorkerProcess : IAsyncDisposable
     {
         try
         {
-            await using var created = await WakeUps.ListenForQueuesAsync(_redis, _queue.Options).ConfigureAwait(false);
+            await using var created = await WakeUps.ListenForQueuesAsync(_redis, _queue.Options, _stop.Token).ConfigureAwait(false);
             while (true)
             {
                 var seen = created.Signal.Version;

@@ -12,7 +12,7 @@ public static class RedisHealth
         ArgumentNullException.ThrowIfNull(redis);
         try
         {
-            await redis.Commands.PingAsync().WaitAsync(Patience, cancellationToken).ConfigureAwait(false);
+            await redis.Once.Commands.PingAsync().WaitAsync(Patience, cancellationToken).ConfigureAwait(false);
             return null;
         }
         catch (Exception e) when (RedisRetry.MayPass(e) || e is TimeoutException)

@@ -17,7 +17,7 @@ internal sealed class DoctorCensus
     /// <summary>Ids that do not seem to be in exactly one place, or whose lease does not fit their place.</summary>
     public IEnumerable<string> Suspects => _seen.Where(s => !s.Value.LooksRight).Select(s => s.Key);
 
-    public static async Task<DoctorCensus> TakeAsync(IDatabase database, QueueKeys keys, CancellationToken cancellationToken)
+    public static async Task<DoctorCensus> TakeAsync(RedisCalls database, QueueKeys keys, CancellationToken cancellationToken)
     {
         var census = new DoctorCensus();
         var cursor = "0";
@@ -40,19 +40,36 @@ internal sealed class DoctorCensus
             sighting.Places++;
             sighting.Inflight = true;
         }).ConfigureAwait(false);
-        await foreach (var lease in database.HashScanAsync(keys.Leases, pageSize: PageSize).WithCancellation(cancellationToken).ConfigureAwait(false))
+        await ScanAsync(from => database.HashScanAsync(keys.Leases, from, PageSize), leases =>
         {
-            var sighting = census.At((string)lease.Name!);
-            sighting.Leased = true;
-            sighting.Held = !((string)lease.Value!).StartsWith('|');
-        }
-
-        await foreach (var id in database.SetScanAsync(keys.Cancel, pageSize: PageSize).WithCancellation(cancellationToken).ConfigureAwait(false))
-            census.At((string)id!).Asked = true;
+            for (var n = 0; n + 1 < leases.Length; n += 2)
+            {
+                var sighting = census.At((string)leases[n]!);
+                sighting.Leased = true;
+                sighting.Held = !((string)leases[n + 1]!).StartsWith('|');
+            }
+        }, cancellationToken).ConfigureAwait(false);
+        await ScanAsync(from => database.SetScanAsync(keys.Cancel, from, PageSize), asked =>
+        {
+            foreach (var id in asked)
+                census.At((string)id!).Asked = true;
+        }, cancellationToken).ConfigureAwait(false);
         return census;
 
         Task SetAsync(RedisKey key, Action<Sighting> seen) =>
             PagesAsync(from => database.SortedSetRangeByRankAsync(key, from, from + PageSize - 1), seen, census, cancellationToken);
+    }
+
+    private static async Task ScanAsync(Func<long, Task<(long Next, RedisResult[] Elements)>> read, Action<RedisResult[]> seen, CancellationToken cancellationToken)
+    {
+        for (var cursor = 0L; ;)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            (cursor, var elements) = await read(cursor).ConfigureAwait(false);
+            seen(elements);
+            if (cursor == 0)
+                return;
+        }
     }
 
     private static async Task PagesAsync(Func<long, Task<RedisValue[]>> read, Action<Sighting> seen, DoctorCensus census, CancellationToken cancellationToken)

@@ -8,7 +8,7 @@ internal static class EndedRows
     private const int BytesPerCall = 64 * 1024;
 
     /// <summary>The rows of this partition that have ended in <paramref name="state"/>.</summary>
-    public static async Task<IReadOnlyList<int>> ReadAsync(IDatabase database, RedisKey map, EndState state)
+    public static async Task<IReadOnlyList<int>> ReadAsync(RedisCalls database, RedisKey map, EndState state)
     {
         var rows = new List<int>();
         await EachAsync(database, map, (row, found) =>
@@ -20,7 +20,7 @@ internal static class EndedRows
     }
 
     /// <summary>How rows of this partition have ended, in their order; null for those that have not, or are not of this partition.</summary>
-    public static async Task<IReadOnlyList<EndState?>> ReadAsync(IDatabase database, RedisKey map, int first, int count)
+    public static async Task<IReadOnlyList<EndState?>> ReadAsync(RedisCalls database, RedisKey map, int first, int count)
     {
         var from = first / 4;
         var bytes = (byte[]?)await database.StringGetRangeAsync(map, from, (first + count - 1) / 4).ConfigureAwait(false) ?? [];
@@ -37,7 +37,7 @@ internal static class EndedRows
 
     /// <summary>Tells every row that has ended, and how.</summary>
     // Row n has the bits 2n and 2n + 1, counted from the highest bit of the first byte.
-    public static async Task EachAsync(IDatabase database, RedisKey map, Action<int, EndState> ended)
+    public static async Task EachAsync(RedisCalls database, RedisKey map, Action<int, EndState> ended)
     {
         for (var from = 0; ; from += BytesPerCall)
         {

@@ -117,7 +117,7 @@ public sealed class PromptQueue
     {
         // The message says "look"; what is wanted is how many heard it.
         var partition = (await PartitionsAsync(queue).ConfigureAwait(false))[0];
-        return await _redis.Subscriber.PublishAsync(_redis.Channel(partition.Wake), "1").ConfigureAwait(false) > 0;
+        return await _redis.Commands.PublishAsync(_redis.Channel(partition.Wake), "1").ConfigureAwait(false) > 0;
     }
 
     /// <summary>Looks for a job; null when the queue has it no longer (it has ended, its result tells how), or never had.</summary>

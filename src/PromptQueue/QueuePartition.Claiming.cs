@@ -22,7 +22,7 @@ public sealed partial class QueuePartition
             return held;
 
         return ClaimAnswer.Read(Queue, Index, token, await RunAsync(
-            QueueScripts.Claim, _redis.Commands,
+            QueueScripts.Claim, _redis.Once.Commands,
             [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Delayed, _keys.Inflight, _keys.Leases, _keys.Workers, _keys.Cancel, _keys.Stopped, _keys.Standing],
             [
                 Math.Clamp(most, 1, JobsPerCall), token, LeaseMilliseconds, worker, (int)lane + 1, BytesPerClaim,
@@ -44,12 +44,12 @@ public sealed partial class QueuePartition
     public async Task<ClaimResult> WithdrawAsync(StandingClaim claim)
     {
         ArgumentNullException.ThrowIfNull(claim);
-        return await _redis.Commands.SortedSetRemoveAsync(_keys.Standing, claim.Member(LeaseMilliseconds)).ConfigureAwait(false)
+        return await _redis.Once.Commands.SortedSetRemoveAsync(_keys.Standing, claim.Member(LeaseMilliseconds)).ConfigureAwait(false)
             ? new ClaimResult([], null)
             : await HeldAsync(claim.Token).ConfigureAwait(false);
     }
 
     /// <summary>What a claim or a sweep has taken whose answer was lost.</summary>
     private async Task<ClaimResult> HeldAsync(string token) => ClaimAnswer.Read(Queue, Index, token, await RunAsync(
-        QueueScripts.Held, _redis.Commands, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Cancel, _keys.Stopped], [token, LeaseMilliseconds]).ConfigureAwait(false), _time.GetUtcNow());
+        QueueScripts.Held, _redis.Once.Commands, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Cancel, _keys.Stopped], [token, LeaseMilliseconds]).ConfigureAwait(false), _time.GetUtcNow());
 }

@@ -53,7 +53,7 @@ public sealed partial class QueuePartition
             return (held, from);
         var isDelayed = place == Places - 1;
         var answer = await RunAsync(
-            QueueScripts.Sweep, _redis.Commands,
+            QueueScripts.Sweep, _redis.Once.Commands,
             [_keys.Meta, _keys.Jobs, isDelayed ? _keys.Delayed : _keys.Waiting[place], _keys.Inflight, _keys.Leases, _keys.Workers, _keys.Cancel, _keys.Stopped, _keys.Deadlines, _keys.Dead],
             [token, LeaseMilliseconds, worker, isDelayed ? 1 : 0, from, JobsPerSweep, BytesPerClaim]).ConfigureAwait(false);
         return (ClaimAnswer.Read(Queue, Index, token, answer, _time.GetUtcNow()), (long)answer[2]);

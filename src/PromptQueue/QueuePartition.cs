@@ -82,7 +82,7 @@ public sealed partial class QueuePartition
         {
             cancellationToken.ThrowIfCancellationRequested();
             var answer = await RunAsync(
-                QueueScripts.Reclaim, _redis.Commands, [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Inflight, _keys.Leases, _keys.Workers],
+                QueueScripts.Reclaim, _redis.Once.Commands, [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Inflight, _keys.Leases, _keys.Workers],
                 [_keys.Wake, _redis.PublishVerb, Step, (long)_options.WorkerTimeout.TotalMilliseconds, rank, answered is null ? -1 : Math.Max(0, time), (long)gap.TotalMilliseconds])
                 .ConfigureAwait(false);
             if ((string?)answer[0] == "AWAY")
@@ -198,6 +198,6 @@ public sealed partial class QueuePartition
             throw new ArgumentException("must not be empty or hold |", parameter);
     }
 
-    private Task<RedisResult[]> RunAsync(RedisScript script, IDatabase database, RedisKey[] keys, RedisValue[] arguments) =>
+    private Task<RedisResult[]> RunAsync(RedisScript script, RedisCalls database, RedisKey[] keys, RedisValue[] arguments) =>
         QueueScripts.RunAsync(script, database, Queue, _partitions, keys, [_partitions, PromptQueue.SchemaVersion, .. arguments]);
 }

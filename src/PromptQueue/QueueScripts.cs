@@ -34,7 +34,7 @@ internal static class QueueScripts
     /// <returns>The whole answer, <c>OK</c> included.</returns>
     /// <exception cref="QueueMismatchException">The queue has other partitions or another schema version.</exception>
     public static async Task<RedisResult[]> RunAsync(
-        RedisScript script, IDatabase database, string queue, int partitions, RedisKey[] keys, RedisValue[] arguments)
+        RedisScript script, RedisCalls database, string queue, int partitions, RedisKey[] keys, RedisValue[] arguments)
     {
         return Checked(await script.RunAsync(database, keys, arguments).ConfigureAwait(false), queue, partitions);
     }

@@ -23,9 +23,10 @@ public sealed class WakeUps : IAsyncDisposable
     /// <param name="named">Told the ids of jobs that wait now where none did, before <see cref="Signal"/> is set; only where they are few.</param>
     /// <param name="ear">Of the standing claims whose answers are heard; null for none.</param>
     /// <param name="handed">Told these answers, before <see cref="Signal"/> is set.</param>
+    /// <param name="cancellationToken">Ends it with an exception.</param>
     public static Task<WakeUps> ListenAsync(
         RedisConnections redis, IReadOnlyList<QueuePartition> partitions, Action<QueuePartition, IReadOnlyCollection<string>>? asked = null, Action<QueuePartition, string[]>? named = null,
-        string? ear = null, Action<QueuePartition, HandedJob>? handed = null)
+        string? ear = null, Action<QueuePartition, HandedJob>? handed = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(partitions);
         ArgumentNullException.ThrowIfNull(redis);
@@ -35,7 +36,7 @@ public sealed class WakeUps : IAsyncDisposable
             if (HandedJob.Read(message) is { } job)
                 handed?.Invoke(partition, job);
         })));
-        return ListenAsync(redis, ear is null ? looks : looks.Concat(answers));
+        return ListenAsync(redis, ear is null ? looks : looks.Concat(answers), cancellationToken);
 
         void HearLook(QueuePartition partition, string message)
         {
@@ -47,13 +48,14 @@ public sealed class WakeUps : IAsyncDisposable
     }
 
     /// <summary>Listens for queues that are created.</summary>
-    public static Task<WakeUps> ListenForQueuesAsync(RedisConnections redis, PromptQueueOptions options)
+    public static Task<WakeUps> ListenForQueuesAsync(RedisConnections redis, PromptQueueOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        return ListenAsync(redis, [(RedisChannel.Literal(QueueKeys.QueuesChannel(options.KeyPrefix)), _ => { })]);
+        return ListenAsync(redis, [(RedisChannel.Literal(QueueKeys.QueuesChannel(options.KeyPrefix)), _ => { })], cancellationToken);
     }
 
-    private static async Task<WakeUps> ListenAsync(RedisConnections redis, IEnumerable<(RedisChannel Channel, Action<RedisValue> Heard)> channels)
+    private static async Task<WakeUps> ListenAsync(
+        RedisConnections redis, IEnumerable<(RedisChannel Channel, Action<RedisValue> Heard)> channels, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(redis);
         var wakeUps = new WakeUps();
@@ -62,7 +64,7 @@ public sealed class WakeUps : IAsyncDisposable
         {
             foreach (var (channel, heard) in channels)
             {
-                var subscription = await redis.Subscriber.SubscribeAsync(channel).ConfigureAwait(false);
+                var subscription = await redis.SubscribeAsync(channel, cancellationToken).ConfigureAwait(false);
                 subscription.OnMessage(message =>
                 {
                     heard(message.Message);

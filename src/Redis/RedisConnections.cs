@@ -5,233 +5,170 @@ using StackExchange.Redis;
 namespace LlmPipeline;
 
 /// <summary>
-/// The connections of one process to one Redis: one for commands, and one of its own for leases, so that a 10 MB completion
-/// on the first cannot delay a renewal on the second; a third for writes that wait for replicas.
+/// A process' way to one Redis. Every call goes through it, and is repeated as its <see cref="RedisPatience"/> says: there is no other way
+/// to a database.
 /// </summary>
-public sealed partial class RedisConnections : IAsyncDisposable
+public sealed class RedisConnections : IAsyncDisposable
 {
-    private readonly ConnectionMultiplexer _commands;
-    private readonly ConnectionMultiplexer _leases;
-    private readonly TimeProvider _time;
-    private readonly ILogger _logger;
-    private readonly bool _sharded;
-    private readonly ConfigurationOptions _options;
-    private readonly SemaphoreSlim _opening = new(1);
-    private ReplicatedWrites? _replicated;
-    private (long Bytes, long Losses)? _maxValue;
-    private long _losses;
+    private const int Repeats = 3;
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(10);
+    private readonly RedisLink _link;
+    private readonly RedisPatience _patience;
+    private readonly Action<RedisDeniedException>? _denied;
 
-    private RedisConnections(ConnectionMultiplexer commands, ConnectionMultiplexer leases, ConfigurationOptions options, string name, TimeProvider time, ILogger logger)
+    private RedisConnections(RedisLink link, RedisPatience patience, Action<RedisDeniedException>? denied)
     {
-        _options = options;
-        _commands = commands;
-        _leases = leases;
-        _time = time;
-        _logger = logger;
-        Name = name;
-        Clock = new RedisClock(this, time);
-        var masters = Masters().ToList();
-        IsCluster = masters.Exists(server => server.ServerType == ServerType.Cluster);
-        _sharded = IsCluster && masters.TrueForAll(server => server.Version.Major >= 7);
-        _commands.ConnectionRestored += OnRestored;
-        _leases.ConnectionRestored += OnRestored;
-        _commands.ConnectionFailed += OnFailed;
+        _link = link;
+        _patience = patience;
+        _denied = denied;
+        Clock = new RedisClock(this, link.Time);
+        Commands = new RedisCalls(this, () => link.Commands.GetDatabase());
+        Once = patience == RedisPatience.Once ? this : new RedisConnections(link, RedisPatience.Once, denied);
+        Leases = patience == RedisPatience.Once ? new RedisCalls(this, () => link.Leases.GetDatabase()) : Once.Leases;
     }
 
     /// <summary>The end points, for messages.</summary>
-    public string Name { get; }
+    public string Name => _link.Name;
 
     /// <summary>The time that all processes on this Redis share.</summary>
     public RedisClock Clock { get; }
 
     /// <summary>For everything but leases.</summary>
-    public IDatabase Commands => _commands.GetDatabase();
+    public RedisCalls Commands { get; }
 
-    /// <summary>For the renewal of leases.</summary>
-    public IDatabase Leases => _leases.GetDatabase();
+    /// <summary>For the renewal of leases, on a connection of its own. Never repeated: who renews does so by a beat.</summary>
+    public RedisCalls Leases { get; }
 
-    /// <summary>For messages. Some may be lost: whatever one tells is also to be found without it.</summary>
-    public ISubscriber Subscriber => _commands.GetSubscriber();
+    /// <summary>The same Redis without repeats, for a caller with a loop of its own.</summary>
+    public RedisConnections Once { get; }
 
     /// <summary>Whether the keys are spread over the slots of a Redis Cluster.</summary>
-    public bool IsCluster { get; }
+    public bool IsCluster => _link.IsCluster;
 
-    /// <summary>How scripts publish on a <see cref="Channel"/>: <c>SPUBLISH</c> on a Redis 7 cluster, where a message stays within its slot's shard; else <c>PUBLISH</c>.</summary>
-    public string PublishVerb => _sharded ? "SPUBLISH" : "PUBLISH";
+    /// <summary>
+    /// How scripts publish on a <see cref="Channel"/>: <c>SPUBLISH</c> on a Redis 7 cluster, where a message stays within its slot's
+    /// shard; else <c>PUBLISH</c>.
+    /// </summary>
+    public string PublishVerb => _link.IsSharded ? "SPUBLISH" : "PUBLISH";
 
     /// <summary>Set each time that a connection has been lost and is back.</summary>
-    public VersionedSignal Restored { get; } = new();
+    public VersionedSignal Restored => _link.Restored;
 
-    /// <summary>How often a connection to a server was lost. What a reader knows from before may be undone: by a crash, or a failover to a replica.</summary>
-    public long Losses => Volatile.Read(ref _losses);
+    /// <summary>
+    /// How often a connection to a server was lost. What a reader knows from before may be undone: by a crash, or a failover to a
+    /// replica.
+    /// </summary>
+    public long Losses => _link.Losses;
+
+    /// <summary>The database without repeats, for tests.</summary>
+    internal IDatabase Database => _link.Commands.GetDatabase();
+
+    /// <summary>The subscriber without repeats, for tests.</summary>
+    internal ISubscriber Subscriber => _link.Commands.GetSubscriber();
+
+    /// <summary>How it was connected.</summary>
+    internal ConfigurationOptions Options => _link.Options;
 
     /// <summary>Connects to the Redis that <paramref name="options"/> names.</summary>
-    /// <exception cref="RedisUnreachableException">It doesn't answer.</exception>
+    /// <param name="options">Where, and how; what is not set in it has the defaults of this program.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="logger">Told when the connection is lost and when it is back.</param>
+    /// <param name="patience">How long calls are repeated.</param>
+    /// <param name="cancellationToken">Ends it with an exception.</param>
+    /// <exception cref="RedisUnreachableException">It doesn't answer, or it is not what the address says.</exception>
     public static async Task<RedisConnections> ConnectAsync(
-        ConfigurationOptions options, TimeProvider time, ILogger<RedisConnections>? logger = null, CancellationToken cancellationToken = default)
+        ConfigurationOptions options, TimeProvider time, ILogger<RedisConnections>? logger = null,
+        RedisPatience patience = RedisPatience.Bounded, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        var name = RedisAddress.Describe(options);
-        var shaped = Shape(options);
-        var commands = ConnectionMultiplexer.ConnectAsync(shaped);
-        var leases = ConnectionMultiplexer.ConnectAsync(shaped);
-        try
-        {
-            await Task.WhenAll(commands, leases).WaitAsync(cancellationToken).ConfigureAwait(false);
-            return new RedisConnections(await commands.ConfigureAwait(false), await leases.ConfigureAwait(false), shaped, name, time, (ILogger?)logger ?? NullLogger.Instance);
-        }
-        catch (RedisConnectionException e)
-        {
-            await CloseAsync(commands, leases).ConfigureAwait(false);
-            throw new RedisUnreachableException(name, Reason(e), e);
-        }
-        catch (OperationCanceledException)
-        {
-            // Not awaited: a server that says nothing keeps an opening connection for seconds. It closes itself when it knows.
-            _ = CloseAsync(commands, leases);
-            throw;
-        }
+        var link = await RedisConnecting.OpenAsync(options, time, (ILogger?)logger ?? NullLogger.Instance, cancellationToken)
+            .ConfigureAwait(false);
+        return new RedisConnections(link, patience, null);
     }
 
     /// <summary>The same without a task, for a place that cannot await: the factory of a service.</summary>
-    /// <exception cref="RedisUnreachableException">It doesn't answer.</exception>
-    public static RedisConnections Connect(ConfigurationOptions options, TimeProvider time, ILogger<RedisConnections>? logger = null)
-    {
-        ArgumentNullException.ThrowIfNull(options);
-        var name = RedisAddress.Describe(options);
-        var shaped = Shape(options);
-        ConnectionMultiplexer? commands = null;
-        try
-        {
-            commands = ConnectionMultiplexer.Connect(shaped);
-            return new RedisConnections(commands, ConnectionMultiplexer.Connect(shaped), shaped, name, time, (ILogger?)logger ?? NullLogger.Instance);
-        }
-        catch (RedisConnectionException e)
-        {
-            commands?.Dispose();
-            throw new RedisUnreachableException(name, Reason(e), e);
-        }
-    }
+    /// <exception cref="RedisUnreachableException">As above.</exception>
+    public static RedisConnections Connect(ConfigurationOptions options, TimeProvider time, ILogger<RedisConnections>? logger = null) =>
+        // On the pool: a caller's synchronization context must not be waited for by itself.
+        Task.Run(() => ConnectAsync(options, time, logger)).GetAwaiter().GetResult();
 
     /// <summary>The channel on which <see cref="PublishVerb"/> publishes.</summary>
     /// <param name="name">Its name; on a cluster the hash tag in it says which shard has it.</param>
-    public RedisChannel Channel(string name) => _sharded ? RedisChannel.Sharded(name) : RedisChannel.Literal(name);
+    public RedisChannel Channel(string name) => _link.IsSharded ? RedisChannel.Sharded(name) : RedisChannel.Literal(name);
 
     /// <summary>The slot of a cluster that a key lies in; the keys of one call must share it.</summary>
-    public int SlotOf(RedisKey key) => _commands.HashSlot(key);
+    public int SlotOf(RedisKey key) => _link.Commands.HashSlot(key);
 
-    /// <summary>Runs a script; with <paramref name="wait"/>, until replicas have what it wrote. The script must write something each time it runs.</summary>
+    /// <summary>Listens on a channel. Messages may be lost: whatever one tells is also to be found without it.</summary>
+    /// <param name="channel">The channel.</param>
+    /// <param name="cancellationToken">Ends it with an exception.</param>
+    internal Task<ChannelMessageQueue> SubscribeAsync(RedisChannel channel, CancellationToken cancellationToken) =>
+        RepeatedAsync(() => _link.Commands.GetSubscriber().SubscribeAsync(channel)).WaitAsync(cancellationToken);
+
+    /// <summary>Publishes a message without repeats, and without waiting for those before it.</summary>
+    internal Task<long> PublishAsync(RedisChannel channel, RedisValue message) =>
+        _link.Commands.GetSubscriber().PublishAsync(channel, message);
+
+    /// <summary>
+    /// Runs a script; with <paramref name="wait"/>, until replicas have what it wrote. The script must write something each time it runs.
+    /// </summary>
     /// <param name="script">The script.</param>
     /// <param name="keys">Its keys, at least one, all in one slot.</param>
     /// <param name="arguments">Its arguments.</param>
     /// <param name="wait">How many replicas must have it, by a connection of its own that is opened at the first such call.</param>
     /// <exception cref="ReplicasBehindException">The script has run, but too few replicas confirm it in time.</exception>
     /// <exception cref="RedisException">Redis answers with an error or not at all; in the second case the script may have run.</exception>
-    public async Task<RedisResult> RunAsync(RedisScript script, RedisKey[] keys, RedisValue[] arguments, ReplicaWait wait)
+    public Task<RedisResult> RunAsync(RedisScript script, RedisKey[] keys, RedisValue[] arguments, ReplicaWait wait)
     {
         ArgumentNullException.ThrowIfNull(script);
-        if (wait.Replicas == 0)
-            return await script.RunAsync(Commands, keys, arguments).ConfigureAwait(false);
-        return await (await ReplicatedAsync().ConfigureAwait(false)).RunAsync(script, keys, arguments, wait).ConfigureAwait(false);
+        return wait.Replicas == 0 ? script.RunAsync(Commands, keys, arguments) : RepeatedAsync(async () =>
+            await (await _link.ReplicatedAsync().ConfigureAwait(false)).RunAsync(script, keys, arguments, wait).ConfigureAwait(false));
     }
 
-    /// <summary>The largest value that every server takes as an argument, in bytes, as they say it themselves; else what Redis has by default, 512 MiB.</summary>
-    public async Task<long> MaxValueBytesAsync()
-    {
-        // After a lost connection another server may answer, or one that was set up anew.
-        var losses = Losses;
-        if (_maxValue is { } known && known.Losses == losses)
-            return known.Bytes;
-        var bytes = await RedisPreflight.MaxValueBytesAsync(this).ConfigureAwait(false);
-        _maxValue = (bytes, losses);
-        return bytes;
-    }
+    /// <summary>
+    /// The largest value that every server takes as an argument, in bytes, as they say it themselves; else what Redis has by default, 512
+    /// MiB.
+    /// </summary>
+    public Task<long> MaxValueBytesAsync() => _link.MaxValueBytesAsync(() => RedisPreflight.MaxValueBytesAsync(this));
 
     /// <summary>The servers that take writes, as far as they are connected now.</summary>
-    internal IEnumerable<IServer> Masters() => _commands.GetServers().Where(server => server.IsConnected && !server.IsReplica);
+    internal IEnumerable<IServer> Masters() => _link.Masters();
 
-    /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
-    {
-        if (_replicated is { } replicated)
-            await replicated.DisposeAsync().ConfigureAwait(false);
-        _opening.Dispose();
-        await _leases.DisposeAsync().ConfigureAwait(false);
-        await _commands.DisposeAsync().ConfigureAwait(false);
-    }
+    /// <summary>The same Redis with another patience.</summary>
+    /// <param name="patience">How long calls are repeated.</param>
+    /// <param name="denied">
+    /// Called for each call that this user may not make; such calls are then <see cref="RedisDeniedException"/>s, which may pass.
+    /// </param>
+    internal RedisConnections With(RedisPatience patience, Action<RedisDeniedException> denied) => new(_link, patience, denied);
 
-    private async Task<ReplicatedWrites> ReplicatedAsync()
-    {
-        if (Volatile.Read(ref _replicated) is { } opened)
-            return opened;
-        await _opening.WaitAsync().ConfigureAwait(false);
-        try
-        {
-            var replicated = _replicated ?? await ReplicatedWrites.ConnectAsync(_options).ConfigureAwait(false);
-            Volatile.Write(ref _replicated, replicated);
-            return replicated;
-        }
-        finally
-        {
-            _opening.Release();
-        }
-    }
+    /// <summary>Whether a call that failed so is repeated where the patience has no end.</summary>
+    internal bool MayPass(Exception exception) =>
+        RedisRetry.MayPass(exception) && !(_patience == RedisPatience.UntilAnsweredOrFull && RedisRetry.IsFull(exception));
 
-    private static ConfigurationOptions Shape(ConfigurationOptions options)
+    /// <summary>Makes a call as often as the patience says: the one place that does.</summary>
+    internal Task<T> RepeatedAsync<T>(Func<Task<T>> call) => _patience switch
     {
-        var shaped = options.Clone();
-        shaped.AbortOnConnectFail = true;
-        shaped.ConnectRetry = 1;
-        shaped.ConnectTimeout = 5_000;
-        shaped.AsyncTimeout = 10_000;
-        shaped.SyncTimeout = 10_000;
-        shaped.KeepAlive = 10;
-        // A Redis that was restarted is found again within a second.
-        shaped.ReconnectRetryPolicy = new LinearRetry(250);
-        shaped.ClientName ??= "llmpipe";
-        shaped.IncludeDetailInExceptions = false;
-        // For CONFIG GET, by which the preflight sees what is unsafe.
-        shaped.AllowAdmin = true;
-        return shaped;
-    }
-
-    private static async Task CloseAsync(params Task<ConnectionMultiplexer>[] opening)
-    {
-        foreach (var connection in opening)
-        {
-            await ((Task)connection).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (connection.IsCompletedSuccessfully)
-                await (await connection.ConfigureAwait(false)).DisposeAsync().ConfigureAwait(false);
-        }
-    }
-
-    private static string Reason(RedisConnectionException e) => e.FailureType switch
-    {
-        ConnectionFailureType.AuthenticationFailure => "it refuses the user or the password",
-        _ when e.Message.Contains("NOAUTH", StringComparison.Ordinal) || e.Message.Contains("WRONGPASS", StringComparison.Ordinal) => "it refuses the user or the password",
-        _ => "no answer",
+        RedisPatience.Once => OnceAsync(call),
+        RedisPatience.Bounded => RedisRetry.SeveralTimesAsync(() => OnceAsync(call), Repeats, Bound, _link.Time, _link.Closed),
+        _ => RedisRetry.UntilAnsweredAsync(_ => OnceAsync(call), MayPass, _link.Time, _link.Logger, _link.Closed),
     };
 
-    private void OnRestored(object? sender, ConnectionFailedEventArgs e)
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => _link.DisposeAsync();
+
+    private async Task<T> OnceAsync<T>(Func<Task<T>> call)
     {
-        if (IsCommands(sender, e))
-            LogRestored(Name);
-        Restored.Set();
+        if (_link.Checked is { IsCompletedSuccessfully: false } check)
+            await check.ConfigureAwait(false);
+        try
+        {
+            return await call().ConfigureAwait(false);
+        }
+        catch (RedisServerException e) when (_denied is not null && RedisDeniedException.Is(e))
+        {
+            var denied = new RedisDeniedException(e);
+            _denied(denied);
+            throw denied;
+        }
     }
-
-    private void OnFailed(object? sender, ConnectionFailedEventArgs e)
-    {
-        Interlocked.Increment(ref _losses);
-        if (IsCommands(sender, e))
-            LogLost(Name, e.FailureType);
-    }
-
-    // Four connections are lost together (two of each kind); people are told once.
-    private bool IsCommands(object? sender, ConnectionFailedEventArgs e) => ReferenceEquals(sender, _commands) && e.ConnectionType == ConnectionType.Interactive;
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The connection to Redis at {Name} is lost ({Failure}); trying again until it is back")]
-    private partial void LogLost(string name, ConnectionFailureType failure);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "Connected to Redis at {Name} again")]
-    private partial void LogRestored(string name);
 }

@@ -23,7 +23,7 @@ public static class RedisPreflight
         {
             // One server needs no name: the caller has just given it.
             var name = masters.Count == 1 ? "" : $"{server.EndPoint}: ";
-            lines.AddRange((await CheckAsync(server).ConfigureAwait(false)).Select(line => name + line));
+            lines.AddRange((await CheckAsync(redis, server).ConfigureAwait(false)).Select(line => name + line));
         }
 
         return lines;
@@ -37,10 +37,10 @@ public static class RedisPreflight
         {
             try
             {
-                if (long.TryParse(await ConfigAsync(server, "proto-max-bulk-len").ConfigureAwait(false), NumberStyles.None, CultureInfo.InvariantCulture, out var bytes))
+                if (long.TryParse(await ConfigAsync(redis, server, "proto-max-bulk-len").ConfigureAwait(false), NumberStyles.None, CultureInfo.InvariantCulture, out var bytes))
                     least = Math.Min(least, bytes);
             }
-            catch (RedisServerException)
+            catch (Exception e) when (e is RedisServerException or RedisCommandException)
             {
                 // CONFIG is forbidden here.
             }
@@ -49,49 +49,49 @@ public static class RedisPreflight
         return least;
     }
 
-    private static async Task<List<string>> CheckAsync(IServer server)
+    private static async Task<List<string>> CheckAsync(RedisConnections redis, IServer server)
     {
         var lines = new List<string>();
         if (server.Version < Oldest)
             lines.Add($"Redis {server.Version} is too old, 6.2 is the oldest that has all commands");
         try
         {
-            if (await ConfigAsync(server, "maxmemory-policy").ConfigureAwait(false) is { } policy && policy != "noeviction")
+            if (await ConfigAsync(redis, server, "maxmemory-policy").ConfigureAwait(false) is { } policy && policy != "noeviction")
                 lines.Add($"maxmemory-policy is {policy}: under pressure Redis drops jobs in silence; set noeviction");
-            if (await ConfigAsync(server, "appendonly").ConfigureAwait(false) is { } appendOnly)
+            if (await ConfigAsync(redis, server, "appendonly").ConfigureAwait(false) is { } appendOnly)
             {
                 if (appendOnly != "yes")
                     lines.Add("appendonly is off: a crash of Redis loses what came after its last snapshot; set appendonly yes and appendfsync always");
-                else if (await ConfigAsync(server, "appendfsync").ConfigureAwait(false) is { } flush && flush != "always")
+                else if (await ConfigAsync(redis, server, "appendfsync").ConfigureAwait(false) is { } flush && flush != "always")
                     lines.Add($"appendfsync is {flush}: a crash of the machine loses up to a second or more of accepted jobs; set always");
             }
         }
-        catch (RedisServerException)
+        catch (Exception e) when (e is RedisServerException or RedisCommandException)
         {
             // Hosted servers forbid CONFIG, or some users of a server may not use it.
             lines.Add("CONFIG is not allowed here: whether Redis evicts keys and keeps an append-only file could not be checked");
         }
 
-        if (await ReplicasAsync(server).ConfigureAwait(false) == 0)
+        if (await ReplicasAsync(redis, server).ConfigureAwait(false) == 0)
             lines.Add("no replica is connected: when this server is lost, so is the queue");
         return lines;
     }
 
-    private static async Task<string?> ConfigAsync(IServer server, string name)
+    private static async Task<string?> ConfigAsync(RedisConnections redis, IServer server, string name)
     {
-        var answer = await server.ExecuteAsync("CONFIG", "GET", name).ConfigureAwait(false);
+        var answer = await redis.RepeatedAsync(() => server.ExecuteAsync("CONFIG", "GET", name)).ConfigureAwait(false);
         // An empty text or no pair at all: a server that speaks the protocol and doesn't have the setting.
         return answer.Resp2Type == ResultType.Array && (string?[]?)answer is [_, { Length: > 0 } value] ? value : null;
     }
 
-    private static async Task<int?> ReplicasAsync(IServer server)
+    private static async Task<int?> ReplicasAsync(RedisConnections redis, IServer server)
     {
         try
         {
-            var found = (await server.InfoAsync("replication").ConfigureAwait(false)).SelectMany(section => section).FirstOrDefault(line => line.Key == "connected_slaves").Value;
+            var found = (await redis.RepeatedAsync(() => server.InfoAsync("replication")).ConfigureAwait(false)).SelectMany(section => section).FirstOrDefault(line => line.Key == "connected_slaves").Value;
             return int.TryParse(found, NumberStyles.None, CultureInfo.InvariantCulture, out var replicas) ? replicas : null;
         }
-        catch (RedisServerException)
+        catch (Exception e) when (e is RedisServerException or RedisCommandException)
         {
             // INFO is forbidden too: nothing is known.
             return null;

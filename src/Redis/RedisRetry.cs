@@ -33,8 +33,13 @@ public static partial class RedisRetry
 
     /// <summary>The same for a call that has to know whether it was made before: it gets false for the first, true for those that follow.</summary>
     /// <inheritdoc cref="UntilAnsweredAsync{T}(Func{Task{T}}, TimeProvider, ILogger, CancellationToken)"/>
-    public static async Task<T> UntilAnsweredAsync<T>(
-        Func<bool, Task<T>> call, TimeProvider time, ILogger? logger = null, CancellationToken cancellationToken = default)
+    public static Task<T> UntilAnsweredAsync<T>(
+        Func<bool, Task<T>> call, TimeProvider time, ILogger? logger = null, CancellationToken cancellationToken = default) =>
+        UntilAnsweredAsync(call, MayPass, time, logger, cancellationToken);
+
+    /// <summary>The same for a caller to whom less may pass.</summary>
+    internal static async Task<T> UntilAnsweredAsync<T>(
+        Func<bool, Task<T>> call, Func<Exception, bool> mayPass, TimeProvider time, ILogger? logger, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(call);
         ArgumentNullException.ThrowIfNull(time);
@@ -50,9 +55,10 @@ public static partial class RedisRetry
                     LogAnswered(logger, failures + 1, time.GetElapsedTime(started).TotalSeconds);
                 return answer;
             }
-            catch (Exception e) when (MayPass(e))
+            catch (Exception e) when (mayPass(e))
             {
-                if (failures == 0)
+                // Which permission is missing is said once, not by each call.
+                if (failures == 0 && e is not RedisDeniedException)
                     LogRepeating(logger, Reason(e));
             }
 
@@ -88,10 +94,13 @@ public static partial class RedisRetry
         }
     }
 
-    /// <summary>Whether the same call may be answered later: no connection, no answer in time, or a server that says "not now".</summary>
+    /// <summary>Whether a server has no memory left, by its <c>maxmemory</c>.</summary>
+    public static bool IsFull(Exception exception) => exception is RedisServerException e && Says(e.Message, "OOM");
+
+    /// <summary>Whether the same call may be answered later: no connection, no answer in time, a server that says "not now", or a permission that may come.</summary>
     public static bool MayPass(Exception exception) => exception switch
     {
-        RedisConnectionException or RedisTimeoutException or ReplicasBehindException => true,
+        RedisConnectionException or RedisTimeoutException or ReplicasBehindException or RedisDeniedException => true,
         // The second: StackExchange.Redis was sent on to a server of the cluster that it has no connection to yet.
         RedisServerException e => Passing.Any(code => Says(e.Message, code)) || e.Message.Contains("hashslot", StringComparison.Ordinal),
         _ => false,

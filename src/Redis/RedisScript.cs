@@ -45,9 +45,12 @@ public sealed class RedisScript
     /// <param name="keys">KEYS, as the script's head lists them; all in one slot.</param>
     /// <param name="arguments">ARGV, as the script's head lists them.</param>
     /// <exception cref="RedisException">Redis answers with an error or not at all; in the second case the script may have run.</exception>
-    public Task<RedisResult> RunAsync(IDatabase database, RedisKey[] keys, RedisValue[] arguments)
+    public Task<RedisResult> RunAsync(RedisCalls database, RedisKey[] keys, RedisValue[] arguments)
     {
         ArgumentNullException.ThrowIfNull(database);
         return database.ScriptEvaluateAsync(Text, keys, arguments);
     }
+
+    /// <summary>The same without repeats.</summary>
+    internal Task<RedisResult> RunAsync(IDatabase database, RedisKey[] keys, RedisValue[] arguments) => database.ScriptEvaluateAsync(Text, keys, arguments);
 }

@@ -36,7 +36,7 @@ internal sealed class ReplicatedWrites : IAsyncDisposable
     }
 
     /// <exception cref="ReplicasBehindException">The script has run, but too few replicas confirm it.</exception>
-    /// <exception cref="RedisException">As for <see cref="RedisScript.RunAsync"/>.</exception>
+    /// <exception cref="RedisException">As for <see cref="RedisScript.RunAsync(RedisCalls, RedisKey[], RedisValue[])"/>.</exception>
     public async Task<RedisResult> RunAsync(RedisScript script, RedisKey[] keys, RedisValue[] arguments, ReplicaWait wait)
     {
         var changes = Volatile.Read(ref _changes);

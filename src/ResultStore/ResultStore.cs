@@ -169,7 +169,7 @@ public sealed class ResultStore
     {
         var signal = new VersionedSignal();
         var channel = _redis.Channel((string)Key(jobId)!);
-        var subscription = await RedisRetry.UntilAnsweredAsync(() => _redis.Subscriber.SubscribeAsync(channel), _time, null, cancellationToken).ConfigureAwait(false);
+        var subscription = await RedisRetry.UntilAnsweredAsync(() => _redis.SubscribeAsync(channel, cancellationToken), _time, null, cancellationToken).ConfigureAwait(false);
         subscription.OnMessage(_ => signal.Set());
         try
         {
@@ -243,7 +243,7 @@ public sealed class ResultStore
     /// <summary>For the worker that makes the call: publishes its deltas to the readers of the job.</summary>
     /// <param name="jobId">The job.</param>
     /// <param name="maxPause">How long the call may wait for its readers in all. After that, a reader that is behind gets the result alone.</param>
-    public StreamPublisher OpenStream(string jobId, TimeSpan maxPause) => new(_redis.Subscriber, StreamChannel(jobId), _pauses, maxPause);
+    public StreamPublisher OpenStream(string jobId, TimeSpan maxPause) => new(_redis, StreamChannel(jobId), _pauses, maxPause);
 
     /// <summary>Removes error results, so that whoever waits for the jobs' next run waits. Completions stay.</summary>
     /// <returns>How many were removed.</returns>

@@ -102,7 +102,17 @@ internal sealed class StreamBrake(RedisConnections redis, string channelStart, D
         Send();
     }
 
-    // A message that is lost is repeated, and the end of a pause comes by itself.
-    private void Send() => redis.Subscriber.Publish(
-        redis.Channel(StreamPauses.ChannelOf(channelStart, _run!)!), StreamPauses.Message(_run!, _reader, _isPaused), CommandFlags.FireAndForget);
+    private void Send() => _ = SendAsync(StreamPauses.ChannelOf(channelStart, _run!)!, StreamPauses.Message(_run!, _reader, _isPaused));
+
+    private async Task SendAsync(string channel, string message)
+    {
+        try
+        {
+            await redis.PublishAsync(redis.Channel(channel), message).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
+        {
+            // A message that is lost is repeated, and the end of a pause comes by itself.
+        }
+    }
 }

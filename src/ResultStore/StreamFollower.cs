@@ -16,7 +16,7 @@ internal sealed class StreamFollower(RedisConnections redis, ResultStore results
         RedisChannel channel, string jobId, Func<Task> enqueue, StreamMemory? memory, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var messages = new DeltaBuffer(MaxBytes, memory is null ? null : memory.Count);
-        var subscription = await RedisRetry.UntilAnsweredAsync(() => redis.Subscriber.SubscribeAsync(channel), time, null, cancellationToken).ConfigureAwait(false);
+        var subscription = await RedisRetry.UntilAnsweredAsync(() => redis.SubscribeAsync(channel, cancellationToken), time, null, cancellationToken).ConfigureAwait(false);
         await using var brake = new StreamBrake(redis, pauseChannels, messages, memory is null ? null : memory.IsScarce, time);
         subscription.OnMessage(message => Receive((byte[])message.Message!, messages, brake));
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);

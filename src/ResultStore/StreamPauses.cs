@@ -91,7 +91,7 @@ internal sealed class StreamPauses(RedisConnections redis, string channelStart, 
 
     private async Task SubscribeAsync()
     {
-        var messages = await redis.Subscriber.SubscribeAsync(redis.Channel(channelStart + _process)).ConfigureAwait(false);
+        var messages = await redis.Once.SubscribeAsync(redis.Channel(channelStart + _process), CancellationToken.None).ConfigureAwait(false);
         messages.OnMessage(message => Receive((string)message.Message!));
     }
 

@@ -11,7 +11,7 @@ public sealed class StreamPublisher
 {
     private const long MaxUnacknowledged = 1024 * 1024;
 
-    private readonly ISubscriber _subscriber;
+    private readonly RedisConnections _redis;
     private readonly RedisChannel _channel;
     private readonly StreamPauses _pauses;
     private readonly string _run;
@@ -22,9 +22,9 @@ public sealed class StreamPublisher
     private int _count;
     private bool _isBroken;
 
-    internal StreamPublisher(ISubscriber subscriber, RedisChannel channel, StreamPauses pauses, TimeSpan maxPause)
+    internal StreamPublisher(RedisConnections redis, RedisChannel channel, StreamPauses pauses, TimeSpan maxPause)
     {
-        _subscriber = subscriber;
+        _redis = redis;
         _channel = channel;
         _pauses = pauses;
         _run = pauses.NewRun();
@@ -74,7 +74,7 @@ public sealed class StreamPublisher
     {
         try
         {
-            await _subscriber.PublishAsync(_channel, message).ConfigureAwait(false);
+            await _redis.PublishAsync(_channel, message).ConfigureAwait(false);
         }
         catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
         {

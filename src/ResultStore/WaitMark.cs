@@ -24,7 +24,7 @@ internal sealed class WaitMark(RedisConnections redis, string prefix, TimeProvid
             return;
         try
         {
-            await redis.Commands.StringSetAsync(Key, 1, Life).ConfigureAwait(false);
+            await redis.Once.Commands.StringSetAsync(Key, 1, Life).ConfigureAwait(false);
             Volatile.Write(ref _state, state);
         }
         catch (RedisServerException)

@@ -10,7 +10,7 @@ internal static class DoctorCommand
         Examine the queues on a live Redis: every job in exactly one place, every claim with its token, counts that agree with
         what has ended. With --repair what is found is mended. It may run while workers do.
 
-        First it tells, on standard error, what is unsafe in how the Redis is set up (eviction, persistence, replicas, version).
+        First it tells, on standard error, what is unsafe in how the Redis is set up (eviction, persistence, replicas, version), and what its user may not do.
 
         --answers looks at completions instead: those of a batch, or of the results file of a run. It names each that holds no
         answer, as earlier versions took errors with HTTP 200 and streams that were cut off for completions. With --repair
@@ -44,6 +44,10 @@ internal static class DoctorCommand
         await using var fleet = await call.OpenAsync(cancellationToken).ConfigureAwait(false);
         var queues = await fleet.QueuesAsync(call.Line.GetValue(Queue), cancellationToken).ConfigureAwait(false);
         var unsafeSettings = await RedisPreflight.CheckAsync(fleet.Redis.Connections).ConfigureAwait(false);
+        var missing = await RedisPermissions.MissingAsync(
+            fleet.Redis.Connections, FleetNeeds.Of(queues, fleet.Queue.Options.KeyPrefix, fleet.Results.Options.KeyPrefix), cancellationToken).ConfigureAwait(false);
+        foreach (var line in missing)
+            FleetCall.Say($"not permitted: {line}");
         foreach (var line in unsafeSettings)
             FleetCall.Say($"unsafe: {line}");
         var closed = (await DeploymentState.ReadAsync(fleet, cancellationToken).ConfigureAwait(false)).Where(one => !one.IsOpen).ToList();
@@ -55,10 +59,10 @@ internal static class DoctorCommand
             reports.Add((queue, await doctor.ExamineAsync(queue, call.Line.GetValue(Repair), cancellationToken).ConfigureAwait(false)));
         var left = reports.Sum(r => r.Report.Findings.Count(finding => !finding.Repaired));
         if (call.Json)
-            Console.Out.WriteLine(FleetJson.Of(new { Unsafe = unsafeSettings, Left = left, Closed = closed, Queues = reports.Select(r => new { r.Queue, r.Report.Jobs, r.Report.Findings }) }));
+            Console.Out.WriteLine(FleetJson.Of(new { Unsafe = unsafeSettings, NotPermitted = missing, Left = left, Closed = closed, Queues = reports.Select(r => new { r.Queue, r.Report.Jobs, r.Report.Findings }) }));
         else
             Tell(reports);
-        return left > 0 ? ExitCodes.Broke : ExitCodes.Done;
+        return left > 0 || missing.Count > 0 ? ExitCodes.Broke : ExitCodes.Done;
     }
 
     private static async Task<int> ExamineAnswersAsync(FleetCall call, string answers, CancellationToken cancellationToken)

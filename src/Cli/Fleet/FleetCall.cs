@@ -20,12 +20,13 @@ internal sealed class FleetCall
 
     /// <summary>Connects.</summary>
     /// <exception cref="CliException">The address is none, or nothing answers there.</exception>
-    public async Task<Fleet> OpenAsync(CancellationToken cancellationToken, int? partitions = null)
+    public async Task<Fleet> OpenAsync(
+        CancellationToken cancellationToken, int? partitions = null, RedisPatience patience = RedisPatience.UntilAnswered)
     {
         var time = TimeProvider.System;
         var options = Settings.Queue();
         options.Partitions = partitions ?? options.Partitions;
-        var redis = await RunRedis.OpenAsync(Redis, time, Loggers, cancellationToken).ConfigureAwait(false);
+        var redis = await RunRedis.OpenAsync(Redis, time, Loggers, cancellationToken, patience).ConfigureAwait(false);
         return new Fleet(redis, new PromptQueue(redis.Connections, options, time), new ResultStore(redis.Connections, Settings.Results(), time), time);
     }
 

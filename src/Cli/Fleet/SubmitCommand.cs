@@ -35,10 +35,11 @@ internal static class SubmitCommand
     private static readonly Option<double?> AttemptTimeout = RunCommand.Seconds("--attempt-timeout", "How long one call may take, in seconds. Default: the worker's own limit.", 86400);
     private static readonly Option<bool> RetryFailed = new("--retry-failed") { Description = "Also run the rows again that failed, expired or were cancelled." };
     private static readonly Option<bool> Again = new("--again") { Description = "Run everything again as a new batch, although answers of this file are there." };
+    private static readonly Option<bool> Wait = new("--wait") { Description = "Wait while Redis has no memory left (maxmemory). Default: end with 1." };
     private static readonly Option<int?> Partitions = RunCommand.Number("--partitions", "Partitions of a queue that this command creates; fixed from then on. Default: 1, or 16 on a Redis Cluster.", "P", 1, 1024);
 
     public static Command Create() => FleetCommand.Create(
-        "submit", Help, [Input, Prompt, Model, SystemText, Set, LaneName, Deadline, MaxAttempts, AttemptTimeout, RetryFailed, Again, Partitions], ExecuteAsync);
+        "submit", Help, [Input, Prompt, Model, SystemText, Set, LaneName, Deadline, MaxAttempts, AttemptTimeout, RetryFailed, Again, Partitions, Wait], ExecuteAsync);
 
     private static async Task<int> ExecuteAsync(FleetCall call, CancellationToken cancellationToken)
     {
@@ -59,7 +60,8 @@ internal static class SubmitCommand
         };
         // Before Redis: what is wrong with the input is said whether Redis answers or not.
         var plan = await RunPlan.MakeAsync(options, call.Settings, forFleet: true, cancellationToken).ConfigureAwait(false);
-        await using var fleet = await call.OpenAsync(cancellationToken, line.GetValue(Partitions)).ConfigureAwait(false);
+        await using var fleet = await call.OpenAsync(
+            cancellationToken, line.GetValue(Partitions), line.GetValue(Wait) ? RedisPatience.UntilAnswered : RedisPatience.UntilAnsweredOrFull).ConfigureAwait(false);
         var submitter = new Submitter(plan, fleet);
         try
         {
@@ -69,6 +71,10 @@ internal static class SubmitCommand
                 FleetCall.Say("the batch was cancelled: its rows end without a call (--retry-failed runs them again)");
             Console.Out.WriteLine(call.Json ? FleetJson.Of(report) : report.Batch);
             return ExitCodes.Done;
+        }
+        catch (StackExchange.Redis.RedisServerException e) when (RedisRetry.IsFull(e))
+        {
+            throw CliException.Broke($"Redis at {fleet.Name} has no memory left (maxmemory); some rows of batch {submitter.Batch} may be on the queue. The same command again adds the rest, with --wait as there is room");
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {

@@ -48,7 +48,7 @@ internal static class WorkCommand
         var queue = new PromptQueue(redis.Connections, settings.Queue(), time);
         var results = new ResultStore(redis.Connections, settings.Results(), time);
         await using var caller = new LlmCaller(llm, new PromptFunctionSource(queue).FindAsync, time, loggers, fleet: () => redis.Connections);
-        var options = new WorkerOptions { Concurrency = concurrency ?? settings.Concurrency ?? 32 };
+        var options = new WorkerOptions { Concurrency = concurrency ?? settings.Concurrency ?? 32, MaxMemoryShare = settings.MaxMemoryShare };
         options.DrainTimeout = settings.DrainTimeout ?? options.DrainTimeout;
         await using var worker = new WorkerProcess(redis.Connections, queue, results, caller, options, time, loggers);
         await using var monitoring = await WorkMonitoring.StartAsync(metrics, redis.Connections, queue, caller, time, loggers).ConfigureAwait(false);

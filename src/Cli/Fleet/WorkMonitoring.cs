@@ -37,7 +37,7 @@ internal sealed class WorkMonitoring : IAsyncDisposable
         }
 
         if (endpoint is not null || MonitoringServices.HasCollector)
-            monitoring._gauge = new QueueGauge(queue, time, loggers.CreateLogger<QueueGauge>());
+            monitoring._gauge = new QueueGauge(new PromptQueue(redis.Once, queue.Options, time), time, loggers.CreateLogger<QueueGauge>());
         return monitoring;
     }
 

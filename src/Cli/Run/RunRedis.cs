@@ -23,8 +23,14 @@ internal sealed class RunRedis : IAsyncDisposable
     public bool IsShared => _embedded is null;
 
     /// <summary>Connects to <paramref name="address"/>, or starts the store in the process when it is null.</summary>
+    /// <param name="address">Its address.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="loggers">Where it logs.</param>
+    /// <param name="cancellationToken">Ends it with an exception.</param>
+    /// <param name="patience">How long calls are repeated: a server of others says "not now" to them.</param>
     /// <exception cref="CliException">The address is none, or nothing answers there.</exception>
-    public static async Task<RunRedis> OpenAsync(string? address, TimeProvider time, ILoggerFactory loggers, CancellationToken cancellationToken)
+    public static async Task<RunRedis> OpenAsync(string? address, TimeProvider time, ILoggerFactory loggers, CancellationToken cancellationToken,
+        RedisPatience patience = RedisPatience.UntilAnswered)
     {
         EmbeddedRedis? embedded = null;
         if (address is null)
@@ -36,20 +42,21 @@ internal sealed class RunRedis : IAsyncDisposable
         try
         {
             var connections = await RedisConnections.ConnectAsync(
-                RedisAddress.Parse(address), time, loggers.CreateLogger<RedisConnections>(), cancellationToken).ConfigureAwait(false);
+                RedisAddress.Parse(address), time, loggers.CreateLogger<RedisConnections>(), patience, cancellationToken).ConfigureAwait(false);
             return new RunRedis(connections, embedded, time, loggers.CreateLogger<RunRedis>());
         }
         catch (Exception e) when (e is FormatException or RedisUnreachableException)
         {
             if (embedded is not null)
                 await embedded.DisposeAsync().ConfigureAwait(false);
-            throw e is FormatException ? CliException.Usage($"--redis: {e.Message}") : CliException.Broke(e.Message);
+            throw e is RedisUnreachableException { IsSetting: true } ? CliException.Usage(e.Message)
+                : e is FormatException ? CliException.Usage($"--redis: {e.Message}") : CliException.Broke(e.Message);
         }
     }
 
     /// <summary>Repeats a call until Redis answers it.</summary>
     public Task<T> AnsweredAsync<T>(Func<Task<T>> call, CancellationToken cancellationToken) =>
-        RedisRetry.UntilAnsweredAsync(call, _time, _logger, cancellationToken);
+        RedisRetry.UntilAnsweredAsync(_ => call(), Connections.MayPass, _time, _logger, cancellationToken);
 
     public async ValueTask DisposeAsync()
     {

@@ -91,7 +91,7 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
         var enqueuer = new RowEnqueuer(queue, results, redis, _time);
         var announced = redis.IsShared ? await enqueuer.AnnounceAsync(plan, output.BatchId, interrupted).ConfigureAwait(false) : null;
         var concurrency = plan.Options.Concurrency ?? settings.Concurrency ?? 32;
-        var worker = new WorkerProcess(redis.Connections, queue, results, caller, new WorkerOptions { Concurrency = concurrency, MayClaim = () => spending.MayClaim }, _time, loggers);
+        var worker = new WorkerProcess(redis.Connections, queue, results, caller, new WorkerOptions { Concurrency = concurrency, MayClaim = () => spending.MayClaim, ChecksPermissions = redis.IsShared }, _time, loggers);
         await using var _ = worker.ConfigureAwait(false);
         // Rows that wait on a shared Redis are there for other workers too, which know of no budget.
         var isTight = redis.IsShared && plan.Options.Budget is not null;

@@ -6,7 +6,7 @@ namespace LlmPipeline;
 internal static class SortedPage
 {
     /// <summary>The ids of a page and, if there is one, the id after it; null when the one to go on after is not there.</summary>
-    public static async Task<IReadOnlyList<string>?> ReadAsync(IDatabase database, RedisKey set, ListQuery query)
+    public static async Task<IReadOnlyList<string>?> ReadAsync(RedisCalls database, RedisKey set, ListQuery query)
     {
         var order = query.Ascending ? Order.Ascending : Order.Descending;
         var from = 0L;

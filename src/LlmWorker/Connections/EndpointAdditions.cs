@@ -46,8 +46,7 @@ internal static class EndpointAdditions
             else if (Reserved.Contains(name))
                 yield return $"{where}.Headers: {name} cannot be set: it belongs to the call itself";
             else if (IsSigned(options, name))
-                yield return $"{where}.Headers: {name} is what signs the calls already; "
-                    + (options.ApiKey is null ? "Azure.Identity makes it" : "leave ApiKey out, or the header");
+                yield return $"{where}.Headers: {name} is what signs the calls already; {(!options.HasKey ? "Azure.Identity makes it" : "leave ApiKey out, or the header")}";
             else if (string.IsNullOrEmpty(value) || value.Any(c => c is < ' ' or > '~') || value != value.Trim())
                 yield return $"{where}.Headers: the value of {name} is empty, or holds a character that no header may hold";
         }
@@ -65,7 +64,7 @@ internal static class EndpointAdditions
 
     private static bool IsSigned(DeploymentOptions options, string name) => options.Kind == DeploymentKind.AzureOpenAI
         ? name.Equals("api-key", StringComparison.OrdinalIgnoreCase) || name.Equals("Authorization", StringComparison.OrdinalIgnoreCase)
-        : options.ApiKey is not null && name.Equals("Authorization", StringComparison.OrdinalIgnoreCase);
+        : options.HasKey && name.Equals("Authorization", StringComparison.OrdinalIgnoreCase);
 
     private static string Printable(string name) => new([.. name.Select(c => char.IsControl(c) ? '?' : c)]);
 }

@@ -22,7 +22,7 @@ internal sealed class Deployment : IAsyncDisposable
     private readonly LatencyLimiter _adaptive;
     private readonly HttpClient _http;
     private readonly TimeProvider _time;
-    private readonly KeyMask _keys;
+    private volatile KeyMask _keys;
     private readonly Action _onRoom;
     private string? _lastFailure;
     private int _inFlight;
@@ -43,7 +43,9 @@ internal sealed class Deployment : IAsyncDisposable
         Action onAvailability, TimeProvider timeProvider, ILogger logger)
     {
         Options = options;
-        _keys = new KeyMask([options.ApiKey, .. options.Headers.Values, .. options.Query.Values]);
+        var key = new ProviderKey(options);
+        _keys = Mask([key.Current]);
+        key.Changed += keys => _keys = Mask(keys);
         Endpoint = new Uri(options.Endpoint.TrimEnd('/'));
         EndpointName = Endpoint.GetLeftPart(UriPartial.Authority);
         _onRoom = onRoom;
@@ -63,8 +65,10 @@ internal sealed class Deployment : IAsyncDisposable
         _adaptive = new LatencyLimiter(FirstCalls, int.MaxValue, timeProvider);
         Counters = new DeploymentCounters(timeProvider);
         _http = new HttpClient(new CallHandler(this, estimator, timeProvider)) { Timeout = Timeout.InfiniteTimeSpan };
-        Provider = Provider.Create(options, _http);
-        Key = new KeyProbe(Provider, _http, options.ApiKey is { Length: > 0 }, timeProvider);
+        Provider = Provider.Create(options, key, _http);
+        Key = new KeyProbe(Provider, _http, key.Current is { Length: > 0 }, timeProvider);
+
+        KeyMask Mask(IEnumerable<string?> keys) => new([.. keys, .. options.Headers.Values, .. options.Query.Values]);
     }
 
     public DeploymentOptions Options { get; }

@@ -15,6 +15,12 @@ public sealed class DeploymentOptions
     /// <summary>The key; null for none. Azure without a key signs in with Azure.Identity's DefaultAzureCredential.</summary>
     public string? ApiKey { get; set; }
 
+    /// <summary>
+    /// A file that holds the key, instead of <see cref="ApiKey"/>. It is read again when it changes, so that a key is replaced without a
+    /// restart; null for none.
+    /// </summary>
+    public string? ApiKeyFile { get; set; }
+
     /// <summary>The model (which is the queue's name) that it serves; null or <c>*</c> for every model that no other deployment names.</summary>
     public string? Model { get; set; }
 
@@ -74,6 +80,8 @@ public sealed class DeploymentOptions
     /// system's.
     /// </summary>
     public string? CertificateAuthority { get; set; }
+
+    internal bool HasKey => ApiKey is not null || ApiKeyFile is not null;
 
     internal TokenCharge Charges => Charge ?? (Kind == DeploymentKind.AzureOpenAI ? TokenCharge.Reserved : TokenCharge.Used);
 

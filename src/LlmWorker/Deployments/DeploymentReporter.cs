@@ -8,6 +8,7 @@ namespace LlmPipeline;
 public sealed partial class DeploymentReporter : IAsyncDisposable
 {
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LastCall = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Renewal = TimeSpan.FromMinutes(1);
     private readonly DeploymentReports _reports;
     private readonly LlmCaller _caller;
@@ -48,8 +49,7 @@ public sealed partial class DeploymentReporter : IAsyncDisposable
         try
         {
             await using var subscription = new Unsubscriber(
-                await RedisRetry.UntilAnsweredAsync(
-                    () => _reports.SubscribeAsync(Open), _time, _logger, _stop.Token).ConfigureAwait(false));
+                await RedisRetry.UntilAnsweredAsync(() => _reports.SubscribeAsync(Open, _stop.Token), _time, _logger, _stop.Token).ConfigureAwait(false));
             await ReportAsync().ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
@@ -101,9 +101,9 @@ public sealed partial class DeploymentReporter : IAsyncDisposable
     {
         try
         {
-            await _reports.RemoveAsync(_worker).ConfigureAwait(false);
+            await _reports.RemoveAsync(_worker).WaitAsync(LastCall, _time).ConfigureAwait(false);
         }
-        catch (Exception e) when (RedisRetry.MayPass(e))
+        catch (Exception e) when (RedisRetry.MayPass(e) || e is TimeoutException)
         {
             LogFailed(e.Message);
         }

@@ -50,13 +50,12 @@ public sealed class DeploymentReports(RedisConnections redis, string keyPrefix, 
     /// <param name="deployment">Its name.</param>
     /// <param name="model">One of its models; null for all.</param>
     public Task OpenAsync(string deployment, string? model) =>
-        redis.Subscriber.PublishAsync(
-            OpenChannel, JsonSerializer.Serialize(new OpenRequest(deployment, model), DeploymentReportJson.Default.OpenRequest));
+        redis.Commands.PublishAsync(OpenChannel, JsonSerializer.Serialize(new OpenRequest(deployment, model), DeploymentReportJson.Default.OpenRequest));
 
     /// <summary>Calls <paramref name="open"/> with what is asked to be opened.</summary>
-    internal async Task<ChannelMessageQueue> SubscribeAsync(Action<string, string?> open)
+    internal async Task<ChannelMessageQueue> SubscribeAsync(Action<string, string?> open, CancellationToken cancellationToken)
     {
-        var messages = await redis.Subscriber.SubscribeAsync(OpenChannel).ConfigureAwait(false);
+        var messages = await redis.SubscribeAsync(OpenChannel, cancellationToken).ConfigureAwait(false);
         messages.OnMessage(message =>
         {
             if (JsonSerializer.Deserialize((string)message.Message!, DeploymentReportJson.Default.OpenRequest) is { } request)

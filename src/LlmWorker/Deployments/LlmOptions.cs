@@ -103,6 +103,8 @@ public sealed class LlmOptions
                 faults.Add($"{where}.ApiVersion: is missing");
             if (deployment.ApiKey?.Any(c => c is <= ' ' or > '~') == true)
                 faults.Add($"{where}.ApiKey: holds a character that no header may hold");
+            if (deployment.ApiKeyFile is { } file && (deployment.ApiKey is not null ? "ApiKey is there too: one of them is the key" : ProviderKey.Fault(file)) is { } keyFault)
+                faults.Add($"{where}.ApiKeyFile: {keyFault}");
             faults.AddRange(EndpointSettings.Faults(deployment, where));
             CheckLimit($"{where}.RequestsPerMinute", deployment.RequestsPerMinute);
             CheckLimit($"{where}.TokensPerMinute", deployment.TokensPerMinute);

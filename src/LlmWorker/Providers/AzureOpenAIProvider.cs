@@ -12,18 +12,21 @@ namespace LlmPipeline;
 /// </summary>
 internal sealed class AzureOpenAIProvider : Provider
 {
+    private const string KeyHeader = "api-key";
     private readonly AzureOpenAIClient _client;
+    private readonly ProviderKey _key;
     private readonly string _root;
     private readonly string _query;
 
-    public AzureOpenAIProvider(DeploymentOptions options, HttpClient http)
+    public AzureOpenAIProvider(DeploymentOptions options, ProviderKey key, HttpClient http)
         : base(options)
     {
+        _key = key;
         _root = options.Endpoint.TrimEnd('/');
         _query = $"api-version={Uri.EscapeDataString(options.ApiVersion)}";
         var clientOptions = ClientOptions(new AzureOpenAIClientOptions(), http);
-        _client = options.ApiKey is { Length: > 0 } key
-            ? new AzureOpenAIClient(new Uri(_root), new ApiKeyCredential(key), clientOptions)
+        _client = key.Current is { Length: > 0 } text
+            ? new AzureOpenAIClient(new Uri(_root), new ApiKeyCredential(text), clientOptions)
             : new AzureOpenAIClient(new Uri(_root), new DefaultAzureCredential(), clientOptions);
     }
 
@@ -44,5 +47,10 @@ internal sealed class AzureOpenAIProvider : Provider
     {
         if (request.RequestUri is { } uri)
             request.RequestUri = new UriBuilder(uri) { Query = _query }.Uri;
+        if (request.Headers.Contains(KeyHeader) && _key.Refresh() is { } key)
+        {
+            request.Headers.Remove(KeyHeader);
+            request.Headers.TryAddWithoutValidation(KeyHeader, key);
+        }
     }
 }

@@ -1,4 +1,5 @@
 using System.ClientModel;
+using System.Net.Http.Headers;
 using Microsoft.SemanticKernel.ChatCompletion;
 using Microsoft.SemanticKernel.Connectors.OpenAI;
 using OpenAI;
@@ -9,17 +10,16 @@ namespace LlmPipeline;
 internal sealed class OpenAIProvider : Provider
 {
     private const string NoKey = "none";
-    private readonly bool _hasKey;
+    private readonly ProviderKey _key;
     private readonly string _root;
 
-    public OpenAIProvider(DeploymentOptions options, HttpClient http)
+    public OpenAIProvider(DeploymentOptions options, ProviderKey key, HttpClient http)
         : base(options)
     {
-        _hasKey = options.ApiKey is not null;
+        _key = key;
         _root = options.Endpoint.TrimEnd('/');
         Client = new OpenAIClient(
-            new ApiKeyCredential(options.ApiKey is { Length: > 0 } key ? key : NoKey),
-            ClientOptions(new OpenAIClientOptions { Endpoint = new Uri(_root) }, http));
+            new ApiKeyCredential(key.Current is { Length: > 0 } text ? text : NoKey), ClientOptions(new OpenAIClientOptions { Endpoint = new Uri(_root) }, http));
     }
 
     public override OpenAIClient Client { get; }
@@ -36,7 +36,8 @@ internal sealed class OpenAIProvider : Provider
     // The SDK wants a key; an endpoint without one must not get the stand-in.
     protected override void Correct(HttpRequestMessage request)
     {
-        if (!_hasKey)
-            request.Headers.Authorization = null;
+        // A request without any is one that shall have none.
+        if (request.Headers.Authorization is not null)
+            request.Headers.Authorization = _key.Refresh() is { } key ? new AuthenticationHeaderValue("Bearer", key) : null;
     }
 }

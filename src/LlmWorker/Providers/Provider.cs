@@ -13,11 +13,12 @@ internal abstract class Provider(DeploymentOptions options)
 
     /// <summary>The provider of a deployment.</summary>
     /// <param name="options">Checked ones.</param>
+    /// <param name="key">Its key.</param>
     /// <param name="http">Sends all of its calls.</param>
-    public static Provider Create(DeploymentOptions options, HttpClient http) => options.Kind switch
+    public static Provider Create(DeploymentOptions options, ProviderKey key, HttpClient http) => options.Kind switch
     {
-        DeploymentKind.AzureOpenAI => new AzureOpenAIProvider(options, http),
-        _ => new OpenAIProvider(options, http),
+        DeploymentKind.AzureOpenAI => new AzureOpenAIProvider(options, key, http),
+        _ => new OpenAIProvider(options, key, http),
     };
 
     /// <summary>The SDK's client, whose pipeline signs calls.</summary>

@@ -24,18 +24,19 @@ internal sealed partial class FleetPermits : PermitLimiter
 
     private readonly VersionedSignal _changed = new();
     private readonly CancellationTokenSource _stop = new();
-    private readonly Func<RedisConnections> _redis;
+    private readonly Func<RedisConnections> _find;
     private readonly RedisKey[] _keys;
     private readonly string _worker = $"w-{Environment.ProcessId}-{Random.Shared.NextInt64():x16}";
     private readonly int _limit;
     private readonly Action _onRoom;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
+    private RedisConnections? _redis;
     private Task? _asking;
     private int _held;
     private int _more;
 
-    /// <param name="redis">The fleet's Redis; asked for with each call.</param>
+    /// <param name="redis">The fleet's Redis; asked for with the first call.</param>
     /// <param name="deployment">Its name.</param>
     /// <param name="limit">Calls at once of the whole fleet.</param>
     /// <param name="onRoom">Called after each exchange: there may be more free than before.</param>
@@ -43,7 +44,7 @@ internal sealed partial class FleetPermits : PermitLimiter
     /// <param name="logger">Told when Redis is away.</param>
     public FleetPermits(Func<RedisConnections> redis, string deployment, int limit, Action onRoom, TimeProvider timeProvider, ILogger logger)
     {
-        _redis = redis;
+        _find = redis;
         _keys = [RedisLedger.KeyOf(deployment) + ":permits"];
         _limit = limit;
         _onRoom = onRoom;
@@ -144,7 +145,7 @@ internal sealed partial class FleetPermits : PermitLimiter
 
     private async Task<(int Held, int More)> AskAsync(int running, int wanted)
     {
-        var answer = await Share.RunAsync(_redis().Commands, _keys, [_worker, running, wanted, _limit, (long)Lease.TotalMilliseconds]).ConfigureAwait(false);
+        var answer = await Share.RunAsync((_redis ??= _find().With(RedisPatience.Once, static _ => { })).Commands, _keys, [_worker, running, wanted, _limit, (long)Lease.TotalMilliseconds]).ConfigureAwait(false);
         var numbers = ((string)answer!).Split(' ');
         return (int.Parse(numbers[0], CultureInfo.InvariantCulture), int.Parse(numbers[1], CultureInfo.InvariantCulture));
     }

@@ -13,15 +13,16 @@ internal sealed class RedisLedger : IQuotaLedger
     private static readonly RedisScript Settle = RedisScript.Load(Assembly.GetExecutingAssembly(), "settle");
     private static readonly RedisScript Reserve = RedisScript.Load(Assembly.GetExecutingAssembly(), "reserve");
 
-    private readonly Func<RedisConnections> _redis;
+    private readonly Func<RedisConnections> _find;
+    private RedisConnections? _redis;
     private readonly RedisKey[] _keys;
     private readonly string _worker = $"w-{Environment.ProcessId}-{Random.Shared.NextInt64():x16}";
 
-    /// <param name="redis">The fleet's Redis; asked for with each call.</param>
+    /// <param name="redis">The fleet's Redis; asked for with the first call.</param>
     /// <param name="deployment">Its name: deployments of one name share one quota.</param>
     public RedisLedger(Func<RedisConnections> redis, string deployment)
     {
-        _redis = redis;
+        _find = redis;
         _keys = [KeyOf(deployment)];
     }
 
@@ -29,7 +30,8 @@ internal sealed class RedisLedger : IQuotaLedger
 
     public async ValueTask<QuotaAnswer> ExchangeAsync(LedgerUpdate? update, QuotaAsk ask)
     {
-        var database = _redis().Commands;
+        // What is not permitted is waited for, as a Redis that is away.
+        var database = (_redis ??= _find().With(RedisPatience.Once, static _ => { })).Commands;
         // Sent one behind the other on one connection, so they run in this order.
         var settled = update is null ? Task.CompletedTask : Settle.RunAsync(database, _keys, Arguments(update));
         var reserved = Reserve.RunAsync(database, _keys, Arguments(ask));

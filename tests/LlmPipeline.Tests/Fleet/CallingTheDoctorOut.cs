@@ -14,7 +14,7 @@ public sealed class CallingTheDoctorOut(FleetHouse house) : IClassFixture<FleetH
         var batch = await _desk.SubmitAsync("in.jsonl");
         var healthy = await _desk.RunAsync("doctor", "--queue", _desk.Model);
         var keys = (await house.Queue.PartitionsAsync(_desk.Model))[0].Keys;
-        var database = house.Redis.Commands;
+        var database = house.Redis.Database;
         await database.ListRightPushAsync(keys.Waiting[1], batch + ".1");
         await database.ListRemoveAsync(keys.Waiting[1], batch + ".2");
         await database.SortedSetAddAsync(keys.Inflight, batch + ".2", 1e15);

@@ -22,7 +22,7 @@ public sealed class CancellingWork(FleetHouse house) : IClassFixture<FleetHouse>
         Assert.Equal(Count, (await StatusesAsync(house, batch, Count)).Count(status => status == ResultStatus.Cancelled));
         Assert.Contains("had ended already", await _desk.ErrorAsync(0, "cancel", batch));
         Assert.Equal(3, (await _desk.RunAsync("results", batch)).ExitCode);
-        await OnePlace.AssertAsync(house.Redis.Commands, await house.Queue.PartitionsAsync(_desk.Model));
+        await OnePlace.AssertAsync(house.Redis.Database, await house.Queue.PartitionsAsync(_desk.Model));
     }
 
     [Fact]

@@ -15,8 +15,8 @@ public sealed class FindingFalseCompletions(FleetHouse house) : IClassFixture<Fl
         await house.WorkAsync();
         await _desk.OutAsync(0, "results", batch, "--wait");
         // As earlier versions stored them.
-        await house.Redis.Commands.HashSetAsync($"result:{batch}.2", "body", """{"error":{"message":"secret","code":429}}""");
-        await house.Redis.Commands.HashSetAsync($"result:{batch}.5", "body", """{"choices":[],"x":"secret"}""");
+        await house.Redis.Database.HashSetAsync($"result:{batch}.2", "body", """{"error":{"message":"secret","code":429}}""");
+        await house.Redis.Database.HashSetAsync($"result:{batch}.5", "body", """{"choices":[],"x":"secret"}""");
 
         var found = await _desk.RunAsync("doctor", "--answers", batch);
         var json = await _desk.JsonAsync(1, "doctor", "--answers", batch);

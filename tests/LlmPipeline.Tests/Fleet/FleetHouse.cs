@@ -77,7 +77,7 @@ public class FleetHouse : IAsyncLifetime
     }
 
     /// <summary>The keys of its Redis that a pattern fits.</summary>
-    internal async Task<IReadOnlyList<RedisKey>> KeysAsync(string pattern) => [.. (RedisKey[])(await Redis.Commands.ExecuteAsync("KEYS", pattern))!];
+    internal async Task<IReadOnlyList<RedisKey>> KeysAsync(string pattern) => [.. (RedisKey[])(await Redis.Database.ExecuteAsync("KEYS", pattern))!];
 
     public async Task DisposeAsync()
     {

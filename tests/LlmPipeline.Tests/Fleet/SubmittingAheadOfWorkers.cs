@@ -70,6 +70,6 @@ public sealed class SubmittingAheadOfWorkers(FleetHouse house) : IClassFixture<F
         Assert.Equal((Count - waiting, waiting), ((long)report["enqueued"]!, (long)report["already_there"]!));
         Assert.Equal(Count, (await house.Queue.StatsAsync(_desk.Model)).Waiting);
         Assert.Equal(("running", 0, 0, 0, Count), await _desk.StatusAsync(batch));
-        await OnePlace.AssertAsync(house.Redis.Commands, await house.Queue.PartitionsAsync(_desk.Model));
+        await OnePlace.AssertAsync(house.Redis.Database, await house.Queue.PartitionsAsync(_desk.Model));
     }
 }

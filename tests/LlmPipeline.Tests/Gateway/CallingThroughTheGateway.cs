@@ -63,7 +63,7 @@ public sealed partial class CallingThroughTheGateway(GatewayHouse house) : IClas
         Assert.StartsWith("req_", Assert.Single(answer.Headers.GetValues("x-request-id")));
         // For its caller alone, so it is not kept for a month; its life is shortened when the caller has it.
         var key = Assert.Single(await own.Fleet.KeysAsync("result:c-*"));
-        await Eventually.HoldsAsync(async () => await own.Fleet.Redis.Commands.KeyTimeToLiveAsync(key) <= TimeSpan.FromMinutes(10), "the result is kept for ten minutes", TimeSpan.FromSeconds(30));
+        await Eventually.HoldsAsync(async () => await own.Fleet.Redis.Database.KeyTimeToLiveAsync(key) <= TimeSpan.FromMinutes(10), "the result is kept for ten minutes", TimeSpan.FromSeconds(30));
     }
 
     [Fact]

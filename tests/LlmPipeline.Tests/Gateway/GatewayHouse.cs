@@ -75,13 +75,13 @@ public sealed class GatewayHouse : IAsyncLifetime, IAsyncDisposable
     }
 
     /// <summary>Sets the end of a batch's window to a time that is over.</summary>
-    internal Task ExpireAsync(string batch) => Fleet.Redis.Commands.HashSetAsync(Keys.Batch(batch), "expires_at", 1_700_000_000);
+    internal Task ExpireAsync(string batch) => Fleet.Redis.Database.HashSetAsync(Keys.Batch(batch), "expires_at", 1_700_000_000);
 
     /// <summary>Sets the end of a file's life to a time that is over.</summary>
     internal async Task ExpireFileAsync(string file)
     {
-        await Fleet.Redis.Commands.HashSetAsync(Keys.File(file), "expires_at", 1_700_000_000);
-        await Fleet.Redis.Commands.SortedSetAddAsync(Keys.Expiry, file, 1_700_000_000);
+        await Fleet.Redis.Database.HashSetAsync(Keys.File(file), "expires_at", 1_700_000_000);
+        await Fleet.Redis.Database.SortedSetAddAsync(Keys.Expiry, file, 1_700_000_000);
     }
 
     /// <summary>Whether a file is in the folder.</summary>

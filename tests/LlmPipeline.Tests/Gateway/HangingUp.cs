@@ -21,7 +21,7 @@ public sealed class HangingUp
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
 
         await Eventually.HoldsAsync(async () => (await house.Fleet.KeysAsync("result:c-*")).Count == 1, "the call has ended");
-        Assert.Equal("cancelled", (string?)await house.Fleet.Redis.Commands.HashGetAsync((await house.Fleet.KeysAsync("result:c-*"))[0], "status"));
+        Assert.Equal("cancelled", (string?)await house.Fleet.Redis.Database.HashGetAsync((await house.Fleet.KeysAsync("result:c-*"))[0], "status"));
     }
 
     [Fact]

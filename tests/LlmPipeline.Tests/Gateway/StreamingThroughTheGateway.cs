@@ -30,7 +30,7 @@ public sealed class StreamingThroughTheGateway
 
         Assert.True(parts > 5, $"{parts} parts");
         Assert.True(inTheMiddle, "the first words came when the last were not made yet");
-        var stored = await house.Fleet.Redis.Commands.HashGetAsync(Assert.Single(await house.Fleet.KeysAsync("result:c-*")), "body");
+        var stored = await house.Fleet.Redis.Database.HashGetAsync(Assert.Single(await house.Fleet.KeysAsync("result:c-*")), "body");
         Assert.Equal((string?)JsonNode.Parse((string)stored!)!["choices"]![0]!["message"]!["content"], text.ToString());
     }
 

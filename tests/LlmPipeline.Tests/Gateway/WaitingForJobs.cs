@@ -20,7 +20,7 @@ public sealed class WaitingForJobs
 
         var waiting = ids.Select(id => desk.GetAsync($"{JobsDesk.Path}/{id}?wait=300")).ToList();
         await Eventually.HoldsAsync(async () => (await ChannelsAsync(house)) >= count, "all of them wait", TimeSpan.FromMinutes(1));
-        var connections = ((string)(await house.Fleet.Redis.Commands.ExecuteAsync("CLIENT", "LIST"))!).Split('\n', StringSplitOptions.RemoveEmptyEntries).Length;
+        var connections = ((string)(await house.Fleet.Redis.Database.ExecuteAsync("CLIENT", "LIST"))!).Split('\n', StringSplitOptions.RemoveEmptyEntries).Length;
         await house.Fleet.Queue.ResumeAsync(desk.Model);
         var jobs = await Task.WhenAll(waiting);
 
@@ -82,5 +82,5 @@ public sealed class WaitingForJobs
 
 
 
-    private static async Task<int> ChannelsAsync(GatewayHouse house) => ((StackExchange.Redis.RedisResult[])(await house.Fleet.Redis.Commands.ExecuteAsync("PUBSUB", "CHANNELS", "result:g-*"))!).Count(channel => !((string)channel!).EndsWith(":stream", StringComparison.Ordinal));
+    private static async Task<int> ChannelsAsync(GatewayHouse house) => ((StackExchange.Redis.RedisResult[])(await house.Fleet.Redis.Database.ExecuteAsync("PUBSUB", "CHANNELS", "result:g-*"))!).Count(channel => !((string)channel!).EndsWith(":stream", StringComparison.Ordinal));
 }

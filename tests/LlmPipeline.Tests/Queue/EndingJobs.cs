@@ -71,7 +71,7 @@ public sealed class EndingJobs
         Assert.Equal(SettleOutcome.Settled, outcomes[^1]);
 
         var found = new Dictionary<int, EndState>();
-        await EndedRows.EachAsync(queue.Database, queue.Keys.Ended(queue.Batch), found.Add);
+        await EndedRows.EachAsync(queue.Redis.Commands, queue.Keys.Ended(queue.Batch), found.Add);
         Assert.Equal(ended.ToDictionary(one => one.Job.Job.Row, one => one.State).Append(new(5, EndState.Completed)).OrderBy(one => one.Key), found.OrderBy(one => one.Key));
         Assert.Equal(rows.Length, (await queue.ProgressAsync()).Ended);
         Assert.Equal(rows.Length, await queue.Database.ListLengthAsync(queue.Keys.Finished(queue.Batch)));

@@ -127,9 +127,7 @@ public sealed class LargeJobs
 
     private static async Task<long> MemoryAsync(RedisConnections redis, string field)
     {
-        var info = (string)(await redis.Commands.ExecuteAsync("INFO", "memory"))!;
-        return long.Parse(
-            info.Split("\r\n").First(line => line.StartsWith(field + ":", StringComparison.Ordinal))[(field.Length + 1)..],
-            CultureInfo.InvariantCulture);
+        var info = (string)(await redis.Database.ExecuteAsync("INFO", "memory"))!;
+        return long.Parse(info.Split("\r\n").First(line => line.StartsWith(field + ":", StringComparison.Ordinal))[(field.Length + 1)..], CultureInfo.InvariantCulture);
     }
 }

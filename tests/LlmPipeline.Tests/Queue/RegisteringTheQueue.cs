@@ -19,7 +19,7 @@ public sealed class RegisteringTheQueue
         Assert.Equal([EnqueueOutcome.Added], await queue.EnqueueAsync([new Job { Id = "a", Queue = "m", Work = new RequestWork { Path = "/v1/x", Body = "{}"u8.ToArray() } }]));
         Assert.Equal(["m"], await queue.QueuesAsync());
         await services.GetRequiredService<ResultStore>().PutAsync(new JobResult { JobId = "a", Status = ResultStatus.Failed, Meta = new ResultMeta() });
-        Assert.True(await redis.Commands.KeyExistsAsync(prefix + "result:a"));
+        Assert.True(await redis.Database.KeyExistsAsync(prefix + "result:a"));
     }
 
     [Fact]

@@ -34,7 +34,7 @@ public sealed class WorkingOnACluster
         Assert.Equal(new BatchProgress(400, 240, 0, 160), await queue.Queue.Batches.ProgressAsync(queue.Batch));
         await OnePlace.AssertAsync(queue);
         Assert.Empty((await new QueueDoctor(queue.Redis, queue.Options, TimeProvider.System).ExamineAsync(queue.Name, repair: false)).Findings);
-        Assert.Equal(3, (await Task.WhenAll(Enumerable.Range(0, 16).Select(p => queue.Redis.Commands.IdentifyEndpointAsync(new QueueKeys("", queue.Name, p).Meta)))).Distinct().Count());
+        Assert.Equal(3, (await Task.WhenAll(Enumerable.Range(0, 16).Select(p => queue.Redis.Database.IdentifyEndpointAsync(new QueueKeys("", queue.Name, p).Meta)))).Distinct().Count());
     }
 
     [Fact]

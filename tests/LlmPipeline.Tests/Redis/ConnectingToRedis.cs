@@ -32,7 +32,7 @@ public sealed class ConnectingToRedis
         }
 
         await using var redis = await Stores.ConnectAsync($"redis://:right@127.0.0.1:{server.Port}/2");
-        Assert.Equal(2, redis.Commands.Database);
+        Assert.Equal(2, redis.Database.Database);
     }
 
     [Fact]

@@ -107,5 +107,5 @@ public sealed class HandingJobsOver
     }
 
     private static Task StandsAsync(TestFleet fleet, int claims) => fleet.HoldsAsync(
-        async () => await fleet.Redis.Commands.SortedSetLengthAsync(new QueueKeys("", fleet.Name, 0).Standing) == claims, $"{claims} claims stand");
+        async () => await fleet.Redis.Database.SortedSetLengthAsync(new QueueKeys("", fleet.Name, 0).Standing) == claims, $"{claims} claims stand");
 }

@@ -28,7 +28,7 @@ internal static class History
 
         var left = await fleet.Queue.StatsAsync(fleet.Name);
         Assert.Equal((0, 0, 0, failed), (left.Waiting, left.Delayed, left.Inflight, left.Dead));
-        await OnePlace.AssertAsync(fleet.Redis.Commands, await fleet.Queue.PartitionsAsync(fleet.Name));
+        await OnePlace.AssertAsync(fleet.Redis.Database, await fleet.Queue.PartitionsAsync(fleet.Name));
         Assert.InRange(fleet.Llm.Stats.PaidTwice, 0, paidTwice);
     }
 }

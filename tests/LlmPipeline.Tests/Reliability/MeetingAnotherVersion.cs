@@ -100,9 +100,9 @@ public sealed class MeetingAnotherVersion
     }
 
     private static Task SetVersionAsync(TestFleet fleet, string queue, string version) =>
-        fleet.Redis.Commands.HashSetAsync(new QueueKeys("", queue, 0).Meta, "version", version);
+        fleet.Redis.Database.HashSetAsync(new QueueKeys("", queue, 0).Meta, "version", version);
 
-    private static Task<long> WaitingAsync(TestFleet fleet, string queue) => fleet.Redis.Commands.ListLengthAsync(new QueueKeys("", queue, 0).Waiting[1]);
+    private static Task<long> WaitingAsync(TestFleet fleet, string queue) => fleet.Redis.Database.ListLengthAsync(new QueueKeys("", queue, 0).Waiting[1]);
 
     private static async Task ServedAsync(TestFleet fleet, string queue, int jobs)
     {

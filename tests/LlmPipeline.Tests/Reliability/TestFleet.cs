@@ -177,7 +177,7 @@ internal sealed class TestFleet : IAsyncDisposable
     }
 
     /// <summary>Tells the redis-server something.</summary>
-    public Task<RedisResult> TellRedisAsync(params string[] words) => Redis.Commands.ExecuteAsync(words[0], [.. words[1..]]);
+    public Task<RedisResult> TellRedisAsync(params string[] words) => Redis.Database.ExecuteAsync(words[0], [.. words[1..]]);
 
     /// <summary>Waits until so many rows have ended.</summary>
     public Task EndAsync(int rows, TimeSpan? patience = null) => HoldsAsync(async () => (await ProgressAsync()).Ended >= rows, $"{rows} rows have ended", patience);
@@ -194,7 +194,7 @@ internal sealed class TestFleet : IAsyncDisposable
         }
         catch (Exception e)
         {
-            var now = Redis.Commands.Multiplexer.IsConnected ? $"{await Queue.StatsAsync(Name)} {await ProgressAsync()}" : "Redis is away";
+            var now = Redis.Database.Multiplexer.IsConnected ? $"{await Queue.StatsAsync(Name)} {await ProgressAsync()}" : "Redis is away";
             throw new InvalidOperationException($"{what}: {now}; the workers said: {string.Join("\n--\n", _workers.Select(w => w.Said))}", e);
         }
     }

@@ -54,7 +54,7 @@ public sealed class WakingWorkers
         await AwakeAsync(fleet, 1);
         await fleet.EnqueueAsync(2, Rows + 1);
         await fleet.HoldsAsync(async () => (await fleet.Queue.StatsAsync(fleet.Name)).Delayed == Rows, "each row was put off");
-        var due = await fleet.Redis.Commands.SortedSetRangeByRankWithScoresAsync(new QueueKeys("", fleet.Name, 0).Delayed);
+        var due = await fleet.Redis.Database.SortedSetRangeByRankWithScoresAsync(new QueueKeys("", fleet.Name, 0).Delayed);
         var late = new List<TimeSpan>();
         foreach (var entry in due)
             late.Add(TimeSpan.FromMilliseconds((await fleet.Results.WaitAsync((string)entry.Element!)).Meta.Started - entry.Score));

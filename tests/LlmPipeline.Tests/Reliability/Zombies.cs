@@ -24,7 +24,7 @@ public sealed class Zombies
         await fleet.HoldsAsync(async () => await fleet.ProgressAsync() == new BatchProgress(Rows, Rows, 0, 0), "the completions are counted in place of the errors");
         Assert.All(await StoredAsync(fleet), result => Assert.Equal(ResultStatus.Completed, result.Status));
         Assert.Equal(new QueueStats(0, 0, 0, 0), await fleet.Queue.StatsAsync(fleet.Name));
-        await OnePlace.AssertAsync(fleet.Redis.Commands, await fleet.Queue.PartitionsAsync(fleet.Name));
+        await OnePlace.AssertAsync(fleet.Redis.Database, await fleet.Queue.PartitionsAsync(fleet.Name));
         zombie.Terminate();
         Assert.Equal(0, await zombie.ExitedAsync(TimeSpan.FromSeconds(60)));
     }

@@ -184,10 +184,10 @@ public sealed class StoringResults
         var results = new ResultStore(redis, new ResultStoreOptions { Ttl = TimeSpan.FromHours(1), KeyPrefix = "test:" }, TimeProvider.System);
         var id = Stores.NewName("job");
         await results.PutAsync(Result(id, ResultStatus.Failed));
-        Assert.InRange((await redis.Commands.KeyTimeToLiveAsync($"test:result:{id}"))!.Value, TimeSpan.FromMinutes(59), TimeSpan.FromHours(1));
-        await redis.Commands.KeyExpireAsync($"test:result:{id}", TimeSpan.FromSeconds(5));
+        Assert.InRange((await redis.Database.KeyTimeToLiveAsync($"test:result:{id}"))!.Value, TimeSpan.FromMinutes(59), TimeSpan.FromHours(1));
+        await redis.Database.KeyExpireAsync($"test:result:{id}", TimeSpan.FromSeconds(5));
         await results.PutAsync(Result(id, ResultStatus.Completed));
-        Assert.InRange((await redis.Commands.KeyTimeToLiveAsync($"test:result:{id}"))!.Value, TimeSpan.FromMinutes(59), TimeSpan.FromHours(1));
+        Assert.InRange((await redis.Database.KeyTimeToLiveAsync($"test:result:{id}"))!.Value, TimeSpan.FromMinutes(59), TimeSpan.FromHours(1));
     }
 
     [Fact]
@@ -196,9 +196,9 @@ public sealed class StoringResults
         var redis = await Stores.ConnectAsync(Store.RedisServer);
         var results = await OpenAsync(Store.RedisServer);
         var id = Stores.NewName("job");
-        await redis.Commands.HashSetAsync($"result:{id}", "status", "sideways");
+        await redis.Database.HashSetAsync($"result:{id}", "status", "sideways");
         await Assert.ThrowsAsync<FormatException>(() => results.GetAsync(id));
-        await redis.Commands.HashSetAsync($"result:{id}", [new("status", "completed"), new("body", "{}"), new("meta", "{broken")]);
+        await redis.Database.HashSetAsync($"result:{id}", [new("status", "completed"), new("body", "{}"), new("meta", "{broken")]);
         await Assert.ThrowsAsync<FormatException>(() => results.GetAsync(id));
     }
 
@@ -215,7 +215,7 @@ public sealed class StoringResults
         {
             RedisServerException? full = null;
             for (var n = 0; full is null; n++)
-                full = await Record.ExceptionAsync(() => redis.Commands.StringSetAsync($"filler-{size}-{n}", new byte[size])) as RedisServerException;
+                full = await Record.ExceptionAsync(() => redis.Database.StringSetAsync($"filler-{size}-{n}", new byte[size])) as RedisServerException;
             Assert.True(RedisRetry.MayPass(full), full.Message);
         }
 

@@ -65,7 +65,7 @@ public sealed class WaitingForResults
 
         await results.PutAsync(Result("before", ResultStatus.Completed));
         var waiter = results.WaitAsync("awaited");
-        await Eventually.HoldsAsync(() => redis.Commands.KeyExistsAsync(prefix + "results:waited"), "it is known that somebody waits");
+        await Eventually.HoldsAsync(() => redis.Database.KeyExistsAsync(prefix + "results:waited"), "it is known that somebody waits");
         await results.PutAsync(Result("other", ResultStatus.Completed));
         await results.PutAsync(Result("awaited", ResultStatus.Completed));
         await waiter.WaitAsync(TimeSpan.FromSeconds(20));
@@ -98,7 +98,7 @@ public sealed class WaitingForResults
         var id = Stores.NewName("job");
         var waiter = results.WaitAsync(id);
         await SubscribedAsync(redis, id, 1);
-        await redis.Commands.HashSetAsync($"result:{id}", [new("status", "completed"), new("body", "{}"), new("meta", "{}")]);
+        await redis.Database.HashSetAsync($"result:{id}", [new("status", "completed"), new("body", "{}"), new("meta", "{}")]);
         await Eventually.HoldsAsync(
             () =>
             {

@@ -20,7 +20,7 @@ internal sealed class TestQueue
 
     public RedisConnections Redis { get; }
 
-    public IDatabase Database => Redis.Commands;
+    public IDatabase Database => Redis.Database;
 
     public PromptQueueOptions Options { get; }
 

@@ -162,7 +162,7 @@ public sealed class SharingAQuota
         var name = Stores.NewName("deployment");
         // It has taken all, and is never heard of again.
         var dead = RedisScript.Load(typeof(RedisLedger).Assembly, "permits");
-        Assert.Equal("2 0", (string?)await dead.RunAsync(redis.Commands, [RedisLedger.KeyOf(name) + ":permits"], ["dead", 2, 2, 2, 1500]));
+        Assert.Equal("2 0", (string?)await dead.RunAsync(redis.Database, [RedisLedger.KeyOf(name) + ":permits"], ["dead", 2, 2, 2, 1500]));
         await using var alive = Permits(redis, name, 2);
         var waiting = alive.AcquireAsync(1).AsTask();
         Assert.True((await waiting.WaitAsync(TimeSpan.FromSeconds(60))).IsAcquired);

@@ -18,7 +18,7 @@ public sealed class StoringManyAnswers
         {
             // A text where a hash should be.
             if (job.Id == refused)
-                await queue.Redis.Commands.StringSetAsync($"result:{job.Id}", "somebody's");
+                await queue.Redis.Database.StringSetAsync($"result:{job.Id}", "somebody's");
             if (all.Signal())
                 together.SetResult();
             await together.Task;
@@ -30,7 +30,7 @@ public sealed class StoringManyAnswers
         await Eventually.HoldsAsync(
             async () => await queue.Queue.StatsAsync(queue.Name) is { Dead: 1, Inflight: 0 }, "the refused one has ended");
         Assert.Equal(1, (await queue.ProgressAsync()).Failed);
-        await queue.Redis.Commands.KeyDeleteAsync($"result:{refused}");
+        await queue.Redis.Database.KeyDeleteAsync($"result:{refused}");
     }
 
     [Fact]

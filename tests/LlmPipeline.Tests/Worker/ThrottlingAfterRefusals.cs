@@ -141,7 +141,7 @@ public sealed class ThrottlingAfterRefusals
         var name = Stores.NewName("deployment");
         // The account is some minutes old, so what was used in its last minute is not scaled up.
         await new RedisLedger(() => redis, name).ExchangeAsync(null, SharingAQuota.Ask(default));
-        await redis.Commands.HashIncrementAsync(RedisLedger.KeyOf(name), "began", -180_000.0);
+        await redis.Database.HashIncrementAsync(RedisLedger.KeyOf(name), "began", -180_000.0);
         await using var one = Fleet(redis, name, Hour);
         await using var two = Fleet(redis, name, Hour);
         var refused = await one.AcquireAsync(default, default);

@@ -80,7 +80,7 @@ internal sealed partial class ModelRun
         Assert.True(model == store, $"the model answers '{model}', the store '{store}'");
         for (var p = 0; p < Partitions; p++)
         {
-            var (expected, found) = (_model[p].ToText(), await QueueSnapshot.ReadAsync(_queue.Database, _queue.Partitions[p].Keys, _batches));
+            var (expected, found) = (_model[p].ToText(), await QueueSnapshot.ReadAsync(_queue.Redis, _queue.Partitions[p].Keys, _batches));
             foreach (var (right, line) in expected.Split('\n').Zip(found.Split('\n')))
                 Assert.True(right == line, $"in partition {p} the model has '{right}', the store '{line}'");
         }

@@ -41,8 +41,9 @@ internal static class QueueSnapshot
     }
 
     /// <summary>Reads a partition whose jobs nobody else touches.</summary>
-    public static async Task<string> ReadAsync(IDatabase redis, QueueKeys keys, IEnumerable<string> batches)
+    public static async Task<string> ReadAsync(RedisConnections connections, QueueKeys keys, IEnumerable<string> batches)
     {
+        var redis = connections.Database;
         var now = TimeProvider.System.GetUtcNow();
         var waiting = keys.Waiting.Select(lane => redis.ListRangeAsync(lane)).ToList();
         var delayed = redis.SortedSetRangeByRankWithScoresAsync(keys.Delayed);
@@ -55,7 +56,7 @@ internal static class QueueSnapshot
         var deadlines = redis.SortedSetRangeByRankAsync(keys.Deadlines);
         var standing = redis.SortedSetRangeByRankAsync(keys.Standing);
         var paused = redis.HashExistsAsync(keys.Meta, "paused");
-        var rows = batches.Select(name => (Name: name, Fields: redis.HashGetAllAsync(keys.Batch(name)), Finished: redis.ListRangeAsync(keys.Finished(name)), Ended: EndedAsync(redis, keys.Ended(name)))).ToList();
+        var rows = batches.Select(name => (Name: name, Fields: redis.HashGetAllAsync(keys.Batch(name)), Finished: redis.ListRangeAsync(keys.Finished(name)), Ended: EndedAsync(connections.Commands, keys.Ended(name)))).ToList();
         var written = new List<(string, string, IEnumerable<string>, IEnumerable<string>)>();
         foreach (var (name, fields, finished, ended) in rows)
         {
@@ -98,7 +99,7 @@ internal static class QueueSnapshot
 
     private static IEnumerable<string> Texts(RedisValue[] values) => values.Select(value => (string)value!);
 
-    private static async Task<IEnumerable<string>> EndedAsync(IDatabase redis, RedisKey map)
+    private static async Task<IEnumerable<string>> EndedAsync(RedisCalls redis, RedisKey map)
     {
         var rows = new List<string>();
         await EndedRows.EachAsync(redis, map, (row, state) => rows.Add($"{row}={(int)state}"));

@@ -48,7 +48,7 @@ internal sealed class SoakFaults(TestFleet fleet, SoakWorkers workers, SoakFigur
     {
         foreach (var partition in await RedisRetry.UntilAnsweredAsync(() => fleet.Queue.PartitionsAsync(fleet.Name), TimeProvider.System))
         {
-            var leases = await RedisRetry.UntilAnsweredAsync(() => fleet.Redis.Commands.HashValuesAsync(partition.Keys.Leases), TimeProvider.System);
+            var leases = await RedisRetry.UntilAnsweredAsync(() => fleet.Redis.Database.HashValuesAsync(partition.Keys.Leases), TimeProvider.System);
             if (leases.Any(lease => ((string)lease!).EndsWith("|" + name, StringComparison.Ordinal)))
                 return true;
         }

@@ -75,7 +75,7 @@ internal sealed class SoakLoad(TestFleet fleet, SoakFigures figures, int seed)
         await AnsweredAsync(() => fleet.Queue.PurgeDeadAsync(fleet.Name, ids, null));
         await AnsweredAsync(async () => { await fleet.Results.DeleteAsync(ids); return true; });
         foreach (var partition in await AnsweredAsync(() => fleet.Queue.PartitionsAsync(fleet.Name)))
-            await AnsweredAsync(() => fleet.Redis.Commands.KeyDeleteAsync([partition.Keys.Batch(batch), partition.Keys.Ended(batch), partition.Keys.Finished(batch)]));
+            await AnsweredAsync(() => fleet.Redis.Database.KeyDeleteAsync([partition.Keys.Batch(batch), partition.Keys.Ended(batch), partition.Keys.Finished(batch)]));
     }
 
     private static Task<T> AnsweredAsync<T>(Func<Task<T>> call) => RedisRetry.UntilAnsweredAsync(call, TimeProvider.System);
