@@ -15,7 +15,9 @@ internal static class JsonReading
     /// <param name="ascii">Printable ASCII.</param>
     public static bool IsText(this ref Utf8JsonReader reader, ReadOnlySpan<byte> ascii) => IsText(reader.ValueSpan, ascii);
 
-    /// <summary>The value of a field of an object, of several of one name the last. <see cref="JsonElement"/>'s own search throws likewise.</summary>
+    /// <summary>
+    /// The value of a field of an object, of several of one name the last. <see cref="JsonElement"/>'s own search throws likewise.
+    /// </summary>
     /// <param name="json">The element.</param>
     /// <param name="ascii">Printable ASCII.</param>
     /// <param name="value">The value.</param>

@@ -73,7 +73,8 @@ internal sealed record ProviderError(string? Code, string? Type, string? Param, 
     /// <summary>Whether it is known to be the row's own fault: the provider's content filter refused it, or it is too long.</summary>
     public bool IsRowFault =>
         (Code is not null && RowCodes.Contains(Code)) || (Type is not null && RowCodes.Contains(Type))
-        || (Message is not null && (ErrorWords.SayTooLong(Message) || ErrorWords.SayModeration(Message) || OversizedRequest.SaysTheRequestAlone(Message)));
+        || (Message is not null && (ErrorWords.SayTooLong(Message) || ErrorWords.SayModeration(Message)
+            || OversizedRequest.SaysTheRequestAlone(Message)));
 
     /// <summary>Whether the provider's content filter refused the request.</summary>
     public bool IsContentFilter => Code is "content_filter" or "content_policy_violation" or "ResponsibleAIPolicyViolation" or "moderation_blocked";

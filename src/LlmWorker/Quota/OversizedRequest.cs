@@ -17,7 +17,7 @@ internal static partial class OversizedRequest
         (code is not null && Codes().IsMatch(code)) || (type is not null && Codes().IsMatch(type))
         || (message is not null && (Words().IsMatch(message) || ExceedsByNumbers(message) || SaysTheRequestAlone(message)));
 
-    /// <summary>Whether a message says so of this one request, with any status: a limit of each request, or a prompt that is more than any.</summary>
+    /// <summary>Whether a message says so, with any status: a limit of each request, or a prompt that alone is too much.</summary>
     public static bool SaysTheRequestAlone(string message) => OfOneRequest().IsMatch(message);
 
     // The request alone is more than the limit. Without these numbers a text about a limit is one about the minute.
@@ -59,9 +59,11 @@ internal static partial class OversizedRequest
         + @"(?: the| your)?(?: maximum| limit)?(?: of)? ?(?<limit>\d[\d,_]{0,19})\b"
         // Both in tokens: a limit of requests is less than the tokens of any prompt.
         + @"|\b(?:limit|maximum|max|at most|up to)\b[^\d]{0,20}(?<limit>\d[\d,_]{0,19}) (?:input |prompt )?tokens\b.{0,80}?"
-        + @"\b(?:prompt|request|input|message)s?(?: itself)? (?:has|have|is|contains?|needs?|uses?|requires?) ~?(?<request>\d[\d,_]{0,19})\b"
+        + @"\b(?:prompt|request|input|message)s?(?: itself)? (?:has|have|is|contains?|needs?|uses?|requires?)"
+        + @" ~?(?<request>\d[\d,_]{0,19})\b"
         + @"|\b(?:prompt|request|input|message)s?(?: itself)? (?:has|have|is|contains?|needs?|uses?|requires?) ~?(?<request>\d[\d,_]{0,19})"
-        + @" (?:input |prompt )?tokens\b.{0,60}?\b(?:limit|maximum|max|at most|up to|only)\b[^\d]{0,20}(?<limit>\d[\d,_]{0,19}) (?:input |prompt )?tokens\b",
+        + @" (?:input |prompt )?tokens\b.{0,60}?\b(?:limit|maximum|max|at most|up to|only)\b[^\d]{0,20}"
+        + @"(?<limit>\d[\d,_]{0,19}) (?:input |prompt )?tokens\b",
         RegexOptions.IgnoreCase | RegexOptions.Singleline, matchTimeoutMilliseconds: 1000)]
     private static partial Regex LimitAndRequest();
 }

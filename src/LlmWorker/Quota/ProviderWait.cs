@@ -44,7 +44,9 @@ internal static partial class ProviderWait
         text = text?.Trim().Trim('"');
         if (string.IsNullOrEmpty(text) || text.Length > 100)
             return null;
-        return Number(text) is { } number ? OfSeconds(number, now) : Duration(text) ?? Clock(text) ?? TimeOfDay(text, now) ?? Date(text, now);
+        return Number(text) is { } number
+            ? OfSeconds(number, now)
+            : Duration(text) ?? Clock(text) ?? TimeOfDay(text, now) ?? Date(text, now);
     }
 
     /// <summary>The same for a value that counts milliseconds.</summary>

@@ -62,7 +62,8 @@ internal static partial class SpentAccount
         + @"|\bcheck your (?:plan|billing)\b|\bbilling (?:hard )?limit\b|\bbilling details\b"
         + @"|\baccount\b.{0,80}\b(?:suspended|deactivated|disabled|overdue|in arrears|blocked)\b"
         + @"|\barrears?\b|\boverdue\b|\brecharge\b|\btop[- ]?up\b|\bspend(?:ing)? limit\b"
-        + @"|(?<!\b(?:thinking|reasoning|tokens?) )\b(?:budget|allowance)\b.{0,40}\b(?:exceeded|used(?: up)?|exhausted|spent|depleted|consumed|reached)\b"
+        + @"|(?<!\b(?:thinking|reasoning|tokens?) )\b(?:budget|allowance)\b.{0,40}"
+        + @"\b(?:exceeded|used(?: up)?|exhausted|spent|depleted|consumed|reached)\b"
         + @"|\b(?:exceeded|exhausted|used up|spent|over) (?:your |the |its |monthly |total )*(?:budget|allowance)\b|欠费|余额不足|充值",
         RegexOptions.IgnoreCase | RegexOptions.Singleline, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Words();

@@ -99,14 +99,15 @@ internal sealed partial record ThrottleNotice(TimeSpan? Wait, string? Limit)
     private static partial Regex Units();
 
     [GeneratedRegex(
-        @"(?:\btry again|\b(?:please )?retry(?:ing)?(?:[-_ ]after)?|\bwait|\bavailable(?: again)?|\bagain(?= (?:at|in|after|on)\b)|\bresets?"
-        + @"|\bresetting|\buntil)"
+        @"(?:\btry again|\b(?:please )?retry(?:ing)?(?:[-_ ]after)?|\bwait|\bavailable(?: again)?|\bagain(?= (?:at|in|after|on)\b)"
+        + @"|\bresets?|\bresetting|\buntil)"
         + @"(?:\s|[:=""'(~]|\b(?:again|in|after|at|for|on|until|about|approximately|another|the next|time|is)\b){1,8}"
         + @"(?<wait>\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?: ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d))?"
         + @"|[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT|"
         + ProviderWait.TimeOfDayPattern + "|" + ProviderWait.DurationPattern + @"|\d{10,19}(?![\d.])"
         // A number alone is in seconds where it is no time of the day: "retry in 5".
-        + @"|(?<=\b(?:in|after|for|wait|about|approximately|another)[\s:=""'(~]{1,3})\d{1,6}(?:\.\d{1,6})?(?=[.,;!)""']{0,3}(?:\s|$))(?! \w| \())",
+        + @"|(?<=\b(?:in|after|for|wait|about|approximately|another)[\s:=""'(~]{1,3})\d{1,6}(?:\.\d{1,6})?"
+        + @"(?=[.,;!)""']{0,3}(?:\s|$))(?! \w| \())",
         RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Waits();
 
