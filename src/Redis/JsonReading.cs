@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 
 namespace LlmPipeline;
@@ -12,10 +13,33 @@ internal static class JsonReading
     /// </summary>
     /// <param name="reader">The reader, of one piece of memory.</param>
     /// <param name="ascii">Printable ASCII.</param>
-    public static bool IsText(this ref Utf8JsonReader reader, ReadOnlySpan<byte> ascii)
+    public static bool IsText(this ref Utf8JsonReader reader, ReadOnlySpan<byte> ascii) => IsText(reader.ValueSpan, ascii);
+
+    /// <summary>
+    /// The value of a field of an object, of several of one name the last. <see cref="JsonElement"/>'s own search throws likewise.
+    /// </summary>
+    /// <param name="json">The element.</param>
+    /// <param name="ascii">Printable ASCII.</param>
+    /// <param name="value">The value.</param>
+    /// <returns>False also where the element is no object.</returns>
+    public static bool TryGetField(this JsonElement json, ReadOnlySpan<byte> ascii, out JsonElement value)
     {
-        var text = reader.ValueSpan;
-        if (!reader.ValueIsEscaped)
+        value = default;
+        if (json.ValueKind != JsonValueKind.Object)
+            return false;
+        var isFound = false;
+        foreach (var field in json.EnumerateObject())
+        {
+            if (IsText(JsonMarshal.GetRawUtf8PropertyName(field), ascii))
+                (value, isFound) = (field.Value, true);
+        }
+
+        return isFound;
+    }
+
+    private static bool IsText(ReadOnlySpan<byte> text, ReadOnlySpan<byte> ascii)
+    {
+        if (text.IndexOf((byte)'\\') < 0)
             return text.SequenceEqual(ascii);
         foreach (var expected in ascii)
         {

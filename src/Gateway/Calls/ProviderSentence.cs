@@ -10,9 +10,9 @@ internal static class ProviderSentence
     /// <summary>The sentence in a body; null when there is none, or when it cannot be read.</summary>
     public static string? Of(ReadOnlyMemory<byte> body)
     {
-        if (!CallAnswer.IsJson(body.Span))
+        if (LenientJson.ToDecodable(body, out _) is not { } json || !CallAnswer.IsJson(json.Span))
             return null;
-        using var document = JsonDocument.Parse(body, Depth);
+        using var document = JsonDocument.Parse(json, Depth);
         var root = document.RootElement;
         if (root.ValueKind == JsonValueKind.Array && root.GetArrayLength() > 0)
             root = root[0];
@@ -34,14 +34,6 @@ internal static class ProviderSentence
         if (element.ValueKind != JsonValueKind.Object || !element.TryGetProperty(name, out var text)
             || text.ValueKind != JsonValueKind.String)
             return null;
-        try
-        {
-            return text.GetString() is { Length: > 0 } sentence ? sentence : null;
-        }
-        catch (InvalidOperationException)
-        {
-            // Half of a surrogate pair is no text for .NET.
-            return null;
-        }
+        return text.GetString() is { Length: > 0 } sentence ? sentence : null;
     }
 }

@@ -128,10 +128,10 @@ internal static class AnswerReader
         return reader.UnreadSequence.Slice(0, Math.Min(LongestStart, reader.Remaining)).ToArray();
     }
 
-    // The fields of an event, and a comment (https://html.spec.whatwg.org/multipage/server-sent-events.html).
+    // The fields of an event, a comment, and the error of llama.cpp (https://html.spec.whatwg.org/multipage/server-sent-events.html).
     private static bool BeginsEvents(ReadOnlySpan<byte> start) =>
         start.StartsWith(":"u8) || start.StartsWith("data:"u8) || start.StartsWith("event:"u8)
-        || start.StartsWith("id:"u8) || start.StartsWith("retry:"u8);
+        || start.StartsWith("id:"u8) || start.StartsWith("retry:"u8) || start.StartsWith("error:"u8);
 
     private static async Task<(byte[] Body, bool IsCut)> ReadAsync(
         Stream stream, long? announced, int most, CancellationToken cancellationToken)

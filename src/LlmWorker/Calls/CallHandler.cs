@@ -83,11 +83,12 @@ internal sealed class CallHandler : DelegatingHandler
                 answer = await WithEstimateAsync(answer, request, context, lease.Estimate, cancellationToken);
             var usage = answer.Parsed.Usage;
             Settle(lease, context, answer, usage);
-            if (context.EstimatesUsage && usage.Output == 0 && Outcomes.Classify(answer).Kind == OutcomeKind.Completion
-                && await CountAsync(request, context, answer.Body, usage, cancellationToken) is { } counted)
+            if ((context.EstimatesUsage || answer.Parsed.IsTotalOnly) && usage.Output == 0
+                && Outcomes.Classify(answer).Kind == OutcomeKind.Completion
+                && await CountAsync(request, context, answer, cancellationToken) is { } counted)
             {
                 usage = counted;
-                answer = answer with { Parsed = answer.Parsed with { Usage = usage }, IsUsageEstimated = true };
+                answer = answer with { Parsed = new AnswerBody(answer.Parsed.IsJsonObject, usage), IsUsageEstimated = true };
             }
 
             context.Answers.Add(answer);
@@ -229,11 +230,15 @@ internal sealed class CallHandler : DelegatingHandler
             : default;
 
     // The quota is not told: of what an answer without usage took of it, the reservation stands. Null where the provider told enough: embeddings have no completion, and
-    // a completion that is told as none, or as fewer than none, holds text.
-    private async ValueTask<TokenUsage?> CountAsync(HttpRequestMessage request, CallContext context, ReadOnlyMemory<byte> answer, TokenUsage told, CancellationToken cancellationToken)
+    // a completion that is told as none, or as fewer than none, holds text. A total alone is right, and what of it is output is counted.
+    private async ValueTask<TokenUsage?> CountAsync(
+        HttpRequestMessage request, CallContext context, HttpAnswer answer, CancellationToken cancellationToken)
     {
+        var told = answer.Parsed.Usage;
         var model = _deployment.ProviderModel(context.Model);
-        var output = AnswerTokens.Count(model, answer.Span);
+        var output = AnswerTokens.Count(model, answer.Body.Span);
+        if (answer.Parsed.IsTotalOnly)
+            return output > 0 ? told.Split(output) : null;
         if (told.Total > 0)
             return output > 0 ? told with { Output = output } : null;
         var body = request.Content is { } content ? await content.ReadAsByteArrayAsync(cancellationToken) : [];

@@ -82,6 +82,13 @@ public readonly record struct TokenUsage(long Input, long Cached, long Output)
     /// <summary>What counts against a tokens/min quota.</summary>
     public long Total => Input + Output;
 
+    /// <summary>The same total, of which so much is output.</summary>
+    internal TokenUsage Split(long output)
+    {
+        var written = Math.Min(output, Total);
+        return new TokenUsage(Total - written, Math.Min(Cached, Total - written), written);
+    }
+
     /// <summary>The sum of two.</summary>
     public static TokenUsage operator +(TokenUsage left, TokenUsage right) =>
         new(left.Input + right.Input, left.Cached + right.Cached, left.Output + right.Output);

@@ -169,8 +169,8 @@ internal sealed partial class OutcomeHandler(
         return verdict switch
         {
             RefusalVerdict.Close => Turn.AtOnce,
-            // A key that works for other rows is no fault of this one.
-            RefusalVerdict.Row when attempt.Status is 401 or 407 => Charge(call, attempt),
+            // A key that works for other rows is no fault of this one, and a 500 passes whatever its words are.
+            RefusalVerdict.Row when attempt.Status is 401 or 407 or >= 500 => Charge(call, attempt),
             RefusalVerdict.Row => FailRow(call),
             _ => IsAnotherUp(call, deployment) ? Turn.AtOnce : waits.PutBack(call, pause, found.Code!, found.Message!),
         };

@@ -119,14 +119,20 @@ internal sealed class FaultEvidence
         {
             var row = RowOf(refusal);
             row.Sends++;
-            return (Judge(refusal, row), row.Sends);
+            var verdict = row.IsProven ? RefusalVerdict.Row : Judge(refusal, row);
+            // A 500 is tried again, and its next attempts need no other proof.
+            if (verdict == RefusalVerdict.Row && refusal.Status >= 500)
+                Prove(row);
+            else if (verdict != RefusalVerdict.SendAgain)
+                Forget(refusal.JobId);
+            return (verdict, row.Sends);
         }
     }
 
     private RefusalVerdict Judge(in RefusalFacts refusal, Row row)
     {
         if (row.OthersSucceeded || (refusal.OthersSucceeded && refusal.Kind != RefusalKind.Account))
-            return Forget(refusal.JobId, RefusalVerdict.Row);
+            return RefusalVerdict.Row;
         row.OthersSucceeded = refusal.OthersSucceeded;
         var key = (refusal.Scope, refusal.Status, refusal.Code);
         if (!_streaks.TryGetValue(key, out var streak))
@@ -140,10 +146,10 @@ internal sealed class FaultEvidence
         if (streak.Count < RowsToClose)
             streak.Add(refusal.JobId);
         if (refusal.Kind == RefusalKind.UnknownModel && !refusal.ModelIsKnown)
-            return Forget(refusal.JobId, RefusalVerdict.Close);
+            return RefusalVerdict.Close;
         if (streak.Count >= RowsToClose && (refusal.Kind != RefusalKind.Unexplained || refusal.HasMoreRows))
-            return Forget(refusal.JobId, RefusalVerdict.Close);
-        return IsDecided(refusal, row.Sends) ? Forget(refusal.JobId, Alone(refusal)) : RefusalVerdict.SendAgain;
+            return RefusalVerdict.Close;
+        return IsDecided(refusal, row.Sends) ? Alone(refusal) : RefusalVerdict.SendAgain;
     }
 
     private static bool IsDecided(in RefusalFacts refusal, int sends) =>
@@ -176,12 +182,17 @@ internal sealed class FaultEvidence
         return row;
     }
 
-    private RefusalVerdict Forget(string jobId, RefusalVerdict verdict)
+    private void Prove(Row row)
+    {
+        row.IsProven = true;
+        _undecided.Remove(row);
+    }
+
+    private void Forget(string jobId)
     {
         // Its place in the order goes when it comes up; a row that is refused again begins anew.
         if (_rows.Remove(jobId, out var row))
             _undecided.Remove(row);
-        return verdict;
     }
 
     private sealed class Row(FaultScope scope)
@@ -191,5 +202,8 @@ internal sealed class FaultEvidence
         public int Sends { get; set; }
 
         public bool OthersSucceeded { get; set; }
+
+        /// <summary>Whether the fault is known to be its own.</summary>
+        public bool IsProven { get; set; }
     }
 }

@@ -7,6 +7,9 @@ namespace LlmPipeline;
 /// <param name="Usage">Its tokens, see <see cref="UsageReader"/>; zeros when it has none.</param>
 internal readonly record struct AnswerBody(bool IsJsonObject, TokenUsage Usage)
 {
+    /// <summary>Whether the tokens are a total alone, which is all in their input here.</summary>
+    public bool IsTotalOnly { get; init; }
+
     /// <summary>Reads a body as received. Where only a tolerant reader can, its tokens are counted all the same.</summary>
     public static AnswerBody Read(ReadOnlyMemory<byte> body)
     {
@@ -28,7 +31,7 @@ internal readonly record struct AnswerBody(bool IsJsonObject, TokenUsage Usage)
                 usage.ReadField(ref reader);
             // Read throws on anything but white space behind the object.
             reader.Read();
-            return new AnswerBody(true, usage.Usage);
+            return new AnswerBody(true, usage.Usage) { IsTotalOnly = usage.IsTotalOnly };
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {

@@ -56,6 +56,9 @@ internal sealed class AnswerShape
     /// <summary>Whether there is a field that only errors have: <c>detail</c>, <c>errors</c>, or a <c>message</c> beside a code.</summary>
     public bool LooksLikeAnError { get; private set; }
 
+    /// <summary>Whether it has a message without a code, and beside it nothing that can be an answer.</summary>
+    public bool IsMessageAlone { get; private set; }
+
     /// <summary>Reads a body.</summary>
     /// <param name="json">JSON that every reader can decode (<see cref="LenientJson"/>).</param>
     public static AnswerShape Read(ReadOnlySpan<byte> json)
@@ -67,16 +70,19 @@ internal sealed class AnswerShape
         if (reader.TokenType == JsonTokenType.StartArray)
             reader.Read();
         var hasFields = reader.TokenType == JsonTokenType.StartObject;
-        bool hasMessage = false, hasCode = false;
+        bool hasMessage = false, hasCode = false, hasMore = false;
         while (hasFields && reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            hasMessage |= reader.ValueTextEquals("message"u8) || reader.ValueTextEquals("msg"u8);
-            hasCode |= reader.ValueTextEquals("code"u8) || reader.ValueTextEquals("statusCode"u8)
-                || reader.ValueTextEquals("status_code"u8);
+            var isMessage = reader.IsText("message"u8) || reader.IsText("msg"u8);
+            hasMessage |= isMessage;
+            hasCode |= reader.IsText("code"u8) || reader.IsText("statusCode"u8) || reader.IsText("status_code"u8);
+            hasMore |= !isMessage && !IsOfEnvelope(ref reader);
             shape.ReadField(ref reader);
+            hasMore |= reader.TokenType is JsonTokenType.EndObject or JsonTokenType.EndArray;
         }
 
         shape.LooksLikeAnError |= hasMessage && hasCode;
+        shape.IsMessageAlone = hasMessage && !hasCode && !hasMore;
         return shape;
     }
 
@@ -109,6 +115,13 @@ internal sealed class AnswerShape
         reader.Skip();
         return null;
     }
+
+    // What stands beside an answer and beside an error alike.
+    private static bool IsOfEnvelope(ref Utf8JsonReader reader) =>
+        reader.IsText("code"u8) || reader.IsText("status"u8) || reader.IsText("statusCode"u8) || reader.IsText("status_code"u8)
+        || reader.IsText("success"u8) || reader.IsText("ok"u8) || reader.IsText("type"u8) || reader.IsText("title"u8)
+        || reader.IsText("param"u8) || reader.IsText("path"u8) || reader.IsText("timestamp"u8) || reader.IsText("id"u8)
+        || reader.IsText("request_id"u8) || reader.IsText("requestId"u8) || reader.IsText("trace_id"u8) || reader.IsText("traceId"u8);
 
     private void ReadField(ref Utf8JsonReader reader)
     {
@@ -159,7 +172,7 @@ internal sealed class AnswerShape
 
     /// <summary>Whether the field that the reader is on has this name; it is on the value then.</summary>
     internal static bool Is(ref Utf8JsonReader reader, ReadOnlySpan<byte> name) =>
-        reader.TokenType == JsonTokenType.PropertyName && reader.ValueTextEquals(name) && reader.Read();
+        reader.TokenType == JsonTokenType.PropertyName && reader.IsText(name) && reader.Read();
 
     private void ReadIncomplete(ref Utf8JsonReader reader)
     {

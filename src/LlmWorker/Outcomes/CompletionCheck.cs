@@ -44,7 +44,7 @@ internal static class CompletionCheck
             return isLenient ? verdict with { Flags = verdict.Flags | AnswerFlags.Lenient } : verdict;
         // A body without an answer may still tell why.
         return verdict.Kind != OutcomeKind.Transient ? verdict
-            : shape.LooksLikeAnError ? InnerError.OfBody(json).ToVerdict()
+            : shape.LooksLikeAnError || shape.IsMessageAlone ? InnerError.OfBody(json).ToVerdict()
             : InnerError.Find(json)?.ToVerdict() ?? verdict;
     }
 
@@ -76,7 +76,7 @@ internal static class CompletionCheck
         "/v1/embeddings" => OfVectors(shape.Data, inputs),
         "/v1/responses" => OfResponse(shape),
         // Of any other path it is known only that errors say so.
-        _ => shape.LooksLikeAnError && shape is { HasChoices: false, HasOutput: false, Data: null }
+        _ => (shape.LooksLikeAnError || shape.IsMessageAlone) && shape is { HasChoices: false, HasOutput: false, Data: null }
             ? CompletionVerdict.Transient("the answer is an error") : CompletionVerdict.Completion(AnswerFlags.None),
     };
 
@@ -111,6 +111,10 @@ internal static class CompletionCheck
         "failed" => CompletionVerdict.Transient("the response has failed, without a reason", "response_failed"),
         "cancelled" => CompletionVerdict.Transient("the response was cancelled at the provider", "response_cancelled"),
         "incomplete" => OfOutput(shape),
+        // Names beside the documented ones: expired, error, timed_out …
+        { Length: > 0 } status when FinishReason.IsFailure(status) || (status != "completed" && shape.Output is not { IsSpoken: true }) =>
+            CompletionVerdict.Transient(
+                $"the response has ended without an answer (status {SafeText.ErrorCode(status)})", "response_failed"),
         // An answer that is cut off may have got no further than to begin.
         _ when shape.Output is null or { Count: 0 } => CompletionVerdict.Transient("the response has no output"),
         _ => OfOutput(shape),

@@ -33,7 +33,11 @@ internal static partial class ErrorWords
         + @"|\b(credit|account)s? balance\b|\binsufficient[ _](credit|balance|quota|fund)|\bexceeded[ _](your[ _])?current[ _]quota|\bbilling[ _](hard[ _])?(limit|not[ _]active)"
         + @"|\b(account|organi[sz]ation|project|workspace)\b.{0,40}\b(suspended|deactivated|disabled|blocked|terminated|overdue|arrears?)\b|\bout of credits?\b|\barrearage\b"
         + @"|\b(payment|recharge|top[ -]?up) (is )?required\b"
-        + @"|\b(access|api|auth|bearer) token\b.{0,20}\b(invalid|expired|not valid)\b|\blog ?in fail|\bbudget has been exceeded\b|\bover budget\b"
+        + @"|\b(access|api|auth|bearer) token\b.{0,20}\b(invalid|expired|not valid)\b|\blog ?in fail"
+        + @"|\bbudget (has been )?exceeded\b|\bover budget\b"
+        + @"|\b(invalid|incorrect|wrong|expired|missing|unknown|bad|no)\b.{0,12}"
+        + @"\b(api|access|auth\w*|bearer)[ _-]?(token|secret|credentials?)\b"
+        + @"|\binvalid credentials\b|^unauthori[sz]ed\b|\b(budget_exceeded|allowance_(used|exceeded|exhausted))\b"
         + @"|余额不足|欠费|充值|身份验证失败|账户.{0,6}(锁定|冻结|停用)|(密钥|令牌|API ?Key).{0,6}(无效|错误|过期)", Options)]
     private static partial Regex Account();
 

@@ -30,6 +30,7 @@ internal static partial class FinishReason
     private static partial Regex Refused();
 
     [GeneratedRegex(
-        "error|fail|abort|cancel|insufficient|interrupt|timeout|timed_?out|unavailable|overload|malformed|disconnect|exception", Options)]
+        "error|fail|abort|cancel|insufficient|interrupt|timeout|timed_?out|unavailable|overload|malformed|disconnect"
+        + "|exception|expire", Options)]
     private static partial Regex Failure();
 }

@@ -12,7 +12,7 @@ internal sealed record HttpAnswer
     /// <summary>What the pipeline reads of the body.</summary>
     public AnswerBody Parsed { get; init; }
 
-    /// <summary>Whether the provider told no tokens, and those in <see cref="Parsed"/> are counted here.</summary>
+    /// <summary>Whether the provider reports no tokens, or only a total, and those in <see cref="Parsed"/> are counted here.</summary>
     public bool IsUsageEstimated { get; init; }
 
     /// <summary>Whether the body is the answer that was asked for; null where nobody has looked.</summary>

@@ -90,7 +90,8 @@ internal sealed record InnerError(int? Status, string? Code, ReadOnlyMemory<byte
     private static readonly (int Status, string[] Parts)[] Names =
     [
         (429, ["insufficientquota", "exceededcurrentquota"]),
-        (402, ["insufficientbalance", "insufficientcredit", "paymentrequired", "billing", "arrearage", "outofcredit"]),
+        (402, ["insufficientbalance", "insufficientcredit", "paymentrequired", "billing", "arrearage", "outofcredit",
+            "budgetexceeded", "allowanceused"]),
         (429, ["ratelimit", "toomanyrequests", "throttl", "resourceexhausted", "quotaexceeded", "ratequota"]),
         (529, ["overload"]),
         (504, ["timeout", "timedout", "deadlineexceeded"]),

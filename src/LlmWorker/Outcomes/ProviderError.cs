@@ -11,7 +11,9 @@ internal sealed record ProviderError(string? Code, string? Type, string? Param, 
     {
         try
         {
-            using var document = JsonDocument.Parse(body.Span.StartsWith("\uFEFF"u8) ? body[3..] : body);
+            if (LenientJson.ToDecodable(body, out _) is not { } json)
+                return None;
+            using var document = JsonDocument.Parse(json);
             var root = document.RootElement;
             if (root.ValueKind == JsonValueKind.Array && root.GetArrayLength() == 1)
                 root = root[0]; // Google's OpenAI-compatible endpoint wraps it
@@ -37,9 +39,9 @@ internal sealed record ProviderError(string? Code, string? Type, string? Param, 
                 ? bare with { Message = detail.GetString() }
                 : ErrorFields.Find(root) is { } inner ? Fields(inner) : bare;
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        catch (JsonException)
         {
-            // Not JSON, or half a surrogate in a string: then there is nothing to learn from it.
+            // Nested deeper than any error is: then there is nothing to learn from it.
             return None;
         }
     }
@@ -71,7 +73,8 @@ internal sealed record ProviderError(string? Code, string? Type, string? Param, 
     /// <summary>Whether it is known to be the row's own fault: the provider's content filter refused it, or it is too long.</summary>
     public bool IsRowFault =>
         (Code is not null && RowCodes.Contains(Code)) || (Type is not null && RowCodes.Contains(Type))
-        || (Message is not null && (ErrorWords.SayTooLong(Message) || ErrorWords.SayModeration(Message)));
+        || (Message is not null && (ErrorWords.SayTooLong(Message) || ErrorWords.SayModeration(Message)
+            || OversizedRequest.SaysTheRequestAlone(Message)));
 
     /// <summary>Whether the provider's content filter refused the request.</summary>
     public bool IsContentFilter => Code is "content_filter" or "content_policy_violation" or "ResponsibleAIPolicyViolation" or "moderation_blocked";

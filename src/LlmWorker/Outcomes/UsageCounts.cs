@@ -34,6 +34,9 @@ internal struct UsageCounts
 
     public readonly bool IsEmpty => _input is null && _output is null && _total is null;
 
+    /// <summary>Whether there is only a total, which may hold a completion.</summary>
+    public readonly bool IsTotalOnly => !_isBeyondBelief && _input is null && _output is null or 0 && _total > 0;
+
     /// <summary>
     /// The tokens that are paid for. A total that is more than prompt and completion includes reasoning beside the completion (Gemini, xAI)
     /// or of cached tokens beside the input (Anthropic); where it is no more, both are parts of them (OpenAI) and are not counted again.
@@ -116,16 +119,16 @@ internal struct UsageCounts
     private static Field UsageField(ref Utf8JsonReader reader)
     {
         if (Is(ref reader, "prompt_tokens"u8, "input_tokens"u8) || Is(ref reader, "promptTokenCount"u8, "inputTokens"u8)
-            || Is(ref reader, "promptTokens"u8, "inputTokenCount"u8) || reader.ValueTextEquals("input_token_count"u8))
+            || Is(ref reader, "promptTokens"u8, "inputTokenCount"u8) || reader.IsText("input_token_count"u8))
             return Field.Input;
         if (Is(ref reader, "completion_tokens"u8, "output_tokens"u8) || Is(ref reader, "candidatesTokenCount"u8, "outputTokens"u8)
-            || Is(ref reader, "completionTokens"u8, "outputTokenCount"u8) || reader.ValueTextEquals("generated_token_count"u8))
+            || Is(ref reader, "completionTokens"u8, "outputTokenCount"u8) || reader.IsText("generated_token_count"u8))
             return Field.Output;
-        if (Is(ref reader, "total_tokens"u8, "totalTokenCount"u8) || reader.ValueTextEquals("totalTokens"u8))
+        if (Is(ref reader, "total_tokens"u8, "totalTokenCount"u8) || reader.IsText("totalTokens"u8))
             return Field.Total;
         if (Is(ref reader, "prompt_tokens_details"u8, "completion_tokens_details"u8)
             || Is(ref reader, "input_tokens_details"u8, "output_tokens_details"u8)
-            || Is(ref reader, "input_token_details"u8, "output_token_details"u8) || reader.ValueTextEquals("billed_units"u8))
+            || Is(ref reader, "input_token_details"u8, "output_token_details"u8) || reader.IsText("billed_units"u8))
             return Field.Details;
         if (Is(ref reader, "cached_tokens"u8, "prompt_cache_hit_tokens"u8)
             || Is(ref reader, "num_cached_tokens"u8, "cachedContentTokenCount"u8))
@@ -145,7 +148,7 @@ internal struct UsageCounts
             : Field.None;
 
     private static bool Is(ref Utf8JsonReader reader, ReadOnlySpan<byte> one, ReadOnlySpan<byte> other) =>
-        reader.ValueTextEquals(one) || reader.ValueTextEquals(other);
+        reader.IsText(one) || reader.IsText(other);
 
     // Also as text, with a fraction or an exponent. A negative number is none.
     private static double? Number(ref Utf8JsonReader reader)

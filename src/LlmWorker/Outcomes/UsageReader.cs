@@ -13,7 +13,12 @@ internal struct UsageReader
     private UsageCounts _elsewhere;
 
     /// <summary>The tokens; zeros when the body has none that can be true.</summary>
-    public readonly TokenUsage Usage => _usage.IsEmpty ? _choices.IsEmpty ? _elsewhere.Sum() : _choices.Sum() : _usage.Sum();
+    public readonly TokenUsage Usage => Counts.Sum();
+
+    /// <summary>Whether they are a total alone: of embeddings their input, else of prompt and completion.</summary>
+    public readonly bool IsTotalOnly => Counts.IsTotalOnly;
+
+    private readonly UsageCounts Counts => _usage.IsEmpty ? _choices.IsEmpty ? _elsewhere : _choices : _usage;
 
     /// <summary>Reads over the value of a top-level field.</summary>
     /// <param name="reader">At the field's name, and afterwards at the last token of its value.</param>

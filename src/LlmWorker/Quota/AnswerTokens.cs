@@ -44,22 +44,22 @@ internal static class AnswerTokens
 
     // A body also repeats parts of the request, such as the instructions of a response.
     private static bool IsAnswer(ref Utf8JsonReader reader) =>
-        reader.ValueTextEquals("choices"u8)
-        || reader.ValueTextEquals("output"u8)
-        || reader.ValueTextEquals("content"u8)
-        || reader.ValueTextEquals("message"u8)
-        || reader.ValueTextEquals("text"u8) || reader.ValueTextEquals("response"u8);
+        reader.IsText("choices"u8)
+        || reader.IsText("output"u8)
+        || reader.IsText("content"u8)
+        || reader.IsText("message"u8)
+        || reader.IsText("text"u8) || reader.IsText("response"u8);
 
     private static bool IsText(ref Utf8JsonReader reader) =>
-        reader.ValueTextEquals("content"u8)
-        || reader.ValueTextEquals("text"u8)
-        || reader.ValueTextEquals("reasoning_content"u8)
-        || reader.ValueTextEquals("reasoning"u8)
-        || reader.ValueTextEquals("thinking"u8)
-        || reader.ValueTextEquals("refusal"u8)
-        || reader.ValueTextEquals("arguments"u8)
-        || reader.ValueTextEquals("name"u8)
-        || reader.ValueTextEquals("response"u8);
+        reader.IsText("content"u8)
+        || reader.IsText("text"u8)
+        || reader.IsText("reasoning_content"u8)
+        || reader.IsText("reasoning"u8)
+        || reader.IsText("thinking"u8)
+        || reader.IsText("refusal"u8)
+        || reader.IsText("arguments"u8)
+        || reader.IsText("name"u8)
+        || reader.IsText("response"u8);
 
     private static long Text(string model, ref Utf8JsonReader reader)
     {

@@ -15,7 +15,10 @@ internal static partial class OversizedRequest
     /// <param name="message">Its message; null for none.</param>
     public static bool IsReported(string? code, string? type, string? message) =>
         (code is not null && Codes().IsMatch(code)) || (type is not null && Codes().IsMatch(type))
-        || (message is not null && (Words().IsMatch(message) || ExceedsByNumbers(message)));
+        || (message is not null && (Words().IsMatch(message) || ExceedsByNumbers(message) || SaysTheRequestAlone(message)));
+
+    /// <summary>Whether a message says so, with any status: a limit of each request, or a prompt that alone is too much.</summary>
+    public static bool SaysTheRequestAlone(string message) => OfOneRequest().IsMatch(message);
 
     // The request alone is more than the limit. Without these numbers a text about a limit is one about the minute.
     private static bool ExceedsByNumbers(string message) =>
@@ -44,9 +47,23 @@ internal static partial class OversizedRequest
     private static partial Regex Words();
 
     [GeneratedRegex(
+        @"\bper[- ](?:request|prompt|call|message)\b(?:(?!\bper\b)[^.]){0,40}\bexceed"
+        + @"|\bexceed(?:s|ed|ing)?\b(?:(?!\bper (?!request|prompt|call|message))[^.]){0,60}\bper[- ](?:request|prompt|call|message)\b"
+        + @"|\b(?:prompt|request|input|message)s? (?:alone|by itself|on its own)\b",
+        RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex OfOneRequest();
+
+    [GeneratedRegex(
         @"\blimit(?: of)?:?\s*(?<limit>[\d,_]{1,20})\b.{0,80}?\brequested:?\s*~?(?<request>\d[\d,_]{0,19})\b"
         + @"|\b(?<request>\d[\d,_]{0,19}) (?:input |prompt |total )?tokens? ?(?:>|exceeds?|is (?:more|larger|greater) than)"
-        + @"(?: the| your)?(?: maximum| limit)?(?: of)? ?(?<limit>\d[\d,_]{0,19})\b",
+        + @"(?: the| your)?(?: maximum| limit)?(?: of)? ?(?<limit>\d[\d,_]{0,19})\b"
+        // Both in tokens: a limit of requests is less than the tokens of any prompt.
+        + @"|\b(?:limit|maximum|max|at most|up to)\b[^\d]{0,20}(?<limit>\d[\d,_]{0,19}) (?:input |prompt )?tokens\b.{0,80}?"
+        + @"\b(?:prompt|request|input|message)s?(?: itself)? (?:has|have|is|contains?|needs?|uses?|requires?)"
+        + @" ~?(?<request>\d[\d,_]{0,19})\b"
+        + @"|\b(?:prompt|request|input|message)s?(?: itself)? (?:has|have|is|contains?|needs?|uses?|requires?) ~?(?<request>\d[\d,_]{0,19})"
+        + @" (?:input |prompt )?tokens\b.{0,60}?\b(?:limit|maximum|max|at most|up to|only)\b[^\d]{0,20}"
+        + @"(?<limit>\d[\d,_]{0,19}) (?:input |prompt )?tokens\b",
         RegexOptions.IgnoreCase | RegexOptions.Singleline, matchTimeoutMilliseconds: 1000)]
     private static partial Regex LimitAndRequest();
 }

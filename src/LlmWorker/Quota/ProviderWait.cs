@@ -5,8 +5,8 @@ namespace LlmPipeline;
 
 /// <summary>
 /// Reads how long to wait out of one value, in any spelling that providers are known to send: a duration (<c>1m30.5s</c>, <c>250ms</c>,
-/// <c>26 seconds</c>, <c>00:00:02</c>, <c>PT36S</c>), seconds, Unix time in seconds, milliseconds or finer, an HTTP date or an ISO 8601
-/// date.
+/// <c>26 seconds</c>, <c>00:00:02</c>, <c>PT36S</c>), seconds, Unix time in seconds, milliseconds or finer, an HTTP date, an ISO 8601
+/// date, or a time of the day with its zone (<c>14:05 UTC</c>).
 /// </summary>
 internal static partial class ProviderWait
 {
@@ -19,6 +19,11 @@ internal static partial class ProviderWait
     /// <summary>One number with its unit, or several of them; shared with <see cref="ThrottleNotice"/>.</summary>
     internal const string DurationPattern = Part + @"(?:(?:\s|,|and){0,6}" + Part + "){0,5}";
 
+    /// <summary>A time of the day with its zone; shared with <see cref="ThrottleNotice"/>.</summary>
+    internal const string TimeOfDayPattern =
+        @"(?<hour>\d{1,2}):(?<minute>\d\d)(?::(?<second>\d\d))?(?:\s?(?<half>[ap])\.?m\b\.?)?\s?\(?"
+        + @"(?:(?:UTC|GMT|Z)\b|(?<sign>[+-])(?<zoneHour>\d\d):?(?<zoneMinute>\d\d)\b)\)?";
+
     private const string Part =
         @"\d{1,12}(?:\.\d{1,12})?\s?"
         + "(?:days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s|milliseconds?|millis|msecs?|ms|us|µs|μs|ns)(?![a-zA-Z])";
@@ -26,6 +31,9 @@ internal static partial class ProviderWait
     // As seconds the first would be 31 years, so it is a point in time. As a point in seconds the second would be after the year 5000.
     private const double FirstPointInTime = 1e9;
     private const double LastPointInSeconds = 1e11;
+
+    // Between two clocks, and the time that an answer takes.
+    private static readonly TimeSpan JustPassed = TimeSpan.FromHours(1);
 
     /// <summary>
     /// The wait from <paramref name="now"/>: zero for what has passed, at most <see cref="Longest"/>, null for what cannot be read or is
@@ -36,7 +44,9 @@ internal static partial class ProviderWait
         text = text?.Trim().Trim('"');
         if (string.IsNullOrEmpty(text) || text.Length > 100)
             return null;
-        return Number(text) is { } number ? OfSeconds(number, now) : Duration(text) ?? Clock(text) ?? Date(text, now);
+        return Number(text) is { } number
+            ? OfSeconds(number, now)
+            : Duration(text) ?? Clock(text) ?? TimeOfDay(text, now) ?? Date(text, now);
     }
 
     /// <summary>The same for a value that counts milliseconds.</summary>
@@ -80,6 +90,26 @@ internal static partial class ProviderWait
     private static TimeSpan? Clock(string text) =>
         Clocks().IsMatch(text) && TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var span) ? Bounded(span.TotalSeconds) : null;
 
+    // The next one; one that has just passed is over, and not a day away.
+    private static TimeSpan? TimeOfDay(string text, DateTimeOffset now)
+    {
+        if (TimesOfDay().Match(text) is not { Success: true } match)
+            return null;
+        var (hour, minute, second) = (Of("hour"), Of("minute"), Of("second"));
+        if (match.Groups["half"] is { Success: true, ValueSpan: var half })
+            hour = hour is >= 1 and <= 12 ? (hour % 12) + (half is "p" or "P" ? 12 : 0) : 24;
+        if (hour > 23 || minute > 59 || second > 59)
+            return null;
+        var zone = new TimeSpan(Of("zoneHour"), Of("zoneMinute"), 0);
+        var time = new TimeSpan(hour, minute, second) - (match.Groups["sign"].Value == "-" ? -zone : zone);
+        var seconds = (time - now.UtcDateTime.TimeOfDay).TotalSeconds;
+        while (seconds < -JustPassed.TotalSeconds)
+            seconds += TimeSpan.SecondsPerDay;
+        return Bounded(seconds % TimeSpan.SecondsPerDay);
+
+        int Of(string name) => match.Groups[name] is { Success: true } group ? int.Parse(group.ValueSpan, CultureInfo.InvariantCulture) : 0;
+    }
+
     // Without a year it would be the date of some day by this machine's clock.
     private static TimeSpan? Date(string text, DateTimeOffset now) =>
         Years().IsMatch(text)
@@ -104,6 +134,9 @@ internal static partial class ProviderWait
 
     [GeneratedRegex(@"^(\d{1,2}\.)?\d{1,2}:\d{1,2}:\d{1,2}(\.\d{1,7})?$")]
     private static partial Regex Clocks();
+
+    [GeneratedRegex("^" + TimeOfDayPattern + "$", RegexOptions.IgnoreCase)]
+    private static partial Regex TimesOfDay();
 
     [GeneratedRegex(@"(?<!\d)(19|20|21)\d\d(?!\d)")]
     private static partial Regex Years();

@@ -13,7 +13,10 @@ internal sealed record RateLimitHeaders
     // What is larger limits nobody: some gateways send long.MaxValue for "none".
     private const long LargestLimit = 1_000_000_000_000;
 
-    /// <summary>How long to wait: <c>retry-after-ms</c>, else <c>Retry-After</c>, as seconds, a duration, a date or Unix time.</summary>
+    /// <summary>
+    /// How long to wait: <c>retry-after-ms</c>, else <c>Retry-After</c>, else a header of another name that ends alike, as seconds, a
+    /// duration, a date or Unix time.
+    /// </summary>
     public TimeSpan? RetryAfter { get; init; }
 
     /// <summary><c>x-ratelimit-limit-requests</c>.</summary>
@@ -36,6 +39,12 @@ internal sealed record RateLimitHeaders
 
     /// <summary>A limit of another kind (per day, of input tokens …) of which nothing is left: the one that resets last.</summary>
     public ThrottleNotice? OtherExhausted { get; init; }
+
+    /// <summary>
+    /// A limit of which the headers say when it resets and not what is left of it: the one that resets first. It explains a 429 for which
+    /// there is no other wait.
+    /// </summary>
+    public ThrottleNotice? ResetAlone { get; init; }
 
     /// <summary>The time of the answer by the server's clock, where it sends one; null when the headers were not read.</summary>
     public DateTimeOffset? At { get; init; }
@@ -69,7 +78,8 @@ internal sealed record RateLimitHeaders
             else if (RateLimitName.Parse(name) is var (limit, field))
                 Set(found, limit, field, values.ToString(), at);
         }
-        var wait = Wait(All(headers, "retry-after-ms") ?? All(headers, "x-ms-retry-after-ms"), All(headers, "retry-after"), at);
+        var wait = Wait(All(headers, "retry-after-ms"), All(headers, "retry-after"), at)
+            ?? Wait(Ending(headers, "-retry-after-ms"), Ending(headers, "-retry-after", "-retry-after-seconds"), at);
         if (found is null)
             return new RateLimitHeaders { RetryAfter = wait, At = at };
         var requests = PerMinute(found, RateLimitName.Requests);
@@ -85,6 +95,8 @@ internal sealed record RateLimitHeaders
             TokenReset = tokens.Reset,
             OtherExhausted = found.Where(static one => one.Value is { Left: 0 } && one.Value.Reset > TimeSpan.Zero)
                 .Select(static one => new ThrottleNotice(one.Value.Reset, one.Key.Text)).Aggregate((ThrottleNotice?)null, Later),
+            ResetAlone = found.Where(static one => one.Value is { Left: null } && one.Value.Reset > TimeSpan.Zero)
+                .Select(static one => new ThrottleNotice(one.Value.Reset, one.Key.Text)).MinBy(static one => one.Wait),
             At = at,
         };
     }
@@ -100,6 +112,21 @@ internal sealed record RateLimitHeaders
 
     private static string? All(HttpResponseHeaders headers, string name) =>
         headers.NonValidated.TryGetValues(name, out var values) ? values.ToString() : null;
+
+    // X-Retry-After, x-ms-retry-after-ms, x-ratelimit-retry-after …
+    private static string? Ending(HttpResponseHeaders headers, params ReadOnlySpan<string> ends)
+    {
+        foreach (var (name, values) in headers.NonValidated)
+        {
+            foreach (var end in ends)
+            {
+                if (name.EndsWith(end, StringComparison.OrdinalIgnoreCase))
+                    return values.ToString();
+            }
+        }
+
+        return null;
+    }
 
     // The name that leaves the time open comes first: it is the one that OpenAI, Azure and most others send.
     private static Values PerMinute(Dictionary<RateLimitName, Values> found, string counts) =>

@@ -18,7 +18,20 @@ internal static partial class SpentAccount
     /// <param name="notice">What body and headers say of a limit.</param>
     public static bool IsReported(int status, string? code, string? type, string? message, ThrottleNotice notice) =>
         (code is not null && Codes().IsMatch(code)) || (type is not null && Codes().IsMatch(type))
-        || (status is 402 or 429 && message is not null && !IsRateLimit(notice) && Words().IsMatch(message) && !Smaller().IsMatch(message));
+        || (status is 402 or 429 && message is not null && !IsRateLimit(notice) && !Smaller().IsMatch(message)
+            && (Words().IsMatch(message) || HasCode(message)));
+
+    // Some put the code into the text, and have no field for it.
+    private static bool HasCode(string message)
+    {
+        foreach (var name in Names().EnumerateMatches(message))
+        {
+            if (Codes().IsMatch(message.AsSpan(name.Index, name.Length)))
+                return true;
+        }
+
+        return false;
+    }
 
     // A month is no time to wait for, and what it limits is often money.
     private static bool IsRateLimit(ThrottleNotice notice) => notice.Wait is not null || (notice.Limit is { } limit
@@ -26,9 +39,15 @@ internal static partial class SpentAccount
 
     [GeneratedRegex(
         @"insufficient[-_ ]?(?:quota|balance|credits?|funds?)|exceeded[-_]current[-_]quota|billing|balance(?![a-z])|credits?(?:[-_]|$)"
-        + "|arrear|overdue|payment[-_]?required|suspended|deactivated|access[-_]?terminated|out[-_]of[-_]credit",
+        + "|arrear|overdue|payment[-_]?required|suspended|deactivated|access[-_]?terminated|out[-_]of[-_]credit"
+        + @"|(?:^|[-_. ])allowance(?![a-z])|(?<!(?:thinking|reasoning|tokens?)[-_ ])budget[-_ ]?(?:exceeded|exhausted|used|reached|limit)"
+        + "|(?:over|exceeded)[-_]budget|spend(?:ing)?[-_ ]?(?:limit|cap)",
         RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Codes();
+
+    // Of a path or an address they are no codes.
+    [GeneratedRegex(@"(?<![\w/.-])[A-Za-z]+(?:[_-][A-Za-z]+)+(?![\w/]|\.\w)", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Names();
 
     [GeneratedRegex(
         @"\bcan only afford\b|\b(?:fewer|reduce|lower)\b.{0,20}\btokens\b|\bmax_tokens\b",
@@ -42,7 +61,10 @@ internal static partial class SpentAccount
         + @"|\b(?:balance|credits?)\b.{0,40}\b(?:too low|insufficient|exhausted|depleted|used up|negative|zero|run out)\b"
         + @"|\bcheck your (?:plan|billing)\b|\bbilling (?:hard )?limit\b|\bbilling details\b"
         + @"|\baccount\b.{0,80}\b(?:suspended|deactivated|disabled|overdue|in arrears|blocked)\b"
-        + @"|\barrears?\b|\boverdue\b|\brecharge\b|\btop[- ]?up\b|\bspend(?:ing)? limit\b|欠费|余额不足|充值",
+        + @"|\barrears?\b|\boverdue\b|\brecharge\b|\btop[- ]?up\b|\bspend(?:ing)? limit\b"
+        + @"|(?<!\b(?:thinking|reasoning|tokens?) )\b(?:budget|allowance)\b.{0,40}"
+        + @"\b(?:exceeded|used(?: up)?|exhausted|spent|depleted|consumed|reached)\b"
+        + @"|\b(?:exceeded|exhausted|used up|spent|over) (?:your |the |its |monthly |total )*(?:budget|allowance)\b|欠费|余额不足|充值",
         RegexOptions.IgnoreCase | RegexOptions.Singleline, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Words();
 }

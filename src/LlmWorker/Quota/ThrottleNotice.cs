@@ -24,13 +24,16 @@ internal sealed partial record ThrottleNotice(TimeSpan? Wait, string? Limit)
     private const int UnitBehind = 60;
 
     /// <summary>
-    /// What a refusal says: the wait of <c>Retry-After</c>, else until what ran out is there again, else what the body says.
+    /// What a refusal says: the wait of <c>Retry-After</c>, else until what ran out is there again, else what the body says, else of a 429
+    /// until the first limit resets of which the headers do not say what is left.
     /// </summary>
     public static ThrottleNotice Of(HttpAnswer answer)
     {
         var (limits, body) = (answer.Limits, Read(answer.Body, answer.Limits.At ?? answer.Started));
         var exhausted = limits.Exhausted;
-        return new ThrottleNotice(limits.RetryAfter ?? exhausted?.Wait ?? body.Wait, body.Limit ?? exhausted?.Limit);
+        var wait = limits.RetryAfter ?? exhausted?.Wait ?? body.Wait;
+        var alone = wait is null && answer.Status == 429 ? limits.ResetAlone : null;
+        return new ThrottleNotice(wait ?? alone?.Wait, body.Limit ?? exhausted?.Limit ?? alone?.Limit);
     }
 
     /// <summary>Reads a refusal's body, JSON or not.</summary>
@@ -40,7 +43,7 @@ internal sealed partial record ThrottleNotice(TimeSpan? Wait, string? Limit)
     {
         var reading = new Reading(now);
         if (body.Length <= LongestBody)
-            reading.Text(Encoding.UTF8.GetString(body.Span), 0);
+            reading.Text(Encoding.UTF8.GetString((LenientJson.ToDecodable(body, out _) ?? body).Span), 0);
         return new ThrottleNotice(reading.Told ?? reading.Worded, reading.Limit ?? reading.Kind);
     }
 
@@ -96,11 +99,15 @@ internal sealed partial record ThrottleNotice(TimeSpan? Wait, string? Limit)
     private static partial Regex Units();
 
     [GeneratedRegex(
-        @"(?:\btry again|\b(?:please )?retry(?:ing)?(?:[-_ ]after)?|\bwait|\bavailable(?: again)?|\bresets?|\bresetting|\buntil)"
+        @"(?:\btry again|\b(?:please )?retry(?:ing)?(?:[-_ ]after)?|\bwait|\bavailable(?: again)?|\bagain(?= (?:at|in|after|on)\b)"
+        + @"|\bresets?|\bresetting|\buntil)"
         + @"(?:\s|[:=""'(~]|\b(?:again|in|after|at|for|on|until|about|approximately|another|the next|time|is)\b){1,8}"
         + @"(?<wait>\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?: ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d))?"
         + @"|[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT|"
-        + ProviderWait.DurationPattern + @"|\d{10,19}(?![\d.]))",
+        + ProviderWait.TimeOfDayPattern + "|" + ProviderWait.DurationPattern + @"|\d{10,19}(?![\d.])"
+        // A number alone is in seconds where it is no time of the day: "retry in 5".
+        + @"|(?<=\b(?:in|after|for|wait|about|approximately|another)[\s:=""'(~]{1,3})\d{1,6}(?:\.\d{1,6})?"
+        + @"(?=[.,;!)""']{0,3}(?:\s|$))(?! \w| \())",
         RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Waits();
 
@@ -194,7 +201,7 @@ internal sealed partial record ThrottleNotice(TimeSpan? Wait, string? Limit)
                 if (header.Value.ValueKind is JsonValueKind.String or JsonValueKind.Number)
                     answer.Headers.TryAddWithoutValidation(header.Name, header.Value.ToString());
             var read = RateLimitHeaders.Read(answer.Headers, now);
-            Told ??= read.RetryAfter ?? read.Exhausted?.Wait;
+            Told ??= read.RetryAfter ?? read.Exhausted?.Wait ?? read.ResetAlone?.Wait;
         }
     }
 }

@@ -14,6 +14,9 @@ internal sealed class BoundedStream(Stream inner, int mostBytes) : Stream
     private long _inEvent;
     private long _inAll;
 
+    /// <summary>Sees all that is read; null for nobody.</summary>
+    public StrayLines? Stray { get; init; }
+
     public override bool CanRead => true;
 
     public override bool CanSeek => false;
@@ -31,6 +34,7 @@ internal sealed class BoundedStream(Stream inner, int mostBytes) : Stream
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         var read = await inner.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
+        Stray?.Add(buffer.Span[..read]);
         _inEvent += read;
         _inAll += read;
         // What was read for one event may hold parts of the next.

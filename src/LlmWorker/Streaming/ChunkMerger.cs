@@ -86,7 +86,7 @@ internal sealed class ChunkMerger(int mostBytes)
     private void AddChoice(JsonElement chunk)
     {
         Count++;
-        var index = chunk.TryGetProperty("index"u8, out var number) && number.ValueKind == JsonValueKind.Number
+        var index = chunk.TryGetField("index"u8, out var number) && number.ValueKind == JsonValueKind.Number
             && number.TryGetInt32(out var n) ? n : 0;
         if (!_choices.TryGetValue(index, out var choice))
         {

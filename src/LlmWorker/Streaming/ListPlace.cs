@@ -77,7 +77,7 @@ internal static class ListPlace
     /// <summary>Whether a piece begins another call: it has an id and a name, or a name where the call before is whole.</summary>
     private static bool IsAnother(MergedObject call, JsonElement piece)
     {
-        var name = piece.TryGetProperty("function"u8, out var function) && function.ValueKind == JsonValueKind.Object
+        var name = piece.TryGetField("function"u8, out var function) && function.ValueKind == JsonValueKind.Object
             ? Text(function, "name"u8)
             : default;
         if (name.IsEmpty || call["function"u8] is not MergedObject begun || begun.Text("name"u8).IsEmpty)
@@ -90,7 +90,7 @@ internal static class ListPlace
     }
 
     private static ReadOnlySpan<byte> Raw(JsonElement element, ReadOnlySpan<byte> name) =>
-        element.TryGetProperty(name, out var value) ? JsonMarshal.GetRawUtf8Value(value) : default;
+        element.TryGetField(name, out var value) ? JsonMarshal.GetRawUtf8Value(value) : default;
 
     private static ReadOnlySpan<byte> Text(JsonElement element, ReadOnlySpan<byte> name) =>
         Raw(element, name) is [(byte)'"', .. var raw, (byte)'"'] ? raw : default;

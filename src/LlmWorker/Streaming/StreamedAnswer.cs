@@ -22,7 +22,9 @@ internal sealed class StreamedAnswer
     private static readonly JsonDocumentOptions AnyDepth = new() { MaxDepth = int.MaxValue };
     private readonly DeltaReceiver? _delta;
     private readonly ChunkMerger _chunks;
+    private readonly StrayLines _stray = new();
     private byte[] _lastText = [];
+    private byte[]? _message;
     private byte[]? _whole;
     private string? _toPassOn;
 
@@ -43,7 +45,7 @@ internal sealed class StreamedAnswer
         Stream stream, int mostBytes, DeltaReceiver? delta, CancellationToken cancellationToken)
     {
         var answer = new StreamedAnswer(mostBytes, delta);
-        var bounded = new BoundedStream(stream, mostBytes);
+        var bounded = new BoundedStream(stream, mostBytes) { Stray = answer._stray };
         try
         {
             var events = SseParser.Create(bounded, static (_, data) => data.ToArray());
@@ -56,9 +58,9 @@ internal sealed class StreamedAnswer
                     return end.Value;
             }
         }
-        catch (IOException) when (answer._chunks.IsWhole)
+        catch (IOException) when (answer._chunks.IsWhole || answer.StrayError() is not null)
         {
-            // The connection broke behind the answer: what may be missing is the usage.
+            // The connection broke behind the answer, of which the usage may be missing, or behind the reason.
         }
 
         return answer.End();
@@ -91,17 +93,19 @@ internal sealed class StreamedAnswer
 
     private (byte[] Body, AnswerFault Fault)? Take(string name, JsonElement json, byte[] data)
     {
-        var hasChoices = json.TryGetProperty("choices"u8, out var choices);
+        var hasChoices = json.TryGetField("choices"u8, out var choices);
         var type = hasChoices ? default : Raw(json, "type"u8);
-        if (IsErrorName(name) || type.SequenceEqual("\"error\""u8) || Raw(json, "object"u8).SequenceEqual("\"error\""u8) || HasError(json))
-            return (data, AnswerFault.ErrorEvent);
-        // An error without a name where a chunk would be: {"code":…,"message":…}, {"detail":…}.
-        var isEmpty = choices.ValueKind != JsonValueKind.Array || choices.GetArrayLength() == 0;
-        if (isEmpty && !type.StartsWith("\"response."u8) && LenientJson.ToDecodable(data, out _) is { } strict
-            && (InnerError.Find(strict) is not null || Raw(json, "detail"u8) is [(byte)'"' or (byte)'[' or (byte)'{', _, _, ..]))
+        if (IsErrorName(name) || IsError(json, choices, type, data))
             return (data, AnswerFault.ErrorEvent);
         if (name == "ping" || type.SequenceEqual("\"ping\""u8))
             return null;
+        // A word on how far it is, or why it ends: the end of the stream decides.
+        if (!hasChoices && IsMessageAlone(data))
+        {
+            _message = data;
+            return null;
+        }
+
         if (!type.StartsWith("\""u8))
         {
             _chunks.Add(json);
@@ -109,7 +113,7 @@ internal sealed class StreamedAnswer
             if (choices.ValueKind != JsonValueKind.Array && !Raw(json, "usage"u8).StartsWith("{"u8))
                 return null;
         }
-        else if (IsLast(type) && json.TryGetProperty("response"u8, out var response))
+        else if (IsLast(type) && json.TryGetField("response"u8, out var response))
         {
             _whole = JsonMarshal.GetRawUtf8Value(response).ToArray();
         }
@@ -117,6 +121,17 @@ internal sealed class StreamedAnswer
         if (_delta is not null)
             _toPassOn = Encoding.UTF8.GetString(data);
         return _whole is null ? null : (_whole, AnswerFault.None);
+    }
+
+    private static bool IsError(JsonElement json, JsonElement choices, ReadOnlySpan<byte> type, byte[] data)
+    {
+        if (type.SequenceEqual("\"error\""u8) || Raw(json, "object"u8).SequenceEqual("\"error\""u8) || HasError(json))
+            return true;
+        // An error without a name where a chunk would be: {"code":…,"message":…}, {"detail":…}.
+        var isEmpty = choices.ValueKind != JsonValueKind.Array || choices.GetArrayLength() == 0;
+        return isEmpty && !type.StartsWith("\"response."u8) && LenientJson.ToDecodable(data, out _) is { } strict
+            && (InnerError.Find(strict) is not null
+                || Raw(json, "detail"u8) is [(byte)'"' or (byte)'[' or (byte)'{', _, _, ..]);
     }
 
     private ValueTask PassOnAsync(CancellationToken cancellationToken)
@@ -129,8 +144,28 @@ internal sealed class StreamedAnswer
 
     private (byte[] Body, AnswerFault Fault) End() =>
         _chunks.IsWhole ? (_chunks.Body(), AnswerFault.None)
+        : (StrayError() ?? _message) is { } error ? (error, AnswerFault.ErrorEvent)
         : _chunks.Count > 0 ? (_chunks.Body(), AnswerFault.Truncated)
         : (_lastText, AnswerFault.Truncated);
+
+    // What a server writes between the events when it breaks off. JSON that is no error may be anything.
+    private byte[]? StrayError()
+    {
+        if (_stray.Found is not { } found)
+            return null;
+        if (_stray.IsErrorField)
+            return found;
+        if (LenientJson.ToDecodable(found, out _) is not { } strict)
+            return null;
+        using var json = JsonDocument.Parse(strict, AnyDepth);
+        var hasChoices = json.RootElement.TryGetField("choices"u8, out var choices);
+        return IsError(json.RootElement, choices, hasChoices ? default : Raw(json.RootElement, "type"u8), found) || IsMessageAlone(found)
+            ? found
+            : null;
+    }
+
+    private static bool IsMessageAlone(byte[] data) =>
+        LenientJson.ToDecodable(data, out _) is { } json && AnswerShape.Read(json.Span).IsMessageAlone;
 
     // Names that an event of an error has: error, server_error, exception.
     private static bool IsErrorName(string name) =>
@@ -142,7 +177,7 @@ internal sealed class StreamedAnswer
 
     private static bool HasError(JsonElement json)
     {
-        if (!json.TryGetProperty("error"u8, out var error))
+        if (!json.TryGetField("error"u8, out var error))
             return false;
         var reader = new Utf8JsonReader(JsonMarshal.GetRawUtf8Value(error), new JsonReaderOptions { MaxDepth = int.MaxValue });
         reader.Read();
@@ -150,5 +185,5 @@ internal sealed class StreamedAnswer
     }
 
     private static ReadOnlySpan<byte> Raw(JsonElement json, ReadOnlySpan<byte> name) =>
-        json.TryGetProperty(name, out var value) ? JsonMarshal.GetRawUtf8Value(value) : default;
+        json.TryGetField(name, out var value) ? JsonMarshal.GetRawUtf8Value(value) : default;
 }

@@ -240,6 +240,18 @@ public sealed class ClassifyingAnswers
     // https://docs.litellm.ai/docs/proxy/virtual_keys: the key is right, and other models are served.
     [InlineData(401, """{"error":{"message":"key not allowed to access model","type":"key_model_access_denied","code":"401"}}""", "ModelFault")]
     [InlineData(400, """{"error":{"message":"Budget has been exceeded! Current cost: 1, Max budget: 0.5","type":"budget_exceeded","code":"400"}}""", "AccountFault")]
+    [InlineData(400, """{"error":{"message":"per request limit exceeded: 45411 > 30000"}}""", "Permanent")]
+    [InlineData(400, """{"error":{"message":"The prompt alone has 91,000 input tokens"}}""", "Permanent")]
+    [InlineData(400, """{"error":{"message":"max_tokens 32000 exceeds the limit of 8192 of this tier"}}""", "Unexplained")]
+    [InlineData(429, """{"error":{"message":"per request limit exceeded: 45411 > 30000"}}""", "Transient")]
+    [InlineData(429, """{"error":{"message":"allowance_used"}}""", "AccountFault")]
+    [InlineData(429, """{"error":"budget_exceeded"}""", "AccountFault")]
+    [InlineData(429, """{"detail":"The monthly budget is used up"}""", "AccountFault")]
+    [InlineData(429, """{"error":{"message":"budget_exceeded for today, retry in 3600"}}""", "Later")]
+    [InlineData(403, """{"message":"invalid api token"}""", "AccountFault")]
+    // Half of a character is no reason not to read the rest.
+    [InlineData(429, """{"error":{"message":"half \ud83d, insufficient balance","x":1}}""", "AccountFault")]
+    [InlineData(404, """{"\ud83d":1,"error":{"message":"half \ud83d","code":"model_not_found"}}""", "ModelFault")]
     public void What_a_status_hides_is_found_in_code_and_words(int status, string body, string kind) =>
         Assert.Equal(kind, Outcomes.Classify(Answer(status, body), DialectTable.Empty).Kind.ToString());
 

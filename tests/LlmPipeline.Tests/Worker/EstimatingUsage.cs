@@ -52,6 +52,31 @@ public sealed class EstimatingUsage
         Assert.Equal((true, new TokenUsage(1151, 0, 6)), (outcome.IsUsageEstimated, outcome.Usage));
     }
 
+    [Theory]
+    [InlineData("\"total_tokens\":30", true, 24, 6)]
+    [InlineData("\"total_tokens\":30", false, 24, 6)]
+    [InlineData("\"total_tokens\":30,\"completion_tokens\":0", false, 24, 6)]
+    [InlineData("\"total_tokens\":4", true, 0, 4)]
+    public async Task A_total_alone_is_split_by_the_text_of_the_answer(string told, bool estimates, long input, long output)
+    {
+        await TokenCounter.LoadAsync(CallerHouse.Model);
+        var outcome = await CallAsync(Silent.Replace("\"choices\"", $"\"usage\":{{{told}}},\"choices\"", StringComparison.Ordinal), estimates, priced: true);
+
+        Assert.Equal((true, new TokenUsage(input, 0, output)), (outcome.IsUsageEstimated, outcome.Usage));
+        Assert.Equal((input * 1000) + (output * 2000), Assert.Single(outcome.Costs).Nanos);
+    }
+
+    [Fact]
+    public async Task A_total_alone_of_embeddings_is_their_input()
+    {
+        await using var endpoint = new RawEndpoint((_, _) => new RawReply(200, """{"data":[{"embedding":[0.5]}],"usage":{"total_tokens":8}}"""));
+        await using var caller = Caller(endpoint, estimates: true, priced: true);
+
+        var outcome = await caller.CallAsync(CallerHouse.Request("""{"model":"m","input":"x"}""", "/v1/embeddings"), 0, default);
+
+        Assert.Equal((false, new TokenUsage(8, 0, 0)), (outcome.IsUsageEstimated, outcome.Usage));
+    }
+
     [Fact]
     public async Task An_error_costs_nothing_that_was_not_reported()
     {

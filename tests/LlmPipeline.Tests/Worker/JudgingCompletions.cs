@@ -45,6 +45,12 @@ public sealed class JudgingCompletions
     [InlineData("/v1/rerank", """{"results":[]}""", "None")]
     [InlineData("/v1/images/generations", """{"created":1,"data":[]}""", "None")]
     [InlineData("/v1/score", """{"object":"list","data":[{"object":"score","score":0.5}]}""", "None")]
+    [InlineData("/v1/rerank", """{"message":"done","results":[{"index":0,"relevance_score":0.5}]}""", "None")]
+    [InlineData("/v1/audio/transcriptions", """{"text":"invalid api token"}""", "None")]
+    [InlineData("/api/chat", """{"message":{"role":"assistant","content":"four"},"done":true}""", "None")]
+    [InlineData(
+        Responses, """{"status":"requires_action","output":[{"type":"function_call","name":"f"}]}""", "None")]
+    [InlineData(Responses, """{"status":"completed","output":[{"type":"reasoning","summary":[]}]}""", "Empty")]
     public void An_answer_of_the_kind_that_was_asked_for_is_a_completion(string path, string body, string flags)
     {
         var verdict = CompletionCheck.Of(path, Encoding.UTF8.GetBytes(body));
@@ -88,9 +94,16 @@ public sealed class JudgingCompletions
     [InlineData(Responses, """{"status":"completed","output":[]}""")]
     [InlineData(Responses, """{"status":"cancelled","output":[]}""")]
     [InlineData(Responses, """{"status":"failed","error":null,"output":[]}""")]
+    [InlineData(Responses, """{"status":"expired","output":[{"type":"reasoning","summary":[]}]}""")]
+    [InlineData(Responses, """{"status":"expired","output":[{"type":"message","content":[{"type":"output_text","text":"fo"}]}]}""")]
+    [InlineData(Responses, """{"status":"timed_out","output":[{"type":"message","content":[{"type":"output_text","text":"fo"}]}]}""")]
+    [InlineData(Responses, """{"status":"paused","output":[{"type":"reasoning","summary":[]}]}""")]
+    [InlineData("/v1/rerank", """{"message":"no Route matched with those values"}""")]
+    [InlineData("/v1/score", """{"success":false,"msg":"try harder","request_id":"r-1","timestamp":17}""")]
+    [InlineData(null, """{"message":"Internal failure"}""")]
     [InlineData("/v1/moderations", """["x"]""")]
     [InlineData("/v1/moderations", """{"detail":"Not authenticated"}""")]
-    public void A_body_without_an_answer_may_be_better_next_time(string path, string body)
+    public void A_body_without_an_answer_may_be_better_next_time(string? path, string body)
     {
         var verdict = CompletionCheck.Of(path, Encoding.UTF8.GetBytes(body));
         Assert.Equal((OutcomeKind.Transient, null), (verdict.Kind, verdict.ErrorStatus));
@@ -118,13 +131,19 @@ public sealed class JudgingCompletions
     [InlineData(Responses, """{"object":"response","status":"failed","error":{"code":"server_error","message":"x"},"output":[]}""", 500)]
     [InlineData(Responses, """{"status":"failed","error":{"code":"rate_limit_exceeded","message":"x"}}""", 429)]
     [InlineData("/v1/moderations", """{"error":{"code":"server_error"}}""", 500)]
+    [InlineData("/v1/rerank", """{"message":"invalid api token"}""", 401)]
+    [InlineData("/v1/rerank", """{"message":"x: rate limit exceeded","request_id":"r-1"}""", 429)]
+    [InlineData(Chat, """{"message":"invalid api token"}""", 401)]
+    [InlineData("/v1/score", """{"msg":"The access token has expired"}""", 401)]
+    [InlineData("/v1/score", """{"message":"Unauthorized"}""", 401)]
+    [InlineData("/v1/rerank", """{"message":"allowance_used"}""", 401)]
     [InlineData(Chat, """{"__type":"com.amazon.x#ThrottlingException","message":"x"}""", 429)]
     [InlineData(Chat, """{"Response":{"Error":{"Code":"AuthFailure.Unauthorized","Message":"x"}}}""", 401)]
     public void An_error_inside_has_the_status_that_it_would_have_come_with(string path, string body, int status)
     {
         var verdict = CompletionCheck.Of(path, Encoding.UTF8.GetBytes(body));
         Assert.Equal((OutcomeKind.Transient, status), (verdict.Kind, verdict.ErrorStatus!.Value));
-        Assert.Equal("x", ProviderError.Read(verdict.ErrorBody).Message ?? "x");
+        Assert.Equal(ProviderError.Read(Encoding.UTF8.GetBytes(body)).Message ?? "x", ProviderError.Read(verdict.ErrorBody).Message ?? "x");
     }
 
     [Theory]
@@ -198,6 +217,39 @@ public sealed class JudgingCompletions
         var body = """{"\ud83d":1,"choices":[{"\ude00":2,"message":{"\ud83d":3,"content":"four"}}],"usage":{"\ud83d":4,"prompt_tokens":7}}"""u8.ToArray();
         Assert.Equal(AnswerFlags.Lenient, CompletionCheck.Of(Chat, body).Flags);
         Assert.Equal(new TokenUsage(7, 0, 0), AnswerBody.Read(body).Usage);
+    }
+
+    // The reader of .NET throws at half of a surrogate pair, depending on how long the name is that it compares with.
+    [Fact]
+    public async Task Half_of_a_character_in_any_name_or_text_throws_nowhere()
+    {
+        const string Sound =
+            """{"id":"i","object":"chat.completion","error":{"code":0,"message":""},"choices":[{"index":0,"message":{"role":"assistant","content":"a","tool_calls":[{"index":0,"id":"t","function":{"name":"f","arguments":"{}"}}]},"delta":{"content":"b"},"finish_reason":"stop","usage":{"total_tokens":3}}],"output":[{"type":"message","content":[{"type":"output_text","text":"a"}]}],"data":[{"object":"embedding","embedding":[1]}],"usage":{"prompt_tokens":7,"prompt_tokens_details":{"cached_tokens":1}},"x_groq":{"usage":{"total_tokens":8}},"message":"retry in 5","metadata":{"headers":{"retry-after":"3"}}}""";
+        string[] halves = ["\\ud83d", "u\\ud83d", "usag\\ud83d", "prompt_token\\ud83d", "\\ude00\\ud83d and some more text of a name", "c\\ud83dontent"];
+        for (var at = Sound.IndexOf('"'); at >= 0; at = Sound.IndexOf('"', Sound.IndexOf('"', at + 1) + 1))
+        {
+            var end = Sound.IndexOf('"', at + 1);
+            foreach (var half in halves)
+            {
+                foreach (var name in (string[])[half, Sound[(at + 1)..end] + half, half + Sound[(at + 1)..end]])
+                {
+                    var json = string.Concat(Sound.AsSpan(0, at + 1), name, Sound.AsSpan(end));
+                    var body = Encoding.UTF8.GetBytes(json);
+                    foreach (var path in (string?[])[Chat, Text, Embeddings, Responses, "/v1/rerank", null])
+                        Assert.NotNull(CompletionCheck.Of(path, body));
+                    _ = (AnswerBody.Read(body), UsageReader.Find(body), ProviderError.Read(body), AnswerTokens.Count("m", body));
+                    _ = (ThrottleNotice.Read(body, DateTimeOffset.UnixEpoch), ProviderSentence.Of(body), StoredAnswer.Fault(body));
+                    _ = EmbeddingInputs.Count(body);
+                    _ = await StreamedAnswer.ReadAsync(
+                        new MemoryStream(Encoding.UTF8.GetBytes($"data: {json}\n\nevent: x\ndata: {{\"type\":\"response.completed\",\"{name}\":1,\"response\":{json}}}\n\n")),
+                        1_000_000, null, CancellationToken.None);
+                }
+            }
+        }
+
+        Assert.Equal(
+            new TokenUsage(7, 0, 5),
+            AnswerBody.Read("""{"usage":{"\ud83d":1,"prompt_tokens":7,"prompt_token\ud83d":1,"completion_tokens":5},"x":NaN}"""u8.ToArray()).Usage);
     }
 
     [Fact]

@@ -188,6 +188,13 @@ public sealed class MergingOddStreams
     [InlineData("event: exception\ndata: {\"message\":\"busy\",\"code\":500}\n\n", 500)]
     [InlineData("event: server_error\ndata: {\"message\":\"busy\",\"code\":503}\n\n", 503)]
     [InlineData("data: {\"choices\":[],\"base_resp\":{\"status_code\":1002,\"status_msg\":\"busy: rate limit\"}}\n\n", 429)]
+    // llama.cpp, and servers that break off with JSON or a text of no event.
+    [InlineData("error: {\"code\":500,\"message\":\"busy\",\"type\":\"server_error\"}\n\n", 500)]
+    [InlineData("error:{\"error\":{\"code\":503,\"message\":\"busy\"}}\r\n\r\n", 503)]
+    [InlineData("data:\n\n{\"error\":{\"message\":\"busy\",\"code\":429}}\n\n", 429)]
+    [InlineData("data:\n\n{\n  \"error\": {\n    \"message\": \"busy\",\n    \"code\": 429\n  }\n}\n\n", 429)]
+    [InlineData("data:\n\n{\"object\":\"error\",\"message\":\"busy\",\"code\":503}", 503)]
+    [InlineData("data: {\"message\":\"busy: invalid api token\"}\n\n", 401)]
     public async Task An_error_in_any_shape_has_its_own_status_and_body_and_is_nobodys_delta(string end, int status)
     {
         foreach (var begin in (string[])["", Events(Chunk("\"content\":\"The answer is\""))])
@@ -213,6 +220,8 @@ public sealed class MergingOddStreams
             + "{\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n", "incomplete_stream")]
     [InlineData("data: oops\n\n", "incomplete_stream")]
     [InlineData("event: error\ndata: oops\n\n", "stream_error")]
+    [InlineData("error: oops\n\n", "stream_error")]
+    [InlineData("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"T\"}}]}\n\n{\"x\":1}\n\n", "incomplete_stream")]
     [InlineData("data: {\"detail\":\"broke\"}\n\ndata: [DONE]\n\n", "error_in_answer")]
     [InlineData("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"T\"},\"finish_reason\":\"abort\"}]}\n\ndata: [DONE]\n\n", "provider_error")]
     [InlineData("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"T\"}}]}\n\ndata: {\"code\":0,\"message\":\"ok\"}\n\n", "incomplete_stream")]
@@ -224,6 +233,27 @@ public sealed class MergingOddStreams
         Assert.Equal((OutcomeKind.Transient, code), (verdict.Kind, verdict.Code));
     }
 
+    [Theory]
+    [InlineData("error: {\"message\":\"usage is missing\"}\n\n")]
+    [InlineData("{\"error\":{\"message\":\"late\"}}\n\n")]
+    public async Task An_error_behind_a_whole_answer_changes_nothing(string error)
+    {
+        var (body, fault, _) = await ReadAsync(Events(Chunk("\"content\":\"hello\""), Chunk("", "stop")) + error);
+        Assert.Equal((AnswerFault.None, "hello"), (fault, Content(body)));
+    }
+
+    [Fact]
+    public async Task The_sentence_of_an_error_without_an_event_is_kept_however_it_is_cut_into_reads()
+    {
+        var stream = Encoding.UTF8.GetBytes(Events(Chunk("\"content\":\"The\"")) + "error: upstream broke\r\n\r\n");
+        for (var size = 1; size < 20; size++)
+        {
+            var read = new SmallReads(stream, size);
+            var (body, fault) = await StreamedAnswer.ReadAsync(read, 1_000_000, null, CancellationToken.None);
+            Assert.Equal((AnswerFault.ErrorEvent, "upstream broke"), (fault, Encoding.UTF8.GetString(body)));
+        }
+    }
+
     [Fact]
     public async Task An_answer_and_an_event_that_are_too_large_are_not_kept()
     {
@@ -233,6 +263,12 @@ public sealed class MergingOddStreams
         var endless = new MemoryStream(Encoding.UTF8.GetBytes("data: " + new string('x', 1_000_000)));
         await Assert.ThrowsAsync<AnswerTooLargeException>(() => StreamedAnswer.ReadAsync(endless, 10_000, null, CancellationToken.None));
         Assert.True(endless.Position < 500_000, $"{endless.Position} bytes were read");
+    }
+
+    private sealed class SmallReads(byte[] bytes, int size) : MemoryStream(bytes)
+    {
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+            base.ReadAsync(buffer[..Math.Min(size, buffer.Length)], cancellationToken);
     }
 
     private static string Chunk(string delta, string? finish = null) =>

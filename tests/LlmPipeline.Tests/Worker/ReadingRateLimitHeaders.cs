@@ -173,6 +173,39 @@ public sealed class ReadingRateLimitHeaders
     }
 
     [Theory]
+    [InlineData(7.0, "x-retry-after: 7")]
+    [InlineData(1.5, "X-Retry-After-Ms: 1500")]
+    [InlineData(7.0, "x-ratelimit-retry-after: 7s")]
+    [InlineData(7.0, "x-retry-after-seconds: 7")]
+    [InlineData(3.0, "Retry-After: 3", "x-retry-after: 7")]
+    [InlineData(null, "x-retry-after: soon", "x-no-retry-after-all: 5")]
+    public void A_wait_under_a_name_of_the_providers_own_counts_where_the_standard_one_is_missing(double? seconds, params string[] headers) =>
+        Assert.Equal(seconds, Read(Pairs(headers)).RetryAfter?.TotalSeconds);
+
+    [Theory]
+    [InlineData(5.0, "x-ratelimit-reset-after: 5")]
+    [InlineData(5.0, "X-RateLimit-Reset: 1767614405", "X-RateLimit-Limit: 20")]
+    [InlineData(2.0, "x-ratelimit-reset-requests: 2s", "x-ratelimit-reset-tokens: 1m")]
+    [InlineData(60.0, "x-ratelimit-reset-requests: 2s", "x-ratelimit-remaining-requests: 3", "x-ratelimit-reset-tokens: 1m")]
+    [InlineData(null, "x-ratelimit-reset-requests: 2s", "x-ratelimit-remaining-requests: 3")]
+    [InlineData(null, "x-ratelimit-reset: 0")]
+    [InlineData(9.0, "x-ratelimit-reset: 5", "x-ratelimit-remaining-tokens: 0", "x-ratelimit-reset-tokens: 9")]
+    [InlineData(1.0, "x-ratelimit-reset: 5", "Retry-After: 1")]
+    public void A_reset_of_which_it_is_not_said_what_is_left_is_the_wait_of_a_429(double? seconds, params string[] headers)
+    {
+        var answer = new HttpAnswer { Status = 429, Limits = Read(Pairs(headers)), Started = Now };
+        Assert.Equal(seconds, ThrottleNotice.Of(answer).Wait?.TotalSeconds);
+    }
+
+    [Theory]
+    [InlineData(503)]
+    [InlineData(402)]
+    public void Another_status_than_429_is_not_explained_by_such_a_reset(int status) =>
+        Assert.Equal(
+            ThrottleNotice.None,
+            ThrottleNotice.Of(new HttpAnswer { Status = status, Limits = Read(("x-ratelimit-reset", "5")), Started = Now }));
+
+    [Theory]
     // Azure: https://github.com/openai/openai-dotnet/issues/838
     [InlineData(
         "x-ratelimit-limit-requests: -1", "x-ratelimit-remaining-requests: -1", "x-ratelimit-limit-tokens: -1",
@@ -195,6 +228,9 @@ public sealed class ReadingRateLimitHeaders
         Assert.Equal((double.NaN, double.NaN), (learned.Requests, learned.Tokens));
         Assert.Null(limits.Exhausted);
     }
+
+    private static (string Name, string? Value)[] Pairs(string[] headers) =>
+        [.. headers.Select(header => (header[..header.IndexOf(':')], (string?)header[(header.IndexOf(':') + 1)..]))];
 
     private static RateLimitHeaders Read(params (string Name, string? Value)[] headers)
     {

@@ -56,6 +56,17 @@ public sealed class ReadingThrottleNotices
     [InlineData("429: tpm limit: 5000 crossed, retry_after=3", 3.0, "tokens per minute")]
     [InlineData("Quota exceeded. Available again in about 3 minutes", 180.0, null)]
     [InlineData("Limit of 20 requests/min reached", null, "requests per minute")]
+    // A number alone is in seconds.
+    [InlineData("Too many requests, please retry in 5", 5.0, null)]
+    [InlineData("Rate limited. Try again in 30.", 30.0, null)]
+    [InlineData("Too many requests (retry after 2.5)", 2.5, null)]
+    [InlineData("Please wait for 12, then call again", 12.0, null)]
+    // A time of the day with its zone is the next one; one that has just passed is over.
+    [InlineData("Quota used up. You can call it again at 14:05 UTC", 7500.0, null)]
+    [InlineData("Limit resets at 2:05 PM (UTC).", 7500.0, null)]
+    [InlineData("Not available until 14:05:30+02:00", 330.0, null)]
+    [InlineData("Try again at 06:00 GMT", 64_800.0, null)]
+    [InlineData("The limit resets at 11:59 UTC", 0.0, null)]
     public void A_text_says_how_long_and_what_for(string message, double? seconds, string? limit)
     {
         var text = JsonSerializer.Serialize(message);
@@ -102,6 +113,11 @@ public sealed class ReadingThrottleNotices
     [InlineData("""{"error":{"message":"half \ud83d","retry_after":null}}""")]
     [InlineData("<!DOCTYPE html><title>Access denied | x used Cloudflare to restrict access</title>error code: 1015")]
     [InlineData("Try again in 5 months, persons per dayroom")]
+    [InlineData("Available again at 5.")]
+    [InlineData("Please retry after 3 failures, or wait: 2 of 5 slots are busy")]
+    [InlineData("Try again at 14:05")]
+    [InlineData("Try again at 27:05 UTC")]
+    [InlineData("retry in 5xx, until 1,000,000")]
     public void Anything_else_says_nothing(string body) =>
         Assert.Equal(ThrottleNotice.None, ThrottleNotice.Read(Encoding.UTF8.GetBytes(body), Now));
 

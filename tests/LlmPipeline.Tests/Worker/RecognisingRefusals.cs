@@ -27,6 +27,11 @@ public sealed class RecognisingRefusals
     [InlineData(null, "invalid_request_error", "prompt is too long: 210000 tokens > 200000 maximum")]
     [InlineData("context_length_exceeded", null, null)]
     [InlineData("429", null, "max_tokens 32000 exceeds the limit of 8192 of this tier")]
+    [InlineData(null, null, "per request limit exceeded: 45411 > 30000")]
+    [InlineData(null, null, "Exceeded the per-request token limit")]
+    [InlineData(null, null, "Limit of 30,000 tokens per minute. The prompt alone has 91,000 input tokens")]
+    [InlineData(null, null, "Your prompt contains 91,000 tokens, but at most 30,000 tokens are allowed")]
+    [InlineData(null, null, "The limit is 30000 tokens, this request needs 45411 tokens.")]
     public void A_request_larger_than_a_limit_is_one_that_no_waiting_helps(string? code, string? type, string? message) =>
         Assert.True(OversizedRequest.IsReported(code, type, message));
 
@@ -51,6 +56,9 @@ public sealed class RecognisingRefusals
     [InlineData("429", null, "Your request rate is too large. Maximum tokens per minute exceeds the limit.")]
     [InlineData(null, null, "Too many requests")]
     [InlineData(null, null, null)]
+    [InlineData(null, null, "rate limit exceeded: 61 > 60 requests per minute")]
+    [InlineData(null, null, "The limit is 30000 tokens per minute, this request needs 2000 tokens.")]
+    [InlineData(null, null, "At most 20 requests per minute; your prompt has 500 tokens")]
     public void A_limit_that_is_used_up_is_waited_for(string? code, string? type, string? message) =>
         Assert.False(OversizedRequest.IsReported(code, type, message));
 
@@ -74,6 +82,14 @@ public sealed class RecognisingRefusals
     [InlineData(429, "billing_hard_limit_reached", null, null)]
     [InlineData(403, "AccountOverdueError", null, null)]
     [InlineData(402, null, null, "Your credit balance is too low to access the API.")]
+    // A code that is only in the text.
+    [InlineData(429, null, null, "allowance_used")]
+    [InlineData(429, null, null, "request refused (budget_exceeded)")]
+    [InlineData(429, null, null, "429 insufficient_quota: see the console")]
+    [InlineData(429, null, null, "Your monthly allowance is used up")]
+    [InlineData(429, null, null, "The budget of this key has been exceeded.")]
+    [InlineData(429, "allowance_used", null, null)]
+    [InlineData(429, null, "budget_exceeded", null)]
     public void An_account_without_credit_is_one_that_no_waiting_helps(int status, string? code, string? type, string? message) =>
         Assert.True(SpentAccount.IsReported(status, code, type, message, Notice(message)));
 
@@ -91,6 +107,11 @@ public sealed class RecognisingRefusals
     [InlineData(429, "rate_limit_exceeded", "requests", "Rate limit reached")]
     [InlineData(400, "invalid_request_error", null, "the word billing in a prompt, and an insufficient balance too")]
     [InlineData(429, "load_balancer_error", null, "no healthy upstream")]
+    [InlineData(429, null, null, "budget_exceeded for today, retry in 3600s")]
+    [InlineData(429, null, null, "token allowance used up: 60000 per minute")]
+    [InlineData(429, null, null, "see https://example.org/billing_limits and the load_balancer_state")]
+    [InlineData(400, "thinking_budget_exceeded", null, null)]
+    [InlineData(400, null, null, "budget_exceeded")]
     [InlineData(429, null, null, null)]
     public void A_text_that_mentions_billing_is_believed_only_where_no_limit_explains_the_refusal(
         int status, string? code, string? type, string? message) =>

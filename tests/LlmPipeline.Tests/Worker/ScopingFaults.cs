@@ -285,6 +285,37 @@ public sealed class ScopingFaults
         Assert.Equal(isClosed, caller.BlockageOf("m") is { IsConfirmed: true });
     }
 
+    [Theory]
+    [InlineData(500, 3, 3)]
+    [InlineData(400, 8, 1)]
+    public async Task A_500_with_the_words_of_an_account_that_is_the_rows_own_has_the_retries_of_a_500(int status, int attempts, int charged)
+    {
+        const string Sentence = """{"error":{"message":"insufficient balance of the words"}}""";
+        await using var endpoint = Endpoint(
+            request => request.Contains("POISON", StringComparison.Ordinal) ? new RawReply(status, Sentence) : RawReply.Ok);
+        await using var caller = Caller(endpoint);
+        Task<CallOutcome>? poisoned = null;
+        CallOutcome? outcome = null;
+        var job = Row(1, "POISON", attempts: attempts);
+        for (var (row, claimed) = (10, 0); outcome is null && row < 500; row++)
+        {
+            poisoned ??= caller.CallAsync(job, claimed, default);
+            Assert.Equal(CallVerdict.Completed, (await caller.CallAsync(Row(row), 0, default)).Verdict);
+            await Task.WhenAny(poisoned, Task.Delay(5));
+            if (!poisoned.IsCompleted)
+                continue;
+            var ended = await poisoned;
+            (poisoned, claimed) = (null, ended.Attempts);
+            outcome = ended.Verdict == CallVerdict.Retry ? null : ended;
+        }
+
+        Assert.Equal((CallVerdict.Failed, charged), (outcome!.Verdict, outcome.Attempts));
+        Assert.Equal(Sentence, outcome.Text());
+        // What it is found out by is one call more than what is charged.
+        Assert.InRange(endpoint.Requests.Count(request => request.Text.Contains("POISON", StringComparison.Ordinal)), charged, charged + 1);
+        Assert.Null(caller.BlockageOf("m", null, "b-1"));
+    }
+
     [Fact]
     public async Task The_records_of_models_are_bounded()
     {
