@@ -8,8 +8,8 @@ namespace LlmPipeline;
 /// <summary>Follows the deltas of a job until its result is there.</summary>
 internal sealed class StreamFollower(RedisConnections redis, ResultStore results, string pauseChannels, TimeProvider time)
 {
-    // What is on its way when the call is paused comes still.
-    private const long MaxBytes = 4 * 1024 * 1024;
+    // What is on its way when the call is paused comes still: as much as is sent until the message of the pause is received.
+    private const long MaxBytes = 32 * 1024 * 1024;
     private static readonly TimeSpan Tail = TimeSpan.FromMilliseconds(100);
 
     public async IAsyncEnumerable<StreamedPart> FollowAsync(

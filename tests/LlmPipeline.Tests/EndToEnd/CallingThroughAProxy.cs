@@ -77,7 +77,7 @@ public sealed class CallingThroughAProxy : IDisposable
             string? line;
             do
                 line = await process.StandardError.ReadLineAsync().WaitAsync(TimeSpan.FromMinutes(2));
-            while (line?.Contains(" in flight", StringComparison.Ordinal) == false);
+            while (line?.Contains("last failure", StringComparison.Ordinal) == false);
 
             Assert.EndsWith("last failure: the proxy 127.0.0.1:9 cannot be reached", line, StringComparison.Ordinal);
         }
