@@ -58,11 +58,12 @@ internal sealed class Worker : BackgroundService, IJobOwner
         }
     }
 
-    ValueTask<bool> IJobOwner.EnterAsync(HeldJob job) => _parts.Slots.EnterAsync(job.Bytes);
+    ValueTask<bool> IJobOwner.EnterAsync(HeldJob job) => _parts.Slots.EnterAsync(job.Bytes, job.Flow);
 
-    void IJobOwner.Called(HeldJob job, bool isAnswered) => _parts.Slots.Called(job.HasEntered, isAnswered, job.AnswerBytes, job.Bytes);
+    void IJobOwner.Called(HeldJob job, bool isAnswered) =>
+        _parts.Slots.Called(job.HasEntered, isAnswered, job.AnswerBytes, job.Bytes, job.Flow);
 
-    void IJobOwner.Stored(int answers, long bytes) => _parts.Slots.Stored(answers, bytes);
+    void IJobOwner.Stored(string flow, int answers, long bytes) => _parts.Slots.Stored(answers, bytes, flow);
 
     void IJobOwner.Ended(HeldJob job)
     {

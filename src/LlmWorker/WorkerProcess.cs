@@ -31,6 +31,7 @@ public sealed partial class WorkerProcess : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(queue);
         ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(caller);
         _redis = redis;
         _queue = queue;
         _loggers = loggers;
@@ -45,7 +46,7 @@ public sealed partial class WorkerProcess : IAsyncDisposable
             Caller = caller,
             Leases = _leases,
             Runner = new JobRunner(caller, results, _leases, _writer, _settler, options, time, loggers.CreateLogger<JobRunner>()),
-            Slots = new Slots(options.Concurrency, time),
+            Slots = new Slots(options.Concurrency, time, caller.LargeAnswers),
             Options = options,
             Time = time,
             GiveUp = _giveUp.Token,

@@ -6,7 +6,8 @@ namespace LlmPipeline;
 
 /// <summary>
 /// The connections of one process to one Redis: one for commands, and one of its own for leases, so that a 10 MB completion
-/// on the first cannot delay a renewal on the second; a third for writes that wait for replicas.
+/// on the first cannot delay a renewal on the second; a third for writes that wait for replicas, and a fourth for values of megabytes, so
+/// that nothing small queues behind them.
 /// </summary>
 public sealed partial class RedisConnections : IAsyncDisposable
 {
@@ -18,6 +19,7 @@ public sealed partial class RedisConnections : IAsyncDisposable
     private readonly ConfigurationOptions _options;
     private readonly SemaphoreSlim _opening = new(1);
     private ReplicatedWrites? _replicated;
+    private ConnectionMultiplexer? _large;
     private (long Bytes, long Losses)? _maxValue;
     private long _losses;
 
@@ -120,18 +122,48 @@ public sealed partial class RedisConnections : IAsyncDisposable
     /// <summary>The slot of a cluster that a key lies in; the keys of one call must share it.</summary>
     public int SlotOf(RedisKey key) => _commands.HashSlot(key);
 
+    /// <summary>For values of megabytes; opened at its first use. Where a server takes no more connections, it is the one for commands.</summary>
+    internal async ValueTask<IDatabase> LargeAsync()
+    {
+        if (Volatile.Read(ref _large) is { } opened)
+            return opened.GetDatabase();
+        await _opening.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            if (_large is null)
+            {
+                var large = await ConnectionMultiplexer.ConnectAsync(_options).ConfigureAwait(false);
+                // A value beyond its limit makes Redis close this one.
+                large.ConnectionFailed += OnFailed;
+                Volatile.Write(ref _large, large);
+            }
+
+            return _large.GetDatabase();
+        }
+        catch (RedisConnectionException)
+        {
+            // If that connection is lost too, the call itself reports it.
+            return Commands;
+        }
+        finally
+        {
+            _opening.Release();
+        }
+    }
+
     /// <summary>Runs a script; with <paramref name="wait"/>, until replicas have what it wrote. The script must write something each time it runs.</summary>
     /// <param name="script">The script.</param>
     /// <param name="keys">Its keys, at least one, all in one slot.</param>
     /// <param name="arguments">Its arguments.</param>
     /// <param name="wait">How many replicas must have it, by a connection of its own that is opened at the first such call.</param>
+    /// <param name="isLarge">Whether its arguments are megabytes.</param>
     /// <exception cref="ReplicasBehindException">The script has run, but too few replicas confirm it in time.</exception>
     /// <exception cref="RedisException">Redis answers with an error or not at all; in the second case the script may have run.</exception>
-    public async Task<RedisResult> RunAsync(RedisScript script, RedisKey[] keys, RedisValue[] arguments, ReplicaWait wait)
+    public async Task<RedisResult> RunAsync(RedisScript script, RedisKey[] keys, RedisValue[] arguments, ReplicaWait wait, bool isLarge = false)
     {
         ArgumentNullException.ThrowIfNull(script);
         if (wait.Replicas == 0)
-            return await script.RunAsync(Commands, keys, arguments).ConfigureAwait(false);
+            return await script.RunAsync(isLarge ? await LargeAsync().ConfigureAwait(false) : Commands, keys, arguments).ConfigureAwait(false);
         return await (await ReplicatedAsync().ConfigureAwait(false)).RunAsync(script, keys, arguments, wait).ConfigureAwait(false);
     }
 
@@ -155,6 +187,8 @@ public sealed partial class RedisConnections : IAsyncDisposable
     {
         if (_replicated is { } replicated)
             await replicated.DisposeAsync().ConfigureAwait(false);
+        if (_large is { } large)
+            await large.DisposeAsync().ConfigureAwait(false);
         _opening.Dispose();
         await _leases.DisposeAsync().ConfigureAwait(false);
         await _commands.DisposeAsync().ConfigureAwait(false);

@@ -20,7 +20,7 @@ internal sealed class NoLlm : ILlmCaller
 
     public ValueTask WaitForRoomAsync(string model, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
-    public Task<CallOutcome> CallAsync(Job job, int attempt, Func<Action<string>>? stream, CancellationToken cancellationToken)
+    public Task<CallOutcome> CallAsync(Job job, int attempt, Func<TimeSpan, DeltaReceiver>? stream, CancellationToken cancellationToken)
     {
         Interlocked.Increment(ref _calls);
         Started?.Invoke(job);
