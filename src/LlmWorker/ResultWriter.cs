@@ -12,6 +12,10 @@ internal sealed partial class ResultWriter : IAsyncDisposable
     private const int BytesPerCall = 1024 * 1024;
     private const int Calls = 2;
 
+    // After a large result, Redis has three times as long for others.
+    private const int PausesPerStore = 3;
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
+
     // Some seven seconds.
     private const int MostRefusals = 12;
     private readonly ResultStore _results;
@@ -33,8 +37,8 @@ internal sealed partial class ResultWriter : IAsyncDisposable
         _ended = results.IsSpread
             ? new Coalescer<Ended>(1, int.MaxValue, StoreAsync)
             : new Coalescer<Ended>(ResultsPerCall, Calls, StoreAsync) { SizeOf = static ended => ended.Result.Response.Length, MostBytes = BytesPerCall };
-        // Each keeps Redis busy for some time: one at a time, and no small result waits for a call that they take.
-        _large = results.IsSpread ? _ended : new Coalescer<Ended>(1, 1, StoreAsync);
+        // One at a time, and no small result waits for a call that they take.
+        _large = results.IsSpread ? _ended : new Coalescer<Ended>(1, 1, StoreLargeAsync);
     }
 
     /// <summary>Raised for each completion that is the first of its job, before its job is settled.</summary>
@@ -55,6 +59,16 @@ internal sealed partial class ResultWriter : IAsyncDisposable
     {
         await _ended.DisposeAsync().ConfigureAwait(false);
         await _large.DisposeAsync().ConfigureAwait(false);
+    }
+
+    // Redis does nothing else while it stores one. A small job takes several calls, and must not wait for a large answer before each.
+    private async Task StoreLargeAsync(IReadOnlyList<Ended> all)
+    {
+        var started = _time.GetTimestamp();
+        await StoreAsync(all).ConfigureAwait(false);
+        var pause = PausesPerStore * _time.GetElapsedTime(started);
+        await Task.Delay(pause < LongestPause ? pause : LongestPause, _time, _giveUp)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private async Task StoreAsync(IReadOnlyList<Ended> all)
