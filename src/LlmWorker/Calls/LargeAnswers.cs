@@ -10,7 +10,7 @@ namespace LlmPipeline;
 internal sealed class LargeAnswers(int turns, TimeProvider time)
 {
     /// <summary>An answer of more bytes is large.</summary>
-    public const int SmallBytes = 1024 * 1024;
+    public const int SmallBytes = 256 * 1024;
 
     private const long MostUnstoredBytes = 64L * 1024 * 1024;
     private readonly Lock _lock = new();
