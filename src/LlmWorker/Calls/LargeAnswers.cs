@@ -81,7 +81,9 @@ internal sealed class LargeAnswers(int turns, TimeProvider time)
         }
     }
 
-    /// <summary>Waits for more of an answer. One that pauses loses its turn, so that it holds up no others, and is read on without.</summary>
+    /// <summary>
+    /// Waits for more of an answer. One that pauses loses its turn, so that it holds up no others, and is read on without.
+    /// </summary>
     /// <param name="turn">Its turn.</param>
     /// <param name="more">Reads the next bytes.</param>
     public async Task<int> ReadOnAsync(IDisposable turn, Task<int> more)
