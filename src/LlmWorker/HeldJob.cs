@@ -11,8 +11,8 @@ internal interface IJobOwner
     /// <summary>The job's call is over, or it needs none; with an answer that is to be stored, of which <see cref="Stored"/> tells.</summary>
     void Called(HeldJob job, bool isAnswered);
 
-    /// <summary>A number of answers, with this sum of bytes, are safe now, or were given up.</summary>
-    void Stored(int answers, long bytes);
+    /// <summary>A number of answers of a flow, with this sum of bytes, are safe now, or were given up.</summary>
+    void Stored(string flow, int answers, long bytes);
 
     /// <summary>The job is settled, or given up by this process.</summary>
     void Ended(HeldJob job);
@@ -38,6 +38,9 @@ internal sealed class HeldJob(ClaimedJob claim, QueuePartition partition, IJobOw
 
     /// <summary>How large the request is, in bytes.</summary>
     public int Bytes { get; } = JobGroups.Size(claim.Job);
+
+    /// <summary>The <see cref="JobFlow"/> that it belongs to.</summary>
+    public string Flow { get; } = JobFlow.Of(claim.Job);
 
     /// <summary>How large the answer is that is to be stored, in bytes.</summary>
     public int AnswerBytes { get; private set; }
@@ -116,7 +119,7 @@ internal sealed class HeldJob(ClaimedJob claim, QueuePartition partition, IJobOw
 
         TellCalled();
         if (IsStoredNow())
-            owner.Stored(1, AnswerBytes);
+            owner.Stored(Flow, 1, AnswerBytes);
         owner.Ended(this);
     }
 }

@@ -16,7 +16,7 @@ internal sealed class OutOfTurn(WorkerParts parts, int jobs) : IJobOwner
         // It had no slot.
     }
 
-    public void Stored(int answers, long bytes)
+    public void Stored(string flow, int answers, long bytes)
     {
         // Nobody waits for that.
     }

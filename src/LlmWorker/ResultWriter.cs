@@ -20,6 +20,7 @@ internal sealed partial class ResultWriter : IAsyncDisposable
     private readonly ILogger<ResultWriter> _logger;
     private readonly CancellationToken _giveUp;
     private readonly Coalescer<Ended> _ended;
+    private readonly Coalescer<Ended> _large;
 
     public ResultWriter(ResultStore results, Settler settler, TimeProvider time, ILogger<ResultWriter> logger, CancellationToken giveUp)
     {
@@ -32,6 +33,8 @@ internal sealed partial class ResultWriter : IAsyncDisposable
         _ended = results.IsSpread
             ? new Coalescer<Ended>(1, int.MaxValue, StoreAsync)
             : new Coalescer<Ended>(ResultsPerCall, Calls, StoreAsync) { SizeOf = static ended => ended.Result.Response.Length, MostBytes = BytesPerCall };
+        // One at a time, and no small result waits for a call that they take.
+        _large = results.IsSpread ? _ended : new Coalescer<Ended>(1, 1, StoreAsync);
     }
 
     /// <summary>Raised for each completion that is the first of its job, before its job is settled.</summary>
@@ -44,11 +47,15 @@ internal sealed partial class ResultWriter : IAsyncDisposable
     public void Write(HeldJob job, JobResult result, IReadOnlyList<JobCost> costs)
     {
         job.TellCalled(isAnswered: true, result.Response.Length);
-        _ended.Add(new Ended(job, result, costs));
+        (result.Response.Length > BytesPerCall ? _large : _ended).Add(new Ended(job, result, costs));
     }
 
     /// <summary>Ends when all that was to be stored is stored.</summary>
-    public ValueTask DisposeAsync() => _ended.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _ended.DisposeAsync().ConfigureAwait(false);
+        await _large.DisposeAsync().ConfigureAwait(false);
+    }
 
     private async Task StoreAsync(IReadOnlyList<Ended> all)
     {
@@ -161,14 +168,14 @@ internal sealed partial class ResultWriter : IAsyncDisposable
 
     private static void Tell(IReadOnlyList<Ended> all)
     {
-        // Neighbours mostly have the same owner.
-        var (owner, answers, bytes) = (all[0].Job.Owner, 0, 0L);
+        // Neighbours mostly have the same owner and flow.
+        var (owner, flow, answers, bytes) = (all[0].Job.Owner, all[0].Job.Flow, 0, 0L);
         foreach (var (job, _, _) in all)
         {
-            if (!ReferenceEquals(job.Owner, owner))
+            if (!ReferenceEquals(job.Owner, owner) || job.Flow != flow)
             {
-                owner.Stored(answers, bytes);
-                (owner, answers, bytes) = (job.Owner, 0, 0);
+                owner.Stored(flow, answers, bytes);
+                (owner, flow, answers, bytes) = (job.Owner, job.Flow, 0, 0);
             }
 
             if (!job.IsStoredNow())
@@ -177,7 +184,7 @@ internal sealed partial class ResultWriter : IAsyncDisposable
             bytes += job.AnswerBytes;
         }
 
-        owner.Stored(answers, bytes);
+        owner.Stored(flow, answers, bytes);
     }
 
     [LoggerMessage(

@@ -59,11 +59,12 @@ internal sealed class Worker : BackgroundService, IJobOwner
     }
 
     // What is not called for yet goes back while its end cannot be written.
-    ValueTask<bool> IJobOwner.EnterAsync(HeldJob job) => _parts.Gate.MayCall ? _parts.Slots.EnterAsync(job.Bytes) : ValueTask.FromResult(false);
+    ValueTask<bool> IJobOwner.EnterAsync(HeldJob job) => _parts.Gate.MayCall ? _parts.Slots.EnterAsync(job.Bytes, job.Flow) : ValueTask.FromResult(false);
 
-    void IJobOwner.Called(HeldJob job, bool isAnswered) => _parts.Slots.Called(job.HasEntered, isAnswered, job.AnswerBytes, job.Bytes);
+    void IJobOwner.Called(HeldJob job, bool isAnswered) =>
+        _parts.Slots.Called(job.HasEntered, isAnswered, job.AnswerBytes, job.Bytes, job.Flow);
 
-    void IJobOwner.Stored(int answers, long bytes) => _parts.Slots.Stored(answers, bytes);
+    void IJobOwner.Stored(string flow, int answers, long bytes) => _parts.Slots.Stored(answers, bytes, flow);
 
     void IJobOwner.Ended(HeldJob job)
     {

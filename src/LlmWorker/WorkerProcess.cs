@@ -32,6 +32,7 @@ public sealed partial class WorkerProcess : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(queue);
         ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(caller);
         // A worker has nothing else to do than to wait for its Redis.
         _gate = new ClaimGate(options, Needs, time, loggers.CreateLogger<ClaimGate>());
         _redis = redis.With(RedisPatience.UntilAnswered, _gate.Deny);
@@ -51,7 +52,7 @@ public sealed partial class WorkerProcess : IAsyncDisposable
             Leases = _leases,
             Gate = _gate,
             Runner = new JobRunner(caller, results, _leases, _writer, _settler, options, time, loggers.CreateLogger<JobRunner>()),
-            Slots = new Slots(options.Concurrency, time),
+            Slots = new Slots(options.Concurrency, time, caller.LargeAnswers),
             Options = options,
             Time = time,
             GiveUp = _giveUp.Token,

@@ -99,6 +99,14 @@ public sealed class RedisConnections : IAsyncDisposable
     /// <summary>The slot of a cluster that a key lies in; the keys of one call must share it.</summary>
     public int SlotOf(RedisKey key) => _link.Commands.HashSlot(key);
 
+    /// <summary>For values of megabytes. Where a server takes no more connections, they go on the one for commands.</summary>
+    internal async ValueTask<RedisCalls> LargeAsync()
+    {
+        if (await _link.LargeAsync().ConfigureAwait(false) is { } large)
+            return new RedisCalls(this, () => large.GetDatabase());
+        return Commands;
+    }
+
     /// <summary>Listens on a channel. Messages may be lost: whatever one tells is also to be found without it.</summary>
     /// <param name="channel">The channel.</param>
     /// <param name="cancellationToken">Ends it with an exception.</param>
@@ -116,14 +124,18 @@ public sealed class RedisConnections : IAsyncDisposable
     /// <param name="keys">Its keys, at least one, all in one slot.</param>
     /// <param name="arguments">Its arguments.</param>
     /// <param name="wait">How many replicas must have it, by a connection of its own that is opened at the first such call.</param>
+    /// <param name="isLarge">Whether its arguments are megabytes.</param>
     /// <exception cref="ReplicasBehindException">The script has run, but too few replicas confirm it in time.</exception>
     /// <exception cref="RedisException">Redis answers with an error or not at all; in the second case the script may have run.</exception>
-    public Task<RedisResult> RunAsync(RedisScript script, RedisKey[] keys, RedisValue[] arguments, ReplicaWait wait)
+    public Task<RedisResult> RunAsync(RedisScript script, RedisKey[] keys, RedisValue[] arguments, ReplicaWait wait, bool isLarge = false)
     {
         ArgumentNullException.ThrowIfNull(script);
-        return wait.Replicas == 0 ? script.RunAsync(Commands, keys, arguments) : RepeatedAsync(async () =>
+        return wait.Replicas == 0 ? RunAsync(script, keys, arguments, isLarge) : RepeatedAsync(async () =>
             await (await _link.ReplicatedAsync().ConfigureAwait(false)).RunAsync(script, keys, arguments, wait).ConfigureAwait(false));
     }
+
+    private async Task<RedisResult> RunAsync(RedisScript script, RedisKey[] keys, RedisValue[] arguments, bool isLarge) =>
+        await script.RunAsync(isLarge ? await LargeAsync().ConfigureAwait(false) : Commands, keys, arguments).ConfigureAwait(false);
 
     /// <summary>
     /// The largest value that every server takes as an argument, in bytes, as they say it themselves; else what Redis has by default, 512

@@ -5,7 +5,8 @@ namespace LlmPipeline;
 
 /// <summary>
 /// The connections of one process to one Redis: one for commands, and one of its own for leases, so that a 10 MB completion on the first
-/// cannot delay a renewal on the second; a third for writes that wait for replicas. What several <see cref="RedisConnections"/> share.
+/// cannot delay a renewal on the second; a third for writes that wait for replicas, and a fourth for values of megabytes. What several
+/// <see cref="RedisConnections"/> share.
 /// </summary>
 internal sealed partial class RedisLink : IAsyncDisposable
 {
@@ -14,6 +15,7 @@ internal sealed partial class RedisLink : IAsyncDisposable
     private readonly SemaphoreSlim _opening = new(1);
     private readonly CancellationTokenSource _closed = new();
     private ReplicatedWrites? _replicated;
+    private ConnectionMultiplexer? _large;
     private (long Bytes, long Losses)? _maxValue;
     private Task _checking = Task.CompletedTask;
     private long _losses;
@@ -86,6 +88,35 @@ internal sealed partial class RedisLink : IAsyncDisposable
         }
     }
 
+    /// <summary>The connection for values of megabytes, opened at its first use; null where it cannot be opened.</summary>
+    public async Task<ConnectionMultiplexer?> LargeAsync()
+    {
+        if (Volatile.Read(ref _large) is { } opened)
+            return opened;
+        await _opening.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            if (_large is null)
+            {
+                var large = await ConnectionMultiplexer.ConnectAsync(_options).ConfigureAwait(false);
+                // A value beyond its limit makes Redis close this one.
+                large.ConnectionFailed += OnFailed;
+                Volatile.Write(ref _large, large);
+            }
+
+            return _large;
+        }
+        catch (RedisConnectionException)
+        {
+            // If the connection for commands is lost too, the call itself reports it.
+            return null;
+        }
+        finally
+        {
+            _opening.Release();
+        }
+    }
+
     /// <summary>The largest value that every server takes, by <paramref name="ask"/>; asked for again when a connection was lost.</summary>
     public async Task<long> MaxValueBytesAsync(Func<Task<long>> ask)
     {
@@ -103,6 +134,8 @@ internal sealed partial class RedisLink : IAsyncDisposable
         await _closed.CancelAsync().ConfigureAwait(false);
         if (_replicated is { } replicated)
             await replicated.DisposeAsync().ConfigureAwait(false);
+        if (_large is { } large)
+            await large.DisposeAsync().ConfigureAwait(false);
         await Leases.DisposeAsync().ConfigureAwait(false);
         await Commands.DisposeAsync().ConfigureAwait(false);
         await _checking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

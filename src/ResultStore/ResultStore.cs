@@ -77,7 +77,10 @@ public sealed class ResultStore
                 (arguments[3 + (3 * n)], arguments[4 + (3 * n)], arguments[5 + (3 * n)]) = (ResultFormat.Text(result.Status), result.Response, ResultFormat.Encode(result.Meta));
             }
 
-            var answer = (RedisResult[])(await _redis.RunAsync(Put, [IsSpread ? keys[0] : _mark.Key, .. keys], arguments, new ReplicaWait(_options.Replicas, _options.ReplicaTimeout)).ConfigureAwait(false))!;
+            var isLarge = places.Sum(place => (long)results[place].Response.Length) > SmallBytes;
+            var wait = new ReplicaWait(_options.Replicas, _options.ReplicaTimeout);
+            RedisKey[] all = [IsSpread ? keys[0] : _mark.Key, .. keys];
+            var answer = (RedisResult[])(await _redis.RunAsync(Put, all, arguments, wait, isLarge).ConfigureAwait(false))!;
             // Where nothing stood before, it says nothing.
             for (var n = 0; n < keys.Length; n++)
                 stored[places[n]] = answer.Length == 0 ? (results[places[n]].Status, false) : (ResultFormat.Status((string?)answer[2 * n]), (int)answer[(2 * n) + 1] == 1);
@@ -90,16 +93,9 @@ public sealed class ResultStore
         ResultFormat.Decode(jobId, await _redis.Commands.HashGetAsync(Key(jobId), ResultFormat.Fields).ConfigureAwait(false));
 
     /// <summary>The results of many jobs, in their order, in one round trip; null where there is none.</summary>
-    public async Task<IReadOnlyList<JobResult?>> GetAsync(IReadOnlyCollection<string> jobIds)
-    {
-        ArgumentNullException.ThrowIfNull(jobIds);
-        return await Task.WhenAll(jobIds.Select(GetAsync)).ConfigureAwait(false);
-    }
+    public Task<IReadOnlyList<JobResult?>> GetAsync(IReadOnlyCollection<string> jobIds) => GetAsync(jobIds, areLarge: false);
 
-    /// <summary>
-    /// The same for any number and size: no more than about 16 MiB of bodies are fetched at a time, a larger one by itself. A Redis that
-    /// goes away in between is waited for.
-    /// </summary>
+    /// <summary>The same for any number and size: about 16 MiB of bodies are fetched at a time at most, a larger one by itself.</summary>
     /// <param name="jobIds">The jobs.</param>
     /// <param name="cancellationToken">Ends it with an exception.</param>
     public async IAsyncEnumerable<JobResult?> ReadAsync(
@@ -116,7 +112,8 @@ public sealed class ResultStore
                 for (var bytes = 0L; next < page.Length && (next == from || bytes + sizes[next] <= BytesAtOnce); next++)
                     bytes += sizes[next];
                 var part = page[from..next];
-                foreach (var result in await RedisRetry.UntilAnsweredAsync(() => GetAsync(part), _time, null, cancellationToken)
+                var isLarge = sizes[from..next].Sum() > SmallBytes;
+                foreach (var result in await RedisRetry.UntilAnsweredAsync(() => GetAsync(part, isLarge), _time, null, cancellationToken)
                     .ConfigureAwait(false))
                     yield return result;
             }
@@ -202,7 +199,7 @@ public sealed class ResultStore
                 return null;
             await arrived(bytes).ConfigureAwait(false);
             arrived = null;
-            return await GetAsync(jobId).ConfigureAwait(false);
+            return (await GetAsync([jobId], bytes > SmallBytes).ConfigureAwait(false))[0];
         }
     }
 
@@ -216,6 +213,14 @@ public sealed class ResultStore
 
     /// <summary>The largest body that Redis takes, in bytes.</summary>
     public Task<long> MaxBytesAsync() => _redis.MaxValueBytesAsync();
+
+    private async Task<IReadOnlyList<JobResult?>> GetAsync(IReadOnlyCollection<string> jobIds, bool areLarge)
+    {
+        ArgumentNullException.ThrowIfNull(jobIds);
+        var connection = areLarge ? await _redis.LargeAsync().ConfigureAwait(false) : _redis.Commands;
+        return await Task.WhenAll(jobIds.Select(async id =>
+            ResultFormat.Decode(id, await connection.HashGetAsync(Key(id), ResultFormat.Fields).ConfigureAwait(false)))).ConfigureAwait(false);
+    }
 
     private Task<long> SizeAsync(string jobId) => _redis.Commands.HashStringLengthAsync(Key(jobId), "body");
 
@@ -243,8 +248,7 @@ public sealed class ResultStore
     public async Task<int> ForgetErrorsAsync(IReadOnlyCollection<string> jobIds)
     {
         ArgumentNullException.ThrowIfNull(jobIds);
-        var database = _redis.Commands;
-        var removed = await Task.WhenAll(jobIds.Select(id => ForgetError.RunAsync(database, [Key(id)], []))).ConfigureAwait(false);
+        var removed = await Task.WhenAll(jobIds.Select(id => ForgetError.RunAsync(_redis.Commands, [Key(id)], []))).ConfigureAwait(false);
         return removed.Sum(r => (int)r);
     }
 

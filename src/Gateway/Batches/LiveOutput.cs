@@ -7,7 +7,7 @@ namespace LlmPipeline;
 /// <summary>The files of a batch that runs: what there is of them, in the order of completion.</summary>
 internal sealed class LiveOutput(BatchRecords records, PromptQueue queue, ResultStore results)
 {
-    private const int RowsPerCall = 50;
+    private const int RowsPerCall = 50, ManyBytes = 1024 * 1024;
 
     /// <summary>The file as it goes over the wire; null when no running batch of this owner will have it.</summary>
     public async Task<FileBody?> FindAsync(string owner, string id)
@@ -41,10 +41,16 @@ internal sealed class LiveOutput(BatchRecords records, PromptQueue queue, Result
             var fresh = ended.Where(job => ResultLine.RowOf(batch.Id, job) is > 0 and var row && row <= batch.Total && !told[row]).ToList();
             foreach (var chunk in fresh.Distinct().Chunk(RowsPerCall))
             {
-                foreach (var result in (await results.GetAsync(chunk)).OfType<JobResult>().Where(r => (r.Status == ResultStatus.Completed) == (id == batch.OutputId)))
+                await foreach (var result in results.ReadAsync(chunk, context.RequestAborted))
                 {
+                    if (result is null || (result.Status == ResultStatus.Completed) != (id == batch.OutputId))
+                        continue;
                     told[ResultLine.RowOf(batch.Id, result.JobId)] = true;
                     ResultLine.Of(result).WriteTo(line);
+                    if (line.WrittenCount < ManyBytes)
+                        continue;
+                    await context.Response.Body.WriteAsync(line.WrittenMemory, context.RequestAborted);
+                    line = new ArrayBufferWriter<byte>();
                 }
 
                 await context.Response.Body.WriteAsync(line.WrittenMemory, context.RequestAborted);

@@ -29,7 +29,7 @@ internal static class AnswerReader
         if (!response.IsSuccessStatusCode)
         {
             var most = Math.Min(context.MaxAnswerBytes, MostErrorBytes);
-            var (error, _) = await ReadAsync(stream, received.Headers.ContentLength, most, cancellationToken);
+            var (error, _) = await ReadAsync(stream, received.Headers.ContentLength, most, context, cancellationToken);
             response.Content = AnswerContent.Of(received.Headers, error, null);
             return;
         }
@@ -77,10 +77,13 @@ internal static class AnswerReader
                         pipe.AsStream(leaveOpen: true), context.MaxAnswerBytes, context.Delta, cancellationToken);
                 case BodyKind.Gzip:
                     await using (var unpacked = new GZipStream(pipe.AsStream(leaveOpen: true), CompressionMode.Decompress))
-                        return Whole(await ReadAsync(unpacked, null, context.MaxAnswerBytes, cancellationToken));
+                        return Whole(await ReadAsync(unpacked, null, context.MaxAnswerBytes, context, cancellationToken));
+                // Not read to its end, its connection is closed.
+                case BodyKind.Whole when headers.ContentLength > context.MaxAnswerBytes:
+                    return ([], AnswerFault.TooLarge);
                 default:
                     return Whole(await ReadAsync(
-                        pipe.AsStream(leaveOpen: true), headers.ContentLength, context.MaxAnswerBytes, cancellationToken));
+                        pipe.AsStream(leaveOpen: true), headers.ContentLength, context.MaxAnswerBytes, context, cancellationToken));
             }
         }
         catch (AnswerTooLargeException)
@@ -134,7 +137,7 @@ internal static class AnswerReader
         || start.StartsWith("id:"u8) || start.StartsWith("retry:"u8) || start.StartsWith("error:"u8);
 
     private static async Task<(byte[] Body, bool IsCut)> ReadAsync(
-        Stream stream, long? announced, int most, CancellationToken cancellationToken)
+        Stream stream, long? announced, int most, CallContext context, CancellationToken cancellationToken)
     {
         // What is announced need not come.
         using var body = new MemoryStream((int)Math.Min(announced ?? 0, MostBlank));
@@ -142,19 +145,49 @@ internal static class AnswerReader
         try
         {
             int read;
-            while ((read = await stream.ReadAsync(buffer, cancellationToken)) > 0)
+            while ((read = await ReadAsync(stream, buffer, context, cancellationToken)) > 0)
             {
                 var room = most - (int)body.Length;
+                var isLarge = body.Length > LargeAnswers.SmallBytes;
                 body.Write(buffer, 0, Math.Min(read, room));
                 if (read > room)
                     return (body.ToArray(), true);
+                if (isLarge || body.Length <= LargeAnswers.SmallBytes)
+                    continue;
+                await WaitToReadOnAsync(context, cancellationToken);
+                // It grows by doubling otherwise, and each time all is copied.
+                if (announced <= most && announced >= body.Length)
+                    body.Capacity = (int)announced;
             }
 
-            return (body.ToArray(), false);
+            return (body.Length == body.Capacity ? body.GetBuffer() : body.ToArray(), false);
         }
         finally
         {
             ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private static async ValueTask<int> ReadAsync(Stream stream, byte[] buffer, CallContext context, CancellationToken cancellationToken)
+    {
+        var reading = stream.ReadAsync(buffer, cancellationToken);
+        return reading.IsCompleted || context is not { ReadingTurn: { } turn, LargeAnswers: { } large }
+            ? await reading
+            : await large.ReadOnAsync(turn, reading.AsTask());
+    }
+
+    private static async ValueTask WaitToReadOnAsync(CallContext context, CancellationToken cancellationToken)
+    {
+        if (context.LargeAnswers is not { } large)
+            return;
+        context.Timer?.Pause();
+        try
+        {
+            context.ReadingTurn = await large.EnterAsync(context.Flow, cancellationToken);
+        }
+        finally
+        {
+            context.Timer?.Resume();
         }
     }
 

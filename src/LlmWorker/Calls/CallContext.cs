@@ -38,6 +38,15 @@ internal sealed class CallContext(string jobId, string model, TimeSpan attemptTi
     /// <summary>The largest answer, see <see cref="LlmOptions.MaxAnswerBytes"/>.</summary>
     public int MaxAnswerBytes { get; init; } = LlmOptions.DefaultMaxAnswerBytes;
 
+    /// <summary>Where the answer waits to be read if it is large; null: it does not wait.</summary>
+    public LargeAnswers? LargeAnswers { get; init; }
+
+    /// <summary>The time of the HTTP call that is under way.</summary>
+    public AttemptTimer? Timer { get; set; }
+
+    /// <summary>The turn to read a large answer; it lasts until that is classified.</summary>
+    public IDisposable? ReadingTurn { get; set; }
+
     /// <summary>What its tokens cost; null when that is not known.</summary>
     public TokenPrice? Price { get; init; }
 

@@ -1,5 +1,4 @@
 using System.Net;
-using Polly;
 using Polly.Timeout;
 
 namespace LlmPipeline;
@@ -12,8 +11,6 @@ internal sealed class CallHandler : DelegatingHandler
 {
     public const string JobIdHeader = "x-llmpipeline-job-id";
 
-    // Bounds each call by the time that its context allows.
-    private readonly ResiliencePipeline<HttpResponseMessage> _attemptTimeout;
     private readonly Deployment _deployment;
     private readonly TokenEstimator _estimator;
     private readonly TimeProvider _time;
@@ -24,10 +21,6 @@ internal sealed class CallHandler : DelegatingHandler
         _deployment = deployment;
         _estimator = estimator;
         _time = timeProvider;
-        _attemptTimeout = new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = timeProvider }
-            .AddTimeout(
-                new TimeoutStrategyOptions { TimeoutGenerator = static _ => ValueTask.FromResult(CallContext.Current.AttemptTimeout) })
-            .Build();
     }
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
@@ -56,6 +49,11 @@ internal sealed class CallHandler : DelegatingHandler
         {
             context.Answers.Add(new HttpAnswer { Failure = e, Started = started });
             throw;
+        }
+        finally
+        {
+            context.ReadingTurn?.Dispose();
+            context.ReadingTurn = null;
         }
     }
 
@@ -120,9 +118,7 @@ internal sealed class CallHandler : DelegatingHandler
         var isTold = false;
         try
         {
-            var response = await _attemptTimeout.ExecuteAsync(
-                static (call, token) => call.Handler.SendWholeAsync(call.Request, token), (Handler: this, Request: request),
-                cancellationToken);
+            var response = await SendInTimeAsync(request, context, cancellationToken);
             // With Retry-After it is busy, not down: the gate deals with that.
             if (response.StatusCode >= HttpStatusCode.InternalServerError && response.Headers.RetryAfter is null)
                 circuit.Failed(context.Flow, context.JobId, $"HTTP {(int)response.StatusCode}");
@@ -188,6 +184,24 @@ internal sealed class CallHandler : DelegatingHandler
         {
             Parsed = new AnswerBody(false, new TokenUsage(estimate.Prompt, 0, Math.Max(estimate.Held, estimate.Expected))),
         };
+    }
+
+    private async Task<HttpResponseMessage> SendInTimeAsync(
+        HttpRequestMessage request, CallContext context, CancellationToken cancellationToken)
+    {
+        using var timer = context.Timer = new AttemptTimer(context.AttemptTimeout, _time, cancellationToken);
+        try
+        {
+            return await SendWholeAsync(request, timer.Token);
+        }
+        catch (OperationCanceledException e) when (timer.HasEnded && !cancellationToken.IsCancellationRequested)
+        {
+            throw new TimeoutRejectedException("The call took longer than its time-out.", context.AttemptTimeout, e);
+        }
+        finally
+        {
+            context.Timer = null;
+        }
     }
 
     private async ValueTask<HttpResponseMessage> SendWholeAsync(HttpRequestMessage request, CancellationToken cancellationToken)

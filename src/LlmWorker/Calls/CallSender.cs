@@ -5,8 +5,9 @@ namespace LlmPipeline;
 /// <summary>Makes one call of a job on a deployment, and classifies what came of it.</summary>
 /// <param name="options">How calls are made.</param>
 /// <param name="prompts">Sends prompt jobs.</param>
+/// <param name="large">Where large answers wait to be read.</param>
 /// <param name="time">The clock.</param>
-internal sealed class CallSender(LlmOptions options, PromptSender prompts, TimeProvider time)
+internal sealed class CallSender(LlmOptions options, PromptSender prompts, LargeAnswers large, TimeProvider time)
 {
     /// <summary>Calls, and adds tokens and costs to the job.</summary>
     /// <param name="call">The job; a prompt is rendered.</param>
@@ -52,6 +53,7 @@ internal sealed class CallSender(LlmOptions options, PromptSender prompts, TimeP
             Path = call.Path,
             Inputs = call.Inputs,
             MaxAnswerBytes = options.MaxAnswerBytes,
+            LargeAnswers = large,
         };
     }
 

@@ -20,4 +20,7 @@ public interface ILlmCaller
     /// <param name="cancellationToken">Breaks the work off. A completion that has arrived is still returned: it is paid.</param>
     /// <exception cref="OperationCanceledException">Only when <paramref name="cancellationToken"/> is cancelled.</exception>
     Task<CallOutcome> CallAsync(Job job, int attempt, Func<TimeSpan, DeltaReceiver>? stream, CancellationToken cancellationToken);
+
+    /// <summary>Where large answers wait to be read; null: they do not wait.</summary>
+    internal LargeAnswers? LargeAnswers => null;
 }

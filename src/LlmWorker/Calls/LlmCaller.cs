@@ -23,6 +23,7 @@ public sealed class LlmCaller : ILlmCaller, IAsyncDisposable
     private readonly ResiliencePipeline<Turn> _retry;
     private readonly Pulse _room = new();
     private readonly QuotaGauge _gauge;
+    private readonly LargeAnswers _largeAnswers;
     private readonly TimeProvider _time;
 
     /// <summary>Makes the clients of all deployments; no connection is opened yet.</summary>
@@ -45,6 +46,8 @@ public sealed class LlmCaller : ILlmCaller, IAsyncDisposable
             throw new LlmSettingsException(string.Join(Environment.NewLine, faults));
         _options = options;
         _time = timeProvider;
+        // The other half of the processors is for small answers.
+        _largeAnswers = new LargeAnswers(Math.Max(1, Environment.ProcessorCount / 2), timeProvider);
         var logger = loggerFactory.CreateLogger<LlmCaller>();
         var prompts = new PromptSender(functions, kernel ?? new Kernel());
         var estimator = new TokenEstimator();
@@ -55,7 +58,7 @@ public sealed class LlmCaller : ILlmCaller, IAsyncDisposable
             options.MaxInlineWait);
         var trials = new BatchTrials();
         _waits = new CallWaits(options, _deployments, timeProvider);
-        var sender = new CallSender(options, prompts, timeProvider);
+        var sender = new CallSender(options, prompts, _largeAnswers, timeProvider);
         var outcomes = new OutcomeHandler(options, _deployments, new RefusalJudge(options, trials, timeProvider), _waits, logger);
         _router = new CallRouter(options, _deployments, prompts, trials, _waits, sender, outcomes, timeProvider);
         _gauge = new QuotaGauge(_deployments.All);
@@ -75,6 +78,8 @@ public sealed class LlmCaller : ILlmCaller, IAsyncDisposable
         get => _waits.Jitter;
         init => _waits.Jitter = value;
     }
+
+    LargeAnswers? ILlmCaller.LargeAnswers => _largeAnswers;
 
     /// <summary>Whether any deployment serves this model.</summary>
     public bool Serves(string model) => _deployments.For(model).Any();

@@ -52,7 +52,7 @@ public sealed class HoldingLargeJobs
         {
         }
 
-        public void Stored(int answers, long bytes)
+        public void Stored(string flow, int answers, long bytes)
         {
         }
 

@@ -4,6 +4,7 @@ namespace LlmPipeline.Tests;
 
 public sealed class SharingSlots
 {
+    private const long Mebibyte = 1024 * 1024;
     private readonly FakeTimeProvider _time = new();
 
     [Fact]
@@ -158,15 +159,44 @@ public sealed class SharingSlots
     }
 
     [Fact]
-    public async Task Nothing_is_called_while_large_answers_wait_to_be_stored()
+    public async Task Nothing_of_a_flow_is_called_while_its_large_answers_wait_to_be_stored()
     {
         var slots = new Slots(8, _time);
         await TakeAsync(slots, 8);
         for (var n = 0; n < 3; n++)
-            slots.Called(entered: true, isAnswered: true, answerBytes: 30 * 1024 * 1024);
-        var next = slots.EnterAsync().AsTask();
+            slots.Called(entered: true, isAnswered: true, answerBytes: 30 * Mebibyte, flow: "giant");
+        var next = slots.EnterAsync(flow: "giant").AsTask();
         Assert.False(next.IsCompleted);
-        slots.Stored(1, 30 * 1024 * 1024);
+        slots.Stored(1, 30 * Mebibyte, "giant");
+        Assert.True(await next.WaitAsync(TimeSpan.FromSeconds(60)));
+    }
+
+    [Fact]
+    public async Task A_job_of_another_flow_is_called_while_large_answers_wait_to_be_stored()
+    {
+        var slots = new Slots(8, _time);
+        await TakeAsync(slots, 8);
+        for (var n = 0; n < 3; n++)
+            slots.Called(entered: true, isAnswered: true, answerBytes: 30 * Mebibyte, flow: "giant");
+        var giant = slots.EnterAsync(flow: "giant").AsTask();
+        Assert.True(slots.EnterAsync(flow: "small").IsCompleted);
+        var queued = Enumerable.Range(0, 3).Select(_ => slots.EnterAsync(flow: "small").AsTask()).ToList();
+        Assert.Equal(2, queued.Count(turn => turn.IsCompleted));
+        slots.Called(entered: true, isAnswered: false, flow: "small");
+        Assert.True(await queued[2].WaitAsync(TimeSpan.FromSeconds(60)));
+        Assert.False(giant.IsCompleted);
+    }
+
+    [Fact]
+    public async Task Nothing_is_called_while_the_answers_of_all_flows_together_are_too_large()
+    {
+        var slots = new Slots(8, _time);
+        await TakeAsync(slots, 8);
+        for (var n = 0; n < 6; n++)
+            slots.Called(entered: true, isAnswered: true, answerBytes: 50 * Mebibyte, flow: $"giant {n}");
+        var next = slots.EnterAsync(flow: "small").AsTask();
+        Assert.False(next.IsCompleted);
+        slots.Stored(1, 50 * Mebibyte, "giant 0");
         Assert.True(await next.WaitAsync(TimeSpan.FromSeconds(60)));
     }
 
