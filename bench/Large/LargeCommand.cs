@@ -18,7 +18,8 @@ internal static class LargeCommand
     {
         var rows = new Option<int>("--rows") { Description = "Rows of each size.", DefaultValueFactory = _ => 1000 };
         var megabytes = new Option<int[]>(
-            "--megabytes") { Description = "The size of a row, MB; repeatable. Default: 4 and 16.", DefaultValueFactory = _ => [4, 16] };
+            "--megabytes")
+        { Description = "The size of a row, MB; repeatable. Default: 4 and 16.", DefaultValueFactory = _ => [4, 16] };
         var concurrency = new Option<int>("--concurrency") { Description = "Calls at once.", DefaultValueFactory = _ => 32 };
         var latency = new Option<int>("--latency") { Description = "Of the endpoint, ms.", DefaultValueFactory = _ => 100 };
         var command = new Command("large", Help) { rows, megabytes, concurrency, latency };

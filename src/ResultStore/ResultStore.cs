@@ -294,7 +294,6 @@ public sealed class ResultStore
     }
 
     private string PauseChannels => KeyStart + "streams:";
-
     private RedisChannel StreamChannel(string jobId) => _redis.Channel($"{KeyStart}{jobId}:stream");
 
     private RedisKey Key(string jobId) => KeyStart + jobId;

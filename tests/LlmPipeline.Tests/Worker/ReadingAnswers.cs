@@ -42,7 +42,8 @@ public sealed class ReadingAnswers
             200,
             "",
             "Content-Type: text/event-stream",
-            "Content-Encoding: gzip") { Bytes = Compressed(Encoding.UTF8.GetBytes(Events), "gzip") };
+            "Content-Encoding: gzip")
+        { Bytes = Compressed(Encoding.UTF8.GetBytes(Events), "gzip") };
         Assert.Equal("four", Content(await CallAsync(reply, CallerHouse.Request(Streamed))));
     }
 

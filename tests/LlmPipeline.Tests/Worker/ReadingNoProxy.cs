@@ -70,7 +70,8 @@ public sealed class ReadingNoProxy
     public void What_the_system_bypasses_stays_bypassed_and_the_credentials_are_its_own()
     {
         var system = new WebProxy(
-            "http://proxy.test:3128", BypassOnLocal: false, ["^http://plain\\.test"]) { Credentials = new NetworkCredential("user", "x") };
+            "http://proxy.test:3128", BypassOnLocal: false, ["^http://plain\\.test"])
+        { Credentials = new NetworkCredential("user", "x") };
         var proxy = new EndpointProxy(system, new NoProxyList("internal.test"));
 
         Assert.Null(proxy.GetProxy(new Uri("http://api.internal.test")));

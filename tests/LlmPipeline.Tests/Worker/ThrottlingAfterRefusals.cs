@@ -177,7 +177,8 @@ public sealed class ThrottlingAfterRefusals
             default,
             TimeSpan.FromSeconds(5),
             TimeProvider.System,
-            NullLogger.Instance) { MaxRetryAfter = maxRetryAfter };
+            NullLogger.Instance)
+        { MaxRetryAfter = maxRetryAfter };
 
     // A call every ten seconds for three minutes.
     private async Task QuietMinutesAsync(RequestTokenLimiter limiter)
