@@ -42,7 +42,11 @@ internal static class DoctorCommand
         if (call.Line.GetValue(Answers) is { } answers)
             return await ExamineAnswersAsync(call, answers, cancellationToken).ConfigureAwait(false);
         await using var fleet = await call.OpenAsync(cancellationToken).ConfigureAwait(false);
-        var queues = await fleet.QueuesAsync(call.Line.GetValue(Queue), cancellationToken).ConfigureAwait(false);
+        var named = call.Line.GetValue(Queue);
+        var queues = await fleet.QueuesAsync(named, cancellationToken).ConfigureAwait(false);
+        // Those of runs too.
+        if (named is null)
+            queues = [.. queues, .. await fleet.AnsweredAsync(fleet.Queue.Private.ListAsync, cancellationToken).ConfigureAwait(false)];
         var unsafeSettings = await RedisPreflight.CheckAsync(fleet.Redis.Connections).ConfigureAwait(false);
         foreach (var line in unsafeSettings)
             FleetCall.Say($"unsafe: {line}");

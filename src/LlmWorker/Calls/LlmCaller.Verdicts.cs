@@ -146,7 +146,7 @@ public sealed partial class LlmCaller
     {
         var pause = RetryDelays.AfterGate(wait, Jitter());
         Outage? outage = null;
-        foreach (var (deployment, model) in _deployments.For(call.Job.Queue))
+        foreach (var (deployment, model) in _deployments.For(call.Job.Model))
         {
             if (deployment.Availability.Find(model, call.Path, call.Flow) is not { } found)
                 continue;
@@ -181,7 +181,7 @@ public sealed partial class LlmCaller
             return call.End(CallVerdict.Failed, unfit.Code, unfit.MayMend ? $"the answer does not fit the schema, asked {MostReasks + 1} times: {unfit.Faults}" : unfit.Faults);
         }
         call.Reasks++;
-        Telemetry.Reask(deployment, call.Job.Queue);
+        Telemetry.Reask(deployment, call.Job.Model);
         call.Rendered = (unfit.Ask(call.Heard), call.Rendered!.Value.Settings);
         return Turn.AtOnce;
     }

@@ -75,6 +75,18 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
     /// <summary>Whether any deployment serves this model.</summary>
     public bool Serves(string model) => _deployments.For(model).Any();
 
+    /// <summary>Whether a simulator that marks its answers is all that serves a model: each deployment is asked for its list of models, which costs nothing.</summary>
+    public async Task<bool> IsSimulatedAsync(string model, CancellationToken cancellationToken)
+    {
+        foreach (var deployment in _deployments.For(model).Select(route => route.Deployment).Distinct())
+        {
+            if (!await deployment.Key.IsSimulatorAsync(cancellationToken))
+                return false;
+        }
+
+        return true;
+    }
+
     /// <summary>Does the LLM work of a job until it ends, or until only a wait longer than <see cref="LlmOptions.MaxInlineWait"/> could help.</summary>
     /// <param name="job">The claimed job.</param>
     /// <param name="attempt">How many attempts earlier claims have charged.</param>
@@ -171,7 +183,7 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
     private async ValueTask<Turn> TryAsync(JobCall call, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var model = call.Job.Queue;
+        var model = call.Job.Model;
         if (call.Job.Deadline <= _time.GetUtcNow())
             return Expired(call);
         if (call.Attempts >= call.MaxAttempts)
@@ -213,7 +225,7 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
         if (choice is { Outage: { } due, Route: { } to } && !to.Deployment.Availability.TryBeginProbe(due, call.Flow))
             choice = _deployments.Choose(call.Request with { MayProbe = false });
         if (choice.Route is not ({ } deployment, { } served))
-            return choice.Wait is { } wait ? Shut(call, wait) : call.End(CallVerdict.Release, call.Last.Code ?? "no_deployment", $"no deployment serves the model {call.Job.Queue}");
+            return choice.Wait is { } wait ? Shut(call, wait) : call.End(CallVerdict.Release, call.Last.Code ?? "no_deployment", $"no deployment serves the model {call.Job.Model}");
         if (choice.Outage is not { } outage)
             return await SendAsync(call, deployment, served, null, cancellationToken);
         var isRefused = false;
@@ -277,7 +289,7 @@ public sealed partial class LlmCaller : ILlmCaller, IAsyncDisposable
         try
         {
             if (call.Job.Work is RequestWork request)
-                await RequestSender.SendAsync(deployment, call.Job.Queue, call.Model, request, call.Stream, cancellationToken);
+                await RequestSender.SendAsync(deployment, call.Job.Model, call.Model, request, call.Stream, cancellationToken);
             else if (call.Rendered is { } prompt)
                 // A tool loop adds its messages, and another try begins from the start.
                 await _prompts.SendAsync(deployment, call.Model, call.Heard = new ChatHistory(prompt.Messages), prompt.Settings, cancellationToken);
