@@ -45,6 +45,9 @@ public sealed class OutputFile : IAsyncDisposable
     /// </summary>
     public int Unanswered => _found.Unanswered;
 
+    /// <summary>Lines of an earlier run that are a simulator's, whether they count or, with <see cref="OutputOptions.ReplaceSimulated"/>, not.</summary>
+    public int Simulated => _found.Simulated;
+
     /// <summary>Rows with a completion, those beyond the rows of this run included.</summary>
     public int Completed
     {
