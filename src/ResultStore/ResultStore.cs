@@ -225,16 +225,9 @@ public sealed class ResultStore
     public IAsyncEnumerable<StreamedPart> StreamAsync(string jobId, CancellationToken cancellationToken = default) =>
         StreamAsync(jobId, () => Task.CompletedTask, null, cancellationToken);
 
-    /// <summary>The same for a job that is still to be enqueued, so that its very first delta is seen.</summary>
+    /// <summary>The same for a job that is still to be enqueued, so that its very first delta is seen, and for a reader whose memory is bounded.</summary>
     /// <param name="jobId">The job.</param>
     /// <param name="enqueue">Run as soon as the follower listens. What it throws comes out of the stream.</param>
-    /// <param name="cancellationToken">Ends it with an exception.</param>
-    public IAsyncEnumerable<StreamedPart> StreamAsync(string jobId, Func<Task> enqueue, CancellationToken cancellationToken = default) =>
-        StreamAsync(jobId, enqueue, null, cancellationToken);
-
-    /// <summary>The same for a reader whose memory is bounded.</summary>
-    /// <param name="jobId">The job.</param>
-    /// <param name="enqueue">As above.</param>
     /// <param name="memory">How it is counted; null for not at all.</param>
     /// <param name="cancellationToken">Ends it with an exception.</param>
     public IAsyncEnumerable<StreamedPart> StreamAsync(string jobId, Func<Task> enqueue, StreamMemory? memory, CancellationToken cancellationToken) =>
