@@ -22,11 +22,7 @@ public sealed class OutputFile : IAsyncDisposable
 
     private OutputFile(OutputPaths paths, OutputDisk disk, PartialFile partial, OutputCheckpoint found, bool retryFailed)
     {
-        Paths = paths;
-        _disk = disk;
-        _partial = partial;
-        _found = found;
-        _retryFailed = retryFailed;
+        (Paths, _disk, _partial, _found, _retryFailed) = (paths, disk, partial, found, retryFailed);
         _jobPrefix = found.BatchId + ".";
     }
 
@@ -45,7 +41,7 @@ public sealed class OutputFile : IAsyncDisposable
     /// </summary>
     public int Unanswered => _found.Unanswered;
 
-    /// <summary>Lines of an earlier run that are a simulator's, whether they count or, with <see cref="OutputOptions.ReplaceSimulated"/>, not.</summary>
+    /// <summary>Lines of an earlier run that are a simulator's; with <see cref="OutputOptions.ReplaceSimulated"/> they do not count.</summary>
     public int Simulated => _found.Simulated;
 
     /// <summary>Rows with a completion, those beyond the rows of this run included.</summary>
