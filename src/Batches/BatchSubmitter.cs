@@ -67,7 +67,8 @@ public sealed class BatchSubmitter(PromptQueue queue, ResultStore results, TimeP
     /// <returns>What became of the rows; null when it was no longer wanted.</returns>
     /// <exception cref="BatchFullException">A queue is full, and <see cref="WhenFull"/> says so.</exception>
     /// <exception cref="JobTooLargeException">A row is larger than the queue takes; rows before it are enqueued.</exception>
-    public async Task<SubmittedRows?> SubmitAsync(BatchInfo batch, IAsyncEnumerable<Job> jobs, CancellationToken cancellationToken = default)
+    public async Task<SubmittedRows?> SubmitAsync(
+        BatchInfo batch, IAsyncEnumerable<Job> jobs, CancellationToken cancellationToken = default)
     {
         var info = await AnnounceAsync(batch, cancellationToken).ConfigureAwait(false);
         var counts = new int[Enum.GetValues<EnqueueOutcome>().Length];

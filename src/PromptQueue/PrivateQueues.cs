@@ -15,7 +15,8 @@ public sealed class PrivateQueues
 
     /// <summary>Their names, those that were used longest ago first.</summary>
     public async Task<IReadOnlyList<string>> ListAsync() =>
-        [.. (await _redis.Commands.SortedSetRangeByRankAsync(QueueKeys.PrivateQueues(_options.KeyPrefix)).ConfigureAwait(false)).Select(queue => (string)queue!)];
+        [.. (await _redis.Commands.SortedSetRangeByRankAsync(QueueKeys.PrivateQueues(_options.KeyPrefix)).ConfigureAwait(false))
+            .Select(queue => (string)queue!)];
 
     /// <summary>Takes the lock of a batch for a live run, or renews it. Safe to repeat.</summary>
     /// <param name="batch">The batch.</param>

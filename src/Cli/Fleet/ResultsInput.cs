@@ -30,7 +30,9 @@ internal static class ResultsInput
         if (summary.ErrorCount > 0)
             throw CliException.Input(path, summary);
         if (summary.Rows < reader.Batch.Rows)
-            throw CliException.Usage($"--input {path}: has {RunConsole.Text(summary.Rows)} rows, and batch {reader.Batch.Id} has {RunConsole.Text(reader.Batch.Rows)}: it is another file");
+            throw CliException.Usage(
+                $"--input {path}: has {RunConsole.Text(summary.Rows)} rows, and batch {reader.Batch.Id} has "
+                + $"{RunConsole.Text(reader.Batch.Rows)}: it is another file");
         await CompareAsync(path, input, reader, cancellationToken).ConfigureAwait(false);
         return (input, summary);
     }
@@ -56,7 +58,8 @@ internal static class ResultsInput
         await foreach (var result in reader.ResultsAsync([.. Enumerable.Range(1, names.Count)], cancellationToken).ConfigureAwait(false))
         {
             if (result is { Meta.CustomId: { } name } && RowId.RowOf(reader.Batch.Id, result.JobId) is var row && name != names[row - 1])
-                throw CliException.Usage($"--input {path}: row {row} is {names[row - 1]}, and that of batch {reader.Batch.Id} is {name}: it is another file");
+                throw CliException.Usage(
+                    $"--input {path}: row {row} is {names[row - 1]}, and that of batch {reader.Batch.Id} is {name}: it is another file");
         }
     }
 }

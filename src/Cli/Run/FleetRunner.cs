@@ -68,7 +68,9 @@ internal sealed class FleetRunner(RunPlan plan, Settings settings, RunConsole co
         }
 
         var report = await submitter.RunAsync(WhenFull.Wait, row => !output.IsDone(row), cancellationToken).ConfigureAwait(false);
-        console.Say($"batch {report.Batch} on Redis at {fleet.Name}: {RunConsole.Text(report.Enqueued)} rows enqueued, {RunConsole.Text(report.AlreadyThere)} were there, {RunConsole.Text(report.Ended)} had ended; waiting for the workers");
+        console.Say(
+            $"batch {report.Batch} on Redis at {fleet.Name}: {RunConsole.Text(report.Enqueued)} rows enqueued, "
+            + $"{RunConsole.Text(report.AlreadyThere)} were there, {RunConsole.Text(report.Ended)} had ended; waiting for the workers");
         if (report.Cancelled)
             console.Say("the batch was cancelled: its rows end without a call (--retry-failed runs them again)");
         if (report.Simulated)

@@ -14,7 +14,8 @@ internal sealed class UnansweredRows(BatchInfo batch, PromptQueue queue, ResultS
                 continue;
             var row = jobs.First(job => job.Id == result.JobId).Row;
             // The counts first: where it is broken off between the two, the completion is still there to be found.
-            await redis.AnsweredAsync(() => queue.Batches.RevokeAsync(batch, [(result.JobId, row)]), cancellationToken).ConfigureAwait(false);
+            await redis.AnsweredAsync(
+                () => queue.Batches.RevokeAsync(batch, [(result.JobId, row)]), cancellationToken).ConfigureAwait(false);
             await redis.AnsweredAsync(
                 () => results.RevokeAsync(result, new ResultError("invalid_response", fault)), cancellationToken).ConfigureAwait(false);
         }
