@@ -31,6 +31,9 @@ internal sealed class OutputCheckpoint : IDisposable
     /// <summary>Completions that hold no answer.</summary>
     public int Unanswered { get; private set; }
 
+    /// <summary>Lines of a simulator.</summary>
+    public int Simulated { get; private set; }
+
     /// <summary>The finished files as found; null where there is none.</summary>
     public (SafeFileHandle Handle, OutputScan Scan)? Results { get; private set; }
 
@@ -128,10 +131,12 @@ internal sealed class OutputCheckpoint : IDisposable
     {
         try
         {
-            OutputScan scan =
-                OutputScan.Read(handle, source, Index, IsMine, _options.RetryFailed ? _options.HoldsAnswer : null, cancellationToken);
+            var scan = OutputScan.Read(
+                handle, source, Index, IsMine, _options.RetryFailed ? _options.HoldsAnswer : null, _options.ReplaceSimulated,
+                cancellationToken);
             Dropped += scan.Dropped;
             Unanswered += scan.Unanswered;
+            Simulated += scan.Simulated;
             _hasRecord |= scan.BatchId is not null || scan.Others.Count > 0;
             return scan;
         }

@@ -22,11 +22,7 @@ public sealed class OutputFile : IAsyncDisposable
 
     private OutputFile(OutputPaths paths, OutputDisk disk, PartialFile partial, OutputCheckpoint found, bool retryFailed)
     {
-        Paths = paths;
-        _disk = disk;
-        _partial = partial;
-        _found = found;
-        _retryFailed = retryFailed;
+        (Paths, _disk, _partial, _found, _retryFailed) = (paths, disk, partial, found, retryFailed);
         _jobPrefix = found.BatchId + ".";
     }
 
@@ -44,6 +40,9 @@ public sealed class OutputFile : IAsyncDisposable
     /// count as missing.
     /// </summary>
     public int Unanswered => _found.Unanswered;
+
+    /// <summary>Lines of an earlier run that are a simulator's; with <see cref="OutputOptions.ReplaceSimulated"/> they do not count.</summary>
+    public int Simulated => _found.Simulated;
 
     /// <summary>Rows with a completion, those beyond the rows of this run included.</summary>
     public int Completed

@@ -35,6 +35,9 @@ public sealed record OutputLine
     /// <summary>The error for people; as <see cref="ErrorCode"/>.</summary>
     public string? ErrorMessage { get; init; }
 
+    /// <summary>Whether the answer is a simulator's: the line says so at its end, in the field <c>simulated</c> that other lines do not have.</summary>
+    public bool IsSimulated { get; init; }
+
     /// <summary>A 2xx answer without an error.</summary>
     public bool IsCompletion => IsSuccess && ErrorCode is null && ErrorMessage is null;
 
@@ -74,12 +77,14 @@ public sealed record OutputLine
             WriteString(writer, ErrorCode ?? "no_answer");
             writer.Write(",\"message\":"u8);
             WriteString(writer, ErrorMessage ?? ErrorCode ?? "there was no answer");
-            writer.Write("}}\n"u8);
+            writer.Write("}"u8);
         }
         else
         {
-            writer.Write("null}\n"u8);
+            writer.Write("null"u8);
         }
+
+        writer.Write(IsSimulated ? ",\"simulated\":true}\n"u8 : "}\n"u8);
     }
 
     /// <summary>Writes a whole line, without its line break, once more under the names of another row. False for a line that is not laid out as ours are.</summary>

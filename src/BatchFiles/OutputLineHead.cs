@@ -19,6 +19,9 @@ internal readonly ref struct OutputLineHead
     /// <summary>A 2xx answer without an error.</summary>
     public bool IsCompletion { get; private init; }
 
+    /// <summary>A simulator's answer.</summary>
+    public bool IsSimulated { get; private init; }
+
     /// <summary>Reads the line to its end, so that a torn one is never taken for whole. False for anything but a batch output line with a row.</summary>
     public static bool TryRead(ReadOnlySpan<byte> line, out OutputLineHead head)
     {
@@ -40,7 +43,7 @@ internal readonly ref struct OutputLineHead
         var reader = new Utf8JsonReader(line, OutputBody.AnyDepth);
         ReadOnlySpan<byte> id = default;
         int status = 0;
-        bool ended = false, hasError = false;
+        bool ended = false, hasError = false, isSimulated = false;
         if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
             return false;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
@@ -65,6 +68,12 @@ internal readonly ref struct OutputLineHead
                 ended |= hasError;
                 reader.Skip();
             }
+            else if (reader.ValueTextEquals("simulated"u8))
+            {
+                reader.Read();
+                isSimulated = reader.TokenType == JsonTokenType.True;
+                reader.Skip();
+            }
             else
             {
                 reader.Read();
@@ -79,7 +88,7 @@ internal readonly ref struct OutputLineHead
 
         if (!ended || !TrySplit(id, out ReadOnlySpan<byte> batch, out int row))
             return false;
-        head = new OutputLineHead { Batch = batch, Row = row, IsCompletion = !hasError && status is >= 200 and <= 299 };
+        head = new OutputLineHead { Batch = batch, Row = row, IsCompletion = !hasError && status is >= 200 and <= 299, IsSimulated = isSimulated };
         return true;
     }
 

@@ -12,6 +12,9 @@ public sealed class OutputOptions
     /// <summary>Rows that failed in an earlier run count as missing. No by default.</summary>
     public bool RetryFailed { get; init; }
 
+    /// <summary>A simulator's answers count as missing, so that real ones take their place. No by default.</summary>
+    public bool ReplaceSimulated { get; init; }
+
     /// <summary>
     /// Asked of the body of each completion of an earlier run whether it holds an answer; a row whose body does not counts as missing, as
     /// do failed ones. Only with <see cref="RetryFailed"/>; null, the default, for not looking.

@@ -31,6 +31,9 @@ internal sealed class OutputScan
     /// <summary>Completions that hold no answer; they are not taken.</summary>
     public int Unanswered { get; private set; }
 
+    /// <summary>Lines of a simulator, taken or not.</summary>
+    public int Simulated { get; private set; }
+
     /// <summary>Where the last whole line ends. Bytes.</summary>
     public long GoodEnd { get; private set; }
 
@@ -42,10 +45,11 @@ internal sealed class OutputScan
     /// <param name="index">Where the lines go.</param>
     /// <param name="isMine">Are lines of this batch taken? Asked once for each change of batch in the file.</param>
     /// <param name="holdsAnswer">Whether the body of a completion holds an answer; null for not looking.</param>
+    /// <param name="replacesSimulated">Whether a simulator's lines are left out.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
     public static OutputScan Read(
-        SafeFileHandle handle, OutputSource source, OutputIndex index, Func<string, bool> isMine, Func<ReadOnlyMemory<byte>,
-        bool>? holdsAnswer, CancellationToken cancellationToken)
+        SafeFileHandle handle, OutputSource source, OutputIndex index, Func<string, bool> isMine,
+        Func<ReadOnlyMemory<byte>, bool>? holdsAnswer, bool replacesSimulated, CancellationToken cancellationToken)
     {
         var scan = new OutputScan();
         var reader = new OutputLineReader(handle);
@@ -82,6 +86,13 @@ internal sealed class OutputScan
                 if (!scan.IsChosen(head.Batch, isMine))
                     continue;
                 mine = head.Batch.ToArray();
+            }
+
+            scan.Simulated += head.IsSimulated ? 1 : 0;
+            if (head.IsSimulated && replacesSimulated)
+            {
+                scan.IsSorted = false;
+                continue;
             }
 
             if (head.IsCompletion && holdsAnswer is not null && !holdsAnswer(OutputLineBody.Of(reader.Line)))

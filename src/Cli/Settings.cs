@@ -58,6 +58,9 @@ internal sealed class Settings
     /// <summary>How long they may take.</summary>
     public TimeSpan? ReplicaTimeout { get; set; }
 
+    /// <summary>Goes before the keys of quotas on the Redis of a fleet.</summary>
+    public string QuotaPrefix { get; set; } = "";
+
     /// <summary>Model → what its tokens cost, where a deployment has no <c>Price</c> of its own.</summary>
     internal IReadOnlyDictionary<string, TokenPrice> Prices { get; private set; } = new Dictionary<string, TokenPrice>();
 

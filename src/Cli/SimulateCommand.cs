@@ -58,6 +58,7 @@ internal static class SimulateCommand
                 Host = parse.GetRequiredValue(host),
                 Port = (int)parse.GetValue(port),
                 Https = parse.GetValue(https) is not null,
+                Mark = true,
                 Seed = parse.GetValue(seed),
                 Models = parse.GetValue(models)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries),
                 ApiKey = parse.GetValue(apiKey),

@@ -107,7 +107,7 @@ public sealed class Gateway : IAsyncDisposable
         var (redis, options, loggers) = (parts.Redis, parts.Options, parts.Loggers);
         var records = new FileRecords(redis, parts.Queue.Options.KeyPrefix);
         var batches = new BatchRecords(redis, parts.Queue.Options.KeyPrefix);
-        var live = new LiveOutput(batches, parts.Queue, parts.Results);
+        var live = new LiveOutput(batches, parts.Queue, parts.Results, parts.Time);
         var files = new FileEndpoints(new FileUpload(folder, records, options, parts.Time), records, folder, live);
         var tools = new BatchTools(
             new BatchInput(folder, options, parts.Queue.Options.MaxJobBytes),

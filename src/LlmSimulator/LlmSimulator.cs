@@ -12,6 +12,7 @@ public sealed class LlmSimulator : IAsyncDisposable
     private readonly CallCounters _counters;
     private readonly RateWindows _windows;
     private readonly RequestLog? _log;
+    private readonly bool _marks;
     private readonly CallHandler _calls;
     private readonly ControlRoutes _control;
     private SimulatorServer? _server;
@@ -21,6 +22,7 @@ public sealed class LlmSimulator : IAsyncDisposable
         var json = new JsonBody(options.Pretty);
         _counters = new CallCounters(options.CountJobs);
         _windows = new RateWindows(time, options.RequestsPerMinute, options.TokensPerMinute);
+        _marks = options.Mark;
         _log = options.Record ? new RequestLog() : null;
         _calls = new CallHandler(options, time, _counters, _windows, _log, json, _stopping.Token);
         _control = new ControlRoutes(options, time, _calls, _counters, _windows, _log, json);
@@ -91,8 +93,12 @@ public sealed class LlmSimulator : IAsyncDisposable
             await _server.DisposeAsync();
     }
 
-    private Task HandleAsync(HttpContext context) =>
-        HttpMethods.IsPost(context.Request.Method) && CallRoute.Of(context.Request.Path.Value ?? "") is { } route
+    private Task HandleAsync(HttpContext context)
+    {
+        if (_marks)
+            context.Response.Headers["x-llmpipeline-simulated"] = "1";
+        return HttpMethods.IsPost(context.Request.Method) && CallRoute.Of(context.Request.Path.Value ?? "") is { } route
             ? _calls.HandleAsync(context, route)
             : _control.HandleAsync(context);
+    }
 }

@@ -5,6 +5,9 @@ namespace LlmPipeline;
 /// <summary>How the simulator listens, answers, limits and fails.</summary>
 public sealed class SimulatorOptions
 {
+    /// <summary>Whether every answer has the header <c>x-llmpipeline-simulated</c>, so that nobody takes it for a provider's. Default: no.</summary>
+    public bool Mark { get; init; }
+
     /// <summary>The address to listen on: an IP address, <c>localhost</c>, or <c>*</c> for all. Loopback by default, since anybody who reaches it may use it.</summary>
     [Required]
     public string Host { get; set; } = "127.0.0.1";

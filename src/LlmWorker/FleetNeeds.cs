@@ -8,7 +8,8 @@ internal static class FleetNeeds
     /// <param name="queues">The queues that are looked at; one stands for all when there is none.</param>
     /// <param name="queuePrefix">What the keys of the queue begin with.</param>
     /// <param name="resultPrefix">What those of results begin with.</param>
-    public static RedisNeeds Of(IEnumerable<string> queues, string queuePrefix, string resultPrefix)
+    /// <param name="quotaPrefix">What those of quotas begin with.</param>
+    public static RedisNeeds Of(IEnumerable<string> queues, string queuePrefix, string resultPrefix, string quotaPrefix)
     {
         var keys = new List<(string Pattern, StackExchange.Redis.RedisKey Example)>();
         var channels = new List<(string Pattern, string Example)>();
@@ -31,8 +32,11 @@ internal static class FleetNeeds
             ($"{queuePrefix}pq:queues", QueueKeys.Queues(queuePrefix)), ($"{queuePrefix}pq:batches", QueueKeys.AllBatches(queuePrefix)),
             ($"{queuePrefix}pq:batch:*", QueueKeys.WholeBatch(queuePrefix, Any)),
             ($"{queuePrefix}pq:prompt:*", QueueKeys.Prompt(queuePrefix, Any)),
+            ($"{queuePrefix}pq:private", QueueKeys.PrivateQueues(queuePrefix)),
+            ($"{queuePrefix}pq:lock:*", QueueKeys.BatchLock(queuePrefix, Any)),
             ($"{resultPrefix}result:*", $"{resultPrefix}result:{Any}"), ($"{resultPrefix}results:waited", $"{resultPrefix}results:waited"),
-            ("{quota:*}", RedisLedger.KeyOf(Any)), ("{quota:*}:permits", RedisLedger.KeyOf(Any) + ":permits"),
+            ($"{quotaPrefix}{{quota:*}}", RedisLedger.KeyOf(Any, quotaPrefix)),
+            ($"{quotaPrefix}{{quota:*}}:permits", RedisLedger.KeyOf(Any, quotaPrefix) + ":permits"),
             ($"{queuePrefix}deployments", $"{queuePrefix}deployments"),
         ]);
         channels.AddRange([

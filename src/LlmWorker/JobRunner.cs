@@ -125,7 +125,7 @@ internal sealed partial class JobRunner(
             RequestId = outcome.RequestId,
             StatusCode = outcome.StatusCode,
             Error = outcome.ErrorCode is null ? null : new ResultError(outcome.ErrorCode, outcome.ErrorMessage ?? outcome.ErrorCode),
-            Model = job.Queue,
+            Model = job.Model,
             Deployment = outcome.Deployment,
             InputTokens = outcome.Usage.Input,
             CachedTokens = outcome.Usage.Cached,

@@ -10,9 +10,9 @@ internal sealed class ServedQueue : IAsyncDisposable
     private readonly Sweeper _sweeper;
     private readonly CancellationTokenSource _stop = new();
 
-    public ServedQueue(string queue, IReadOnlyList<QueuePartition> partitions, PromptQueueOptions options, WorkerParts parts, ILoggerFactory loggers)
+    public ServedQueue(string queue, string model, IReadOnlyList<QueuePartition> partitions, PromptQueueOptions options, WorkerParts parts, ILoggerFactory loggers)
     {
-        _worker = new Worker(queue, partitions, parts, loggers.CreateLogger<Worker>());
+        _worker = new Worker(queue, model, partitions, parts, loggers.CreateLogger<Worker>());
         _reclaimer = new Reclaimer(partitions, options, parts.Options, parts.Time, loggers.CreateLogger<Reclaimer>());
         _sweeper = new Sweeper(_worker, partitions, parts, loggers.CreateLogger<Sweeper>());
     }

@@ -8,7 +8,7 @@ internal sealed class Worker : BackgroundService, IJobOwner
 {
     private const int JobsPerClaim = 256;
     private static readonly TimeSpan LastCall = TimeSpan.FromSeconds(5);
-    private readonly string _queue;
+    private readonly string _model;
     private readonly IReadOnlyList<QueuePartition> _partitions;
     private readonly WorkerParts _parts;
     private readonly ILogger<Worker> _logger;
@@ -18,9 +18,9 @@ internal sealed class Worker : BackgroundService, IJobOwner
     private uint _round;
     private NamedJobs? _named;
 
-    public Worker(string queue, IReadOnlyList<QueuePartition> partitions, WorkerParts parts, ILogger<Worker> logger)
+    public Worker(string queue, string model, IReadOnlyList<QueuePartition> partitions, WorkerParts parts, ILogger<Worker> logger)
     {
-        _queue = queue;
+        _model = model;
         _partitions = partitions;
         _parts = parts;
         _logger = logger;
@@ -97,11 +97,11 @@ internal sealed class Worker : BackgroundService, IJobOwner
     private async Task WorkOnceAsync(WakeUps wakeUps, CancellationToken cancellationToken)
     {
         var freed = _parts.Slots.Freed.Version;
-        var wanted = Math.Min(JobsPerClaim, _parts.Caller.Room(_queue));
+        var wanted = Math.Min(JobsPerClaim, _parts.Caller.Room(_model));
         if (wanted == 0)
         {
             await WithdrawAsync(cancellationToken).ConfigureAwait(false);
-            await _parts.Caller.WaitForRoomAsync(_queue, cancellationToken).ConfigureAwait(false);
+            await _parts.Caller.WaitForRoomAsync(_model, cancellationToken).ConfigureAwait(false);
             return;
         }
 

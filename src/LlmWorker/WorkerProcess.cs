@@ -17,6 +17,7 @@ public sealed partial class WorkerProcess : IAsyncDisposable
     private readonly LeaseKeeper _leases;
     private readonly ResultWriter _writer;
     private readonly Settler _settler;
+    private readonly SimulatedBatches _simulated;
     private readonly ConcurrentDictionary<string, ServedQueue> _served = new();
     private readonly ConcurrentDictionary<string, string> _refused = new();
     private readonly CancellationTokenSource _stop = new();
@@ -57,6 +58,8 @@ public sealed partial class WorkerProcess : IAsyncDisposable
             Time = time,
             GiveUp = _giveUp.Token,
         };
+        _simulated = new SimulatedBatches(_queue.Batches, _parts.Running, time, _logger, _giveUp.Token);
+        _writer.Completed += _simulated.Note;
     }
 
     /// <summary>Raised when jobs of this process have ended, or wait again.</summary>
@@ -92,13 +95,22 @@ public sealed partial class WorkerProcess : IAsyncDisposable
     /// <summary>
     /// Starts workers of the given queues. One of another schema version, or with other partitions, ends <see cref="Failed"/>.
     /// </summary>
-    public async Task StartAsync(IEnumerable<string> queues, CancellationToken cancellationToken = default)
+    public Task StartAsync(IEnumerable<string> queues, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(queues);
+        return StartAsync(queues.Select(queue => KeyValuePair.Create(queue, queue)), cancellationToken);
+    }
+
+    /// <summary>Starts workers of the given queues, such as a run's private ones. Failures as for the other overload.</summary>
+    /// <param name="queues">Queue → the model of its jobs.</param>
+    /// <param name="cancellationToken">Ends the start.</param>
+    public async Task StartAsync(IEnumerable<KeyValuePair<string, string>> queues, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(queues);
         _leases.Start();
         _gate.Start(_redis);
-        foreach (var queue in queues)
-            await StartAsync(queue, cancellationToken).ConfigureAwait(false);
+        foreach (var (queue, model) in queues)
+            await StartAsync(queue, model, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>
@@ -158,12 +170,13 @@ public sealed partial class WorkerProcess : IAsyncDisposable
         _giveUp.Dispose();
     }
 
-    private RedisNeeds Needs() => FleetNeeds.Of(_served.Keys, _queue.Options.KeyPrefix, _parts.Results.Options.KeyPrefix);
+    private RedisNeeds Needs() => FleetNeeds.Of(
+        _served.Keys, _queue.Options.KeyPrefix, _parts.Results.Options.KeyPrefix, _parts.Caller.QuotaPrefix);
 
-    private async Task StartAsync(string queue, CancellationToken cancellationToken)
+    private async Task StartAsync(string queue, string model, CancellationToken cancellationToken)
     {
         var partitions = await RedisRetry.UntilAnsweredAsync(() => _queue.PartitionsAsync(queue), _parts.Time, _logger, cancellationToken).ConfigureAwait(false);
-        var served = new ServedQueue(queue, partitions, _queue.Options, _parts, _loggers);
+        var served = new ServedQueue(queue, model, partitions, _queue.Options, _parts, _loggers);
         _served[queue] = served;
         _parts.Running.Track(WatchAsync(queue, served, served.WorkAsync));
         _parts.Running.Track(WatchAsync(queue, served, served.ReclaimAsync));
@@ -180,7 +193,7 @@ public sealed partial class WorkerProcess : IAsyncDisposable
                 var seen = created.Signal.Version;
                 foreach (var queue in await RedisRetry.UntilAnsweredAsync(_queue.QueuesAsync, _parts.Time, _logger, _stop.Token).ConfigureAwait(false))
                 {
-                    if (!_served.ContainsKey(queue) && _parts.Caller.Serves(queue))
+                    if (!_served.ContainsKey(queue) && !PrivateQueue.Is(queue) && _parts.Caller.Serves(queue))
                         await WatchAsync(queue, null, () => ServeAsync(queue)).ConfigureAwait(false);
                 }
 
@@ -199,7 +212,7 @@ public sealed partial class WorkerProcess : IAsyncDisposable
         await RedisRetry.UntilAnsweredAsync(() => _queue.StatsAsync(queue), _parts.Time, _logger, _stop.Token).ConfigureAwait(false);
         if (_refused.TryRemove(queue, out _))
             LogServedAgain(queue);
-        await StartAsync(queue, _stop.Token).ConfigureAwait(false);
+        await StartAsync(queue, queue, _stop.Token).ConfigureAwait(false);
     }
 
     /// <summary>Lets whoever waits for it know of work that failed.</summary>

@@ -16,6 +16,12 @@ public sealed record BatchInfo
     /// <summary>The queues that its jobs lie in.</summary>
     public IReadOnlyList<string> Queues { get; init; } = [];
 
+    /// <summary>The models of its rows.</summary>
+    public IReadOnlyList<string> Models { get => field ?? [.. Queues.Where(queue => !PrivateQueue.Is(queue))]; init; }
+
+    /// <summary>Whether it is the batch of a run, whose rows only that run calls.</summary>
+    public bool IsOfRun => Queues.Any(PrivateQueue.Is);
+
     /// <summary>Where it is sent to, for people; no secrets.</summary>
     public string Endpoint { get; init; } = "";
 
@@ -27,14 +33,15 @@ public sealed record BatchInfo
 
     /// <summary>True when it was asked to stop. Read only: <see cref="Batches.CancelAsync"/> sets it, and saving leaves it as it is.</summary>
     public bool Cancelled { get; init; }
+
+    /// <summary>True when results of it are a simulator's. Read only: <see cref="Batches.MarkSimulatedAsync"/> sets it, and saving leaves it as it is.</summary>
+    public bool Simulated { get; init; }
 }
 
 /// <summary>Jobs that were submitted together: their progress, and their ids as they end.</summary>
 public sealed class Batches
 {
     private const int RowsPerRevoke = 500;
-    private static readonly TimeSpan ShortestLook = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(1);
     private readonly RedisConnections _redis;
     private readonly PromptQueueOptions _options;
     private readonly PromptQueue _queue;
@@ -56,6 +63,7 @@ public sealed class Batches
             (long)_options.BatchTtl.TotalSeconds,
             "rows", batch.Rows,
             "queues", string.Join('\n', batch.Queues),
+            "models", string.Join('\n', batch.Models),
             "endpoint", batch.Endpoint,
             "created", batch.Created.ToUnixTimeMilliseconds(),
             "sealed", batch.Sealed ? 1 : 0,
@@ -69,17 +77,20 @@ public sealed class Batches
     public async Task<BatchInfo?> FindAsync(string id)
     {
         var fields = (await _redis.Commands.HashGetAllAsync(QueueKeys.WholeBatch(_options.KeyPrefix, id)).ConfigureAwait(false)).ToStringDictionary();
-        if (fields.Count == 0)
+        // A mark that was set when the batch had just expired is no batch.
+        if (!fields.ContainsKey("rows"))
             return null;
         return new BatchInfo
         {
             Id = id,
             Rows = int.Parse(fields["rows"], CultureInfo.InvariantCulture),
             Queues = fields["queues"].Split('\n', StringSplitOptions.RemoveEmptyEntries),
+            Models = fields.GetValueOrDefault("models")?.Split('\n', StringSplitOptions.RemoveEmptyEntries)!,
             Endpoint = fields["endpoint"],
             Created = DateTimeOffset.FromUnixTimeMilliseconds(long.Parse(fields["created"], CultureInfo.InvariantCulture)),
             Sealed = fields["sealed"] == "1",
             Cancelled = fields.ContainsKey("cancelled"),
+            Simulated = fields.ContainsKey("simulated"),
         };
     }
 
@@ -102,10 +113,46 @@ public sealed class Batches
     {
         if (await FindAsync(batch).ConfigureAwait(false) is null)
             return;
-        await QueueScripts.SaveBatch.RunAsync(
-            _redis.Commands, [QueueKeys.WholeBatch(_options.KeyPrefix, batch)], [(long)_options.BatchTtl.TotalSeconds, "cancelled", 1]).ConfigureAwait(false);
+        await SetAsync(batch, "cancelled").ConfigureAwait(false);
         foreach (var partition in await PartitionsOfAsync(batch).ConfigureAwait(false))
             await partition.StopAsync(batch).ConfigureAwait(false);
+    }
+
+    /// <summary>Notes that results of a batch are a simulator's. Safe to repeat.</summary>
+    public async Task MarkSimulatedAsync(string batch)
+    {
+        if (await FindAsync(batch).ConfigureAwait(false) is { Simulated: false })
+            await SetAsync(batch, "simulated").ConfigureAwait(false);
+    }
+
+    /// <summary>Notes that a batch has no results of a simulator any more. Safe to repeat.</summary>
+    public Task ClearSimulatedAsync(string batch) => _redis.Commands.HashDeleteAsync(QueueKeys.WholeBatch(_options.KeyPrefix, batch), "simulated");
+
+    /// <summary>
+    /// Takes rows of a batch off a shared queue, for a run that continues in its private queue what an earlier version of the program had submitted there. Leases of
+    /// workers that are gone are reclaimed first. Safe to repeat.
+    /// </summary>
+    /// <param name="queue">The shared queue.</param>
+    /// <param name="batch">The batch.</param>
+    /// <param name="ids">The rows' jobs.</param>
+    /// <param name="cancellationToken">Ends it between two calls.</param>
+    /// <returns>Which of them a worker runs now: these were left alone.</returns>
+    public async Task<IReadOnlySet<string>> WithdrawAsync(string queue, string batch, IReadOnlyList<string> ids, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        var running = new HashSet<string>();
+        var partitions = await _queue.PartitionsAsync(queue).ConfigureAwait(false);
+        foreach (var group in ids.GroupBy(id => Names.PartitionOf(id, partitions.Count)))
+        {
+            await partitions[group.Key].ReclaimAsync(cancellationToken).ConfigureAwait(false);
+            foreach (var part in group.Chunk(RowsPerRevoke))
+            {
+                var codes = await partitions[group.Key].WithdrawRowsAsync(batch, part).ConfigureAwait(false);
+                running.UnionWith(part.Where((_, n) => codes[n] == 2));
+            }
+        }
+
+        return running;
     }
 
     /// <summary>A batch with rows that run again is not one that was asked to stop.</summary>
@@ -118,7 +165,7 @@ public sealed class Batches
         var rows = new List<int>();
         foreach (var partition in await PartitionsOfAsync(batch).ConfigureAwait(false))
             rows.AddRange(await EndedRows.ReadAsync(_redis.Commands, partition.Keys.Ended(batch), EndState.Expired).ConfigureAwait(false));
-        return [.. rows.Distinct().Order().Select(row => ($"{batch}.{row}", row))];
+        return [.. rows.Distinct().Order().Select(row => (RowId.Of(batch, row), row))];
     }
 
     /// <summary>Counts completed rows as failed: their completions turned out to be none. Safe to repeat.</summary>
@@ -174,6 +221,9 @@ public sealed class Batches
         return new BatchFollower(_redis, batch, partitions);
     }
 
+    private Task<RedisResult> SetAsync(string batch, string mark) => QueueScripts.SaveBatch.RunAsync(
+        _redis.Commands, [QueueKeys.WholeBatch(_options.KeyPrefix, batch)], [(long)_options.BatchTtl.TotalSeconds, mark, 1]);
+
     private async Task<IReadOnlyList<QueuePartition>> PartitionsOfAsync(string batch)
     {
         var partitions = new List<QueuePartition>();
@@ -192,8 +242,8 @@ public sealed class Batches
         if (await FindAsync(batch).ConfigureAwait(false) is not { } info)
             yield break;
         var follower = await FollowAsync(batch, info.Queues).ConfigureAwait(false);
-        // The finished list is not announced by messages: look again soon while jobs end, and more seldom while none does.
-        for (var pause = ShortestLook; ;)
+        var poll = new BatchPoll(_time);
+        while (true)
         {
             var isSealed = info.Sealed || (info = await FindAsync(batch).ConfigureAwait(false)) is not { Sealed: false };
             var ids = await follower.ReadAsync().ConfigureAwait(false);
@@ -201,9 +251,8 @@ public sealed class Batches
                 yield return id;
             if (info is null || (ids.Count == 0 && isSealed && follower.Progress.Ended >= Math.Max(info.Rows, follower.Progress.Expected)))
                 yield break;
-            pause = ids.Count > 0 ? ShortestLook : pause * 2 < LongestLook ? pause * 2 : LongestLook;
             if (ids.Count == 0)
-                await Task.Delay(pause, _time, cancellationToken).ConfigureAwait(false);
+                await poll.WaitAsync(false, cancellationToken).ConfigureAwait(false);
         }
     }
 

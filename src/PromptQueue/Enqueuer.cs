@@ -130,6 +130,8 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
             throw new ArgumentException($"queue '{job.Queue}' of job {job.Id} {queueFault}");
         if (isNewBatch && job.Batch is not null && Names.Fault(job.Batch) is { } batchFault)
             throw new ArgumentException($"batch '{job.Batch}' of job {job.Id} {batchFault}");
+        if (job.Queue != (PrivateQueue.Is(job.Queue) && job.Batch is not null ? PrivateQueue.Name(job.Batch, job.Model) : job.Model))
+            throw new ArgumentException($"queue '{job.Queue}' of job {job.Id} is neither that of its model nor a private one of its batch");
         if (job.Batch is not null && job.Row is < 1 or > Names.MaxRow)
             throw new ArgumentException($"job {job.Id} of batch {job.Batch} has row {job.Row}; rows are 1 to {Names.MaxRow}");
         if (!Enum.IsDefined(job.Lane))
@@ -157,10 +159,18 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
         var version = redis.Restored.Version;
         if (_created.TryGetValue(queue, out var created) && created.Version == version)
             return created.Partitions;
-        var partitions = options.Partitions ?? await RepeatedAsync(() => FindPartitionsAsync(redis, options, queue), cancellationToken).ConfigureAwait(false);
+        var partitions = PrivateQueue.Is(queue) ? 1 : options.Partitions ?? await RepeatedAsync(() => FindPartitionsAsync(redis, options, queue), cancellationToken).ConfigureAwait(false);
         await RunAsync(queue, partitions, 0, null, false, [], cancellationToken).ConfigureAwait(false);
-        await RepeatedAsync(() => redis.Commands.SetAddAsync(QueueKeys.Queues(options.KeyPrefix), queue), cancellationToken).ConfigureAwait(false);
-        await RepeatedAsync(() => redis.Commands.PublishAsync(RedisChannel.Literal(QueueKeys.QueuesChannel(options.KeyPrefix)), "1"), cancellationToken).ConfigureAwait(false);
+        if (PrivateQueue.Is(queue))
+        {
+            await RepeatedAsync(() => redis.Commands.SortedSetAddAsync(QueueKeys.PrivateQueues(options.KeyPrefix), queue, time.GetUtcNow().ToUnixTimeMilliseconds()), cancellationToken).ConfigureAwait(false);
+        }
+        else
+        {
+            await RepeatedAsync(() => redis.Commands.SetAddAsync(QueueKeys.Queues(options.KeyPrefix), queue), cancellationToken).ConfigureAwait(false);
+            await RepeatedAsync(() => redis.Commands.PublishAsync(RedisChannel.Literal(QueueKeys.QueuesChannel(options.KeyPrefix)), "1"), cancellationToken).ConfigureAwait(false);
+        }
+
         _created[queue] = (version, partitions);
         return partitions;
     }
@@ -171,8 +181,10 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
     {
         var meta = await redis.Commands.HashGetAsync(new QueueKeys(options.KeyPrefix, queue, 0).Meta, ["partitions", "version"]).ConfigureAwait(false);
         var (found, version) = (meta[0], (string?)meta[1]);
-        if (version is not null && version != PromptQueue.SchemaVersion)
+        if (version is not null && version != SchemaVersion.Of(queue).Text)
             throw new QueueMismatchException(queue, options.Partitions ?? 0, (string?)found, version);
+        if (PrivateQueue.Is(queue))
+            return 1;
         return found.IsNull ? options.Partitions ?? (redis.IsCluster ? PartitionsOnCluster : 1) : (int)found;
     }
 
@@ -193,7 +205,7 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
         var arguments = new RedisValue[11 + (jobs.Count * stride)];
         RedisValue[] head =
         [
-            partitions, PromptQueue.SchemaVersion, keys.Wake, redis.PublishVerb, (long)options.BatchTtl.TotalSeconds, rerunEnded ? "1" : "0",
+            partitions, SchemaVersion.Of(queue).Text, keys.Wake, redis.PublishVerb, (long)options.BatchTtl.TotalSeconds, rerunEnded ? "1" : "0",
             lowest, highest, options.MaxWaiting is { } most ? (most + partitions - 1) / partitions : -1, stride,
             batch is null ? "" : string.Join(' ', jobs.Select(j => j.Job.Row)),
         ];

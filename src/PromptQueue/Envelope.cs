@@ -3,13 +3,11 @@ using System.Text.Json;
 namespace LlmPipeline;
 
 /// <summary>
-/// A job as bytes: the lane (<c>1</c> high, <c>2</c> normal, <c>3</c> low: the scripts read it), the format (<c>1</c>), the head's length as a
+/// A job as bytes: the lane (<c>1</c> high, <c>2</c> normal, <c>3</c> low: the scripts read it), the format (the digit of its <see cref="SchemaVersion"/>), the head's length as a
 /// 7-bit varint, the head as JSON, and for a request the body as it is.
 /// </summary>
 internal static class Envelope
 {
-    private const byte Format = (byte)'1';
-
     public static byte[] Encode(Job job)
     {
         var body = job.Work is RequestWork request ? request.Body : default;
@@ -17,7 +15,7 @@ internal static class Envelope
         var length = VarintLength(head.Length);
         var bytes = new byte[2 + length + head.Length + body.Length];
         bytes[0] = (byte)('1' + (int)job.Lane);
-        bytes[1] = Format;
+        bytes[1] = SchemaVersion.Of(job.Queue).Format;
         var at = 2;
         for (var rest = head.Length; ; rest >>= 7)
         {
@@ -35,7 +33,7 @@ internal static class Envelope
     public static Job Decode(string queue, string id, ReadOnlyMemory<byte> envelope)
     {
         var bytes = envelope.Span;
-        if (bytes.Length < 4 || bytes[0] is < (byte)'1' or > (byte)'3' || bytes[1] != Format)
+        if (bytes.Length < 4 || bytes[0] is < (byte)'1' or > (byte)'3' || bytes[1] != SchemaVersion.Of(queue).Format)
             throw new FormatException($"job {id} of queue {queue} was written in a format that this version doesn't know");
         int at = 2, length = 0, shift = 0;
         while (true)
@@ -82,6 +80,7 @@ internal static class Envelope
             Variables = prompt?.Variables,
             System = prompt?.System,
             Settings = prompt?.Settings,
+            Model = PrivateQueue.Is(job.Queue) ? job.Model : null,
             Batch = job.Batch,
             Row = job.Row,
             CustomId = job.CustomId,
@@ -98,6 +97,7 @@ internal static class Envelope
     {
         Id = id,
         Queue = queue,
+        Model = head.Model ?? queue,
         Lane = lane,
         Work = head.Path is not null
             ? new RequestWork { Path = head.Path, Body = body }

@@ -32,6 +32,10 @@ internal sealed class EnvelopeHead
     [JsonPropertyName("o")]
     public IReadOnlyDictionary<string, JsonElement>? Settings { get; set; }
 
+    /// <summary>In a private queue only: elsewhere the queue is named by it.</summary>
+    [JsonPropertyName("l")]
+    public string? Model { get; set; }
+
     [JsonPropertyName("b")]
     public string? Batch { get; set; }
 

@@ -9,8 +9,11 @@ public sealed record Job
     /// <summary>Unique in the queue; up to 256 bytes of printable text without <c>{ }</c>. A batch's jobs are <c>&lt;batch&gt;.&lt;row&gt;</c>.</summary>
     public required string Id { get; init; }
 
-    /// <summary>The queue, which is the model's name.</summary>
+    /// <summary>The queue: the model's name, or a <see cref="PrivateQueue"/> of the batch.</summary>
     public required string Queue { get; init; }
+
+    /// <summary>The model. The queue is named by it, and that is the default; of a job in a private queue it must be set.</summary>
+    public string Model { get => field ?? Queue; init; }
 
     /// <summary>What to ask of the LLM.</summary>
     public required JobWork Work { get; init; }

@@ -35,6 +35,9 @@ public static class Names
         _ => null,
     };
 
+    /// <summary>What is wrong with the name of a model, which is that of its queue; null when it is fine.</summary>
+    public static string? ModelFault(string? name) => Fault(name) ?? (PrivateQueue.Is(name!) ? "has the form of a run's queue" : null);
+
     // Two names with different halves would become the same bytes.
     private static bool IsText(string name)
     {

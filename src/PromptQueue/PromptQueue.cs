@@ -9,9 +9,6 @@ namespace LlmPipeline;
 /// </summary>
 public sealed class PromptQueue
 {
-    /// <summary>The layout of the keys; another version is refused.</summary>
-    public const string SchemaVersion = "1";
-
     private readonly RedisConnections _redis;
     private readonly PromptQueueOptions _options;
     private readonly Enqueuer _enqueuer;
@@ -27,13 +24,20 @@ public sealed class PromptQueue
         _time = time;
         _enqueuer = new Enqueuer(redis, options, time);
         Batches = new Batches(redis, options, this, time);
+        Private = new PrivateQueues(redis, options, time);
     }
 
     /// <summary>Jobs that were submitted together.</summary>
     public Batches Batches { get; }
 
+    /// <summary>The private queues of runs.</summary>
+    public PrivateQueues Private { get; }
+
     /// <summary>How this process uses the queue.</summary>
     public PromptQueueOptions Options => _options;
+
+    /// <summary>Whether a call that failed so is repeated by a caller that waits for its Redis.</summary>
+    internal bool MayPass(Exception exception) => _redis.MayPass(exception);
 
     /// <summary>
     /// Enqueues jobs, up to 500 in one call to Redis. Safe to repeat: a job that is there, or has ended, is left alone. A call whose answer is lost
@@ -79,7 +83,7 @@ public sealed class PromptQueue
         }
     }
 
-    /// <summary>The queues that exist.</summary>
+    /// <summary>The queues that workers serve; private ones are not among them.</summary>
     public async Task<IReadOnlyList<string>> QueuesAsync() =>
         [.. (await _redis.Commands.SetMembersAsync(QueueKeys.Queues(_options.KeyPrefix)).ConfigureAwait(false)).Select(q => (string)q!).Order(StringComparer.Ordinal)];
 

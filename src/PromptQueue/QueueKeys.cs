@@ -80,7 +80,16 @@ internal sealed class QueueKeys
     /// <summary>LIST: ids in order of ending.</summary>
     public RedisKey Finished(string batch) => $"{_tag}:finished:{batch}";
 
-    /// <summary>SET: the queues that exist.</summary>
+    /// <summary>Every key of the partition, but for those of batches, which end by themselves.</summary>
+    public RedisKey[] All => [Meta, Jobs, .. Waiting, Delayed, Inflight, Leases, Workers, Dead, Cancel, Stopped, Deadlines, Spent, Standing];
+
+    /// <summary>ZSET: private queue → when a run last created or continued it, ms. Those older than a batch's lifetime are removed with all their keys.</summary>
+    public static RedisKey PrivateQueues(string prefix) => prefix + "pq:private";
+
+    /// <summary>STRING: the live run of a batch; expires soon after the run has died.</summary>
+    public static RedisKey BatchLock(string prefix, string batch) => $"{prefix}pq:lock:{batch}";
+
+    /// <summary>SET: the queues that exist, without private ones.</summary>
     public static RedisKey Queues(string prefix) => prefix + "pq:queues";
 
     /// <summary>Channel: says that a queue was created.</summary>

@@ -2,9 +2,9 @@ namespace LlmPipeline;
 
 /// <summary>A queue was created with another number of partitions or by another version of the schema.</summary>
 public sealed class QueueMismatchException(string queue, int partitions, string? foundPartitions, string? foundVersion)
-    : Exception(foundVersion == PromptQueue.SchemaVersion
+    : Exception(foundVersion == SchemaVersion.Of(queue).Text
         ? $"queue {queue} has {foundPartitions} partitions, not {partitions}: leave --partitions (or the option Partitions) out, or set it to {foundPartitions}"
-        : $"queue {queue} has schema version {foundVersion}, and this program speaks {PromptQueue.SchemaVersion}: use the program's version that matches")
+        : $"queue {queue} has schema version {foundVersion}, and this program speaks {SchemaVersion.Of(queue)}: use the program's version that matches")
 {
     /// <summary>The queue.</summary>
     public string Queue { get; } = queue;

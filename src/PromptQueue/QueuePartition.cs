@@ -119,6 +119,17 @@ public sealed partial class QueuePartition
         return waits;
     }
 
+    /// <summary>Takes rows off the queue that no worker runs now.</summary>
+    /// <returns>For each what was found, as <c>withdraw.lua</c> has it.</returns>
+    internal async Task<IReadOnlyList<int>> WithdrawRowsAsync(string batch, IReadOnlyList<string> ids)
+    {
+        var answer = await RunAsync(
+            QueueScripts.Withdraw, _redis.Commands,
+            [_keys.Meta, _keys.Jobs, _keys.Delayed, _keys.Inflight, _keys.Leases, _keys.Dead, _keys.Cancel, _keys.Deadlines, _keys.Batch(batch)],
+            [.. ids.Select(id => (RedisValue)id)]).ConfigureAwait(false);
+        return [.. answer.Skip(1).Select(code => (int)code)];
+    }
+
     /// <summary>Pauses or resumes.</summary>
     internal Task PauseAsync(bool paused) =>
         RunAsync(QueueScripts.Pause, _redis.Commands, [_keys.Meta], [_keys.Wake, _redis.PublishVerb, paused ? 1 : 0]);
@@ -199,5 +210,5 @@ public sealed partial class QueuePartition
     }
 
     private Task<RedisResult[]> RunAsync(RedisScript script, RedisCalls database, RedisKey[] keys, RedisValue[] arguments) =>
-        QueueScripts.RunAsync(script, database, Queue, _partitions, keys, [_partitions, PromptQueue.SchemaVersion, .. arguments]);
+        QueueScripts.RunAsync(script, database, Queue, _partitions, keys, [_partitions, SchemaVersion.Of(Queue).Text, .. arguments]);
 }

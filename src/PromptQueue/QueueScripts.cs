@@ -19,6 +19,9 @@ internal static class QueueScripts
     public static readonly RedisScript Follow = Load("follow");
     public static readonly RedisScript Forget = Load("forget");
     public static readonly RedisScript SaveBatch = Load("save-batch");
+    public static readonly RedisScript LockBatch = Load("lock-batch");
+    public static readonly RedisScript UnlockBatch = Load("unlock-batch");
+    public static readonly RedisScript Withdraw = Load("withdraw");
     public static readonly RedisScript Cancel = Load("cancel");
     public static readonly RedisScript Stop = Load("stop");
     public static readonly RedisScript Sweep = Load("sweep");

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace LlmPipeline;
 
 /// <summary>
@@ -17,11 +15,5 @@ public sealed record UnreadableJob(string Id, string Queue, int Partition, strin
     internal (string Batch, int Row)? FromId() => FromId(Id);
 
     /// <inheritdoc cref="FromId()"/>
-    internal static (string Batch, int Row)? FromId(string id)
-    {
-        var dot = id.LastIndexOf('.');
-        return dot > 0 && int.TryParse(id.AsSpan(dot + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var row) && row is > 0 and <= Names.MaxRow
-            ? (id[..dot], row)
-            : null;
-    }
+    internal static (string Batch, int Row)? FromId(string id) => RowId.Parse(id) is { } row ? (row.Batch, row.Row) : null;
 }

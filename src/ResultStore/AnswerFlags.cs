@@ -22,4 +22,7 @@ public enum AnswerFlags
 
     /// <summary>The model or the provider's filter refused to answer.</summary>
     Refused = 8,
+
+    /// <summary>A simulator made it up: the answer has the header <c>x-llmpipeline-simulated</c>.</summary>
+    Simulated = 16,
 }

@@ -50,7 +50,7 @@ public sealed record ResultMeta
     /// <summary>Why it failed, when it did not end with an HTTP answer or beside it.</summary>
     public ResultError? Error { get; init; }
 
-    /// <summary>The model that was asked for: the queue.</summary>
+    /// <summary>The model that was asked for.</summary>
     public string? Model { get; init; }
 
     /// <summary>The deployment that answered.</summary>

@@ -38,17 +38,18 @@ internal static class AnswerDoctor
     {
         var findings = new List<AnswerFinding>();
         var completions = 0;
+        var reader = fleet.Reader(batch);
         for (var first = 1; first <= batch.Rows; first += BatchReader.RowsPerCall)
         {
             var count = Math.Min(BatchReader.RowsPerCall, batch.Rows - first + 1);
-            await foreach (var row in new BatchReader(fleet, batch).ReadAsync(first, count, cancellationToken).ConfigureAwait(false))
+            await foreach (var row in reader.ReadAsync(first, count, cancellationToken).ConfigureAwait(false))
             {
                 if (!row.IsCompleted)
                     continue;
                 completions++;
                 if (StoredAnswer.Fault(row.Result!.Response) is { } fault)
                     findings.Add(new AnswerFinding(
-                        row.JobId, fault, repair && await RepairAsync(fleet, batch, row, fault).ConfigureAwait(false)));
+                        row.Id.ToString(), fault, repair && await RepairAsync(fleet, batch, row, fault).ConfigureAwait(false)));
             }
         }
 
@@ -58,7 +59,7 @@ internal static class AnswerDoctor
     // The counts first: where it is broken off between the two, the completion is still there to be found.
     private static async Task<bool> RepairAsync(Fleet fleet, BatchInfo batch, BatchRow row, string fault)
     {
-        await fleet.AnsweredAsync(() => fleet.Queue.Batches.RevokeAsync(batch, [(row.JobId, row.Row)]),
+        await fleet.AnsweredAsync(() => fleet.Queue.Batches.RevokeAsync(batch, [(row.Id.ToString(), row.Id.Row)]),
             CancellationToken.None).ConfigureAwait(false);
         var error = new ResultError("invalid_response", fault);
         return await fleet.AnsweredAsync(() => fleet.Results.RevokeAsync(row.Result!, error), CancellationToken.None).ConfigureAwait(false);

@@ -37,6 +37,13 @@ internal sealed record BatchStatus
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public required decimal? Cost { get; init; }
 
+    /// <summary>True when results of it are a simulator's (<c>llmpipe simulate</c>); absent when none is.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public required bool Simulated { get; init; }
+
+    /// <summary>The models of its rows.</summary>
+    public required IReadOnlyList<string> Models { get; init; }
+
     [JsonIgnore]
     public bool HasEnded => State == "ended";
 
@@ -63,6 +70,8 @@ internal sealed record BatchStatus
             Cancelled = progress.Cancelled,
             Left = left,
             Cost = Money.Amount(progress.SpentNanos),
+            Simulated = batch.Simulated,
+            Models = batch.Models,
         };
     }
 
@@ -70,12 +79,12 @@ internal sealed record BatchStatus
         CultureInfo.InvariantCulture,
         $"""
         batch      {Batch}, {State}
-        created    {Created:yyyy-MM-dd HH:mm:ss}Z, for {string.Join(", ", Queues)} at {Endpoint}
+        created    {Created:yyyy-MM-dd HH:mm:ss}Z, for {string.Join(", ", Models)} at {Endpoint}
         rows       {RunConsole.Text(Rows)}{(Submitted < Rows ? $", {RunConsole.Text(Submitted)} of them submitted" : "")}
         completed  {RunConsole.Text(Completed)}
         failed     {RunConsole.Text(Failed)}
         cancelled  {RunConsole.Text(Cancelled)}
-        {(Cost is { } cost ? $"cost       {Money.Text(cost)}\n" : "")}left       {RunConsole.Text(Left)}
+        {(Cost is { } cost ? $"cost       {Money.Text(cost)}\n" : "")}left       {RunConsole.Text(Left)}{(Simulated ? "\nsimulated  some results are a simulator's (llmpipe simulate)" : "")}
 
         """);
 }

@@ -42,10 +42,14 @@ internal static class DoctorCommand
         if (call.Line.GetValue(Answers) is { } answers)
             return await ExamineAnswersAsync(call, answers, cancellationToken).ConfigureAwait(false);
         await using var fleet = await call.OpenAsync(cancellationToken).ConfigureAwait(false);
-        var queues = await fleet.QueuesAsync(call.Line.GetValue(Queue), cancellationToken).ConfigureAwait(false);
+        var named = call.Line.GetValue(Queue);
+        var queues = await fleet.QueuesAsync(named, cancellationToken).ConfigureAwait(false);
+        // Those of runs too.
+        if (named is null)
+            queues = [.. queues, .. await fleet.AnsweredAsync(fleet.Queue.Private.ListAsync, cancellationToken).ConfigureAwait(false)];
         var unsafeSettings = await RedisPreflight.CheckAsync(fleet.Redis.Connections).ConfigureAwait(false);
-        var missing = await RedisPermissions.MissingAsync(
-            fleet.Redis.Connections, FleetNeeds.Of(queues, fleet.Queue.Options.KeyPrefix, fleet.Results.Options.KeyPrefix), cancellationToken).ConfigureAwait(false);
+        var needs = FleetNeeds.Of(queues, fleet.Queue.Options.KeyPrefix, fleet.Results.Options.KeyPrefix, call.Settings.QuotaPrefix);
+        var missing = await RedisPermissions.MissingAsync(fleet.Redis.Connections, needs, cancellationToken).ConfigureAwait(false);
         foreach (var line in missing)
             FleetCall.Say($"not permitted: {line}");
         foreach (var line in unsafeSettings)

@@ -45,7 +45,9 @@ internal sealed class Fleet(RunRedis redis, PromptQueue queue, ResultStore resul
     {
         if (Names.Fault(id) is { } fault)
             throw CliException.Usage($"'{id}' {fault}: it is no id");
-        foreach (var name in await QueuesAsync(null, cancellationToken).ConfigureAwait(false))
+        // A row of a run is in its batch's private queue.
+        var own = await BatchOfJobAsync(id, cancellationToken).ConfigureAwait(false) is { } row ? row.Batch.Queues : [];
+        foreach (var name in own.Union(await QueuesAsync(null, cancellationToken).ConfigureAwait(false)))
         {
             if (await AnsweredAsync(() => queue.FindAsync(name, id), cancellationToken).ConfigureAwait(false) is { } place)
                 return place;
@@ -57,11 +59,13 @@ internal sealed class Fleet(RunRedis redis, PromptQueue queue, ResultStore resul
     /// <summary>The batch that a job's id names, with its row; null when there is none.</summary>
     public async Task<(BatchInfo Batch, int Row)?> BatchOfJobAsync(string jobId, CancellationToken cancellationToken)
     {
-        var dot = jobId.LastIndexOf('.');
-        if (dot <= 0 || ResultLine.RowOf(jobId[..dot], jobId) is not (> 0 and var row))
+        if (RowId.Parse(jobId) is not { } row)
             return null;
-        return await FindBatchAsync(jobId[..dot], cancellationToken).ConfigureAwait(false) is { } batch && row <= batch.Rows ? (batch, row) : null;
+        return await FindBatchAsync(row.Batch, cancellationToken).ConfigureAwait(false) is { } batch && row.Row <= batch.Rows ? (batch, row.Row) : null;
     }
+
+    /// <summary>Reads the results of a batch.</summary>
+    public BatchReader Reader(BatchInfo batch) => new(queue, results, batch, time, redis.Logger);
 
     public ValueTask DisposeAsync() => redis.DisposeAsync();
 }

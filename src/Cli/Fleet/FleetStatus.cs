@@ -36,13 +36,13 @@ internal sealed record FleetStatus(
 
     public string ToText()
     {
-        if (Queues.Count == 0)
+        if (Queues.Count == 0 && Batches.Count == 0)
             return "no queues: nothing was submitted to this Redis yet\n";
         var batches = new FleetTable([.. (string[])["BATCH", "CREATED", "STATE", "ROWS", "COMPLETED", "FAILED", "CANCELLED", "LEFT"], .. Batches.Any(b => b.Cost is not null) ? new[] { "COST" } : []]);
         foreach (var b in Batches)
         {
             batches.Add([
-                b.Batch, b.Created.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture), b.State, RunConsole.Text(b.Rows), RunConsole.Text(b.Completed),
+                b.Batch, b.Created.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture), b.Simulated ? b.State + ", simulated" : b.State, RunConsole.Text(b.Rows), RunConsole.Text(b.Completed),
                 RunConsole.Text(b.Failed), RunConsole.Text(b.Cancelled), RunConsole.Text(b.Left),
                 .. Batches.Any(one => one.Cost is not null) ? new[] { b.Cost is { } cost ? Money.Text(cost) : "" } : [],
             ]);

@@ -49,7 +49,7 @@ internal static class ResultCommand
     private static int Write(JobResult result, bool json)
     {
         var line = new ArrayBufferWriter<byte>();
-        ResultLine.Of(result).WriteTo(line);
+        BatchLine.Of(result).WriteTo(line);
         var isCompleted = result.Status == ResultStatus.Completed;
         if (json)
         {
@@ -78,7 +78,7 @@ internal static class ResultCommand
             return (false, $"job {id} failed, but its result is no longer kept (llmpipe dead redrive {id} runs it again)");
         if (await fleet.BatchOfJobAsync(id, cancellationToken).ConfigureAwait(false) is { } row)
         {
-            return await new BatchReader(fleet, row.Batch).HasEndedAsync(row.Row, cancellationToken).ConfigureAwait(false)
+            return await fleet.Reader(row.Batch).HasEndedAsync(row.Row, cancellationToken).ConfigureAwait(false)
                 ? (false, $"job {id} has ended, but its result is no longer kept; submitting the file again runs it again")
                 : (true, $"job {id} has no result yet: batch {row.Batch.Id} has this row, but it is not on its queue yet (--wait waits for it)");
         }

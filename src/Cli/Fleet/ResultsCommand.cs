@@ -16,11 +16,12 @@ internal static class ResultsCommand
         OUTPUT.partial; the same command again goes on there, and fetches failed rows anew. With -o, --json prints a report.
 
         A row whose result is no longer kept (30 days) gets a line with the error result_expired; 'submit' of the same file
-        runs such rows again. For a table, 'llmpipe run INPUT --redis R -o x.csv' finds the answers that are there.
+        runs such rows again. A table (-o x.csv) also needs --input, the file that was submitted, for its columns. Nothing is called.
 
         Examples:
           llmpipe results b-0123456789abcdef0123456789abcdef --redis redis.internal:6379 > so-far.jsonl
           llmpipe results $batch --wait -o answers.jsonl
+          llmpipe results $batch --wait --input rows.csv -o answers.csv
           llmpipe results $batch --wait | jq -r .response.body.choices[0].message.content
 
         Exit codes: 0 all rows completed, 1 unknown batch, or rows are still to come, 2 bad usage, 3 all rows have ended and
@@ -28,41 +29,52 @@ internal static class ResultsCommand
         """;
 
     private static readonly Argument<string> Batch = new("BATCH") { Description = "The batch's id." };
-    private static readonly Option<string?> Output = new("--output", "-o") { Description = "Where the completions go: a .jsonl file.", HelpName = "OUTPUT" };
+    private static readonly Option<string?> Output = new("--output", "-o") { Description = "Where the completions go: a .jsonl file, or with --input a .csv file that also gets the input's columns.", HelpName = "OUTPUT" };
+    private static readonly Option<string?> Input = new("--input") { Description = "The file that was submitted, for the columns of a table.", HelpName = "FILE" };
+    private static readonly Option<string?> Prompt = new("--prompt") { Description = "With --input: the prompt function that the rows are for, as 'submit' got it. Needed only where the file does not show its kind.", HelpName = "NAME" };
     private static readonly Option<bool> Wait = new("--wait") { Description = "Wait until all rows have ended. Ctrl+C ends the waiting, not the batch." };
     private static readonly Option<bool> Force = new("--force") { Description = "Replace an output that holds something else." };
 
-    public static Command Create() => FleetCommand.Create("results", Help, [Batch, Output, Wait, Force], ExecuteAsync);
+    public static Command Create() => FleetCommand.Create("results", Help, [Batch, Output, Input, Prompt, Wait, Force], ExecuteAsync);
 
     private static async Task<int> ExecuteAsync(FleetCall call, CancellationToken cancellationToken)
     {
         var output = call.Line.GetValue(Output);
         var wait = call.Line.GetValue(Wait);
-        if (output?.EndsWith(".csv", StringComparison.OrdinalIgnoreCase) == true)
-            throw CliException.Usage($"-o {output}: results are JSON lines; 'llmpipe run INPUT --redis R -o {output}' makes a table of them and the input");
-        var paths = output is null ? null : OutputPaths.For(null, output);
+        var (source, prompt) = (call.Line.GetValue(Input), call.Line.GetValue(Prompt));
+        var isTable = output?.EndsWith(".csv", StringComparison.OrdinalIgnoreCase) == true;
+        if (isTable && source is null)
+            throw CliException.Usage($"-o {output}: a table needs --input FILE, the file that was submitted");
+        if (source is not null && !isTable)
+            throw CliException.Usage("--input is for a table: -o OUTPUT.csv");
+        if (prompt is not null && source is null)
+            throw CliException.Usage("--prompt goes with --input FILE");
+        var paths = output is null ? null : OutputPaths.For(source, output);
         await using var fleet = await call.OpenAsync(cancellationToken).ConfigureAwait(false);
         var batch = await fleet.BatchAsync(call.Line.GetRequiredValue(Batch), cancellationToken).ConfigureAwait(false);
-        var reader = new BatchReader(fleet, batch);
+        var reader = fleet.Reader(batch);
+        var table = source is null ? ((InputFile Input, InputSummary Summary)?)null
+            : await ResultsInput.OpenAsync(source, prompt, reader, call.Settings.MaxRowBytes, cancellationToken).ConfigureAwait(false);
         ResultsReport report;
         if (paths is null)
         {
             await using var lines = new ResultsStream(Console.OpenStandardOutput());
-            report = await lines.WriteAsync(reader, wait ? await BatchNews.OpenAsync(fleet, batch, cancellationToken).ConfigureAwait(false) : null, cancellationToken).ConfigureAwait(false);
+            report = await lines.WriteAsync(reader, wait, cancellationToken).ConfigureAwait(false);
         }
         else
         {
             var file = new ResultsFile(paths, call.Line.GetValue(Force));
-            report = await file.WriteAsync(reader, wait ? await BatchNews.OpenAsync(fleet, batch, cancellationToken).ConfigureAwait(false) : null, cancellationToken).ConfigureAwait(false);
+            report = await file.WriteAsync(
+                reader, wait, table is { } made ? () => RunCsv.WriteAsync(made.Input, made.Summary, paths, CancellationToken.None) : null, cancellationToken).ConfigureAwait(false);
             if (call.Json)
                 Console.Out.WriteLine(FleetJson.Of(report));
         }
 
-        Tell(report, batch, wait);
+        Say(report, batch, wait);
         return report.Open > 0 ? ExitCodes.Broke : report.Failed + report.Expired > 0 ? ExitCodes.FailedRows : ExitCodes.Done;
     }
 
-    private static void Tell(ResultsReport report, BatchInfo batch, bool waited)
+    private static void Say(ResultsReport report, BatchInfo batch, bool waited)
     {
         FleetCall.Say($"{RunConsole.Text(report.Rows)} rows: {RunConsole.Text(report.Completed)} completed, {RunConsole.Text(report.Failed)} failed");
         if (report.Expired > 0)
@@ -75,7 +87,7 @@ internal static class ResultsCommand
             return;
         FleetCall.Say(report.Open > 0 ? $"so far in {report.Output}.partial; the same command again goes on from there" : $"answers: {report.Output}");
         if (report.Errors is not null)
-            FleetCall.Say($"errors: {report.Errors} (llmpipe retry {batch.Id} runs these rows again)");
+            FleetCall.Say($"errors: {report.Errors} ({(batch.IsOfRun ? "'run --retry-failed' of the file" : $"llmpipe retry {batch.Id}")} runs these rows again)");
     }
 }
 

@@ -11,8 +11,8 @@ internal sealed class ResultsStream(Stream stream) : IAsyncDisposable
     private int _failed;
     private int _expired;
 
-    /// <summary>Writes what there is; with <paramref name="news"/> waits at each row that is open.</summary>
-    public async Task<ResultsReport> WriteAsync(BatchReader reader, BatchNews? news, CancellationToken cancellationToken)
+    /// <summary>Writes what there is; with <paramref name="wait"/> waits at each row that is open.</summary>
+    public async Task<ResultsReport> WriteAsync(BatchReader reader, bool wait, CancellationToken cancellationToken)
     {
         var rows = reader.Batch.Rows;
         var open = 0;
@@ -21,23 +21,22 @@ internal sealed class ResultsStream(Stream stream) : IAsyncDisposable
             var last = Math.Min(next + BatchReader.RowsPerCall - 1, rows);
             await foreach (var row in reader.ReadAsync(next, last - next + 1, cancellationToken).ConfigureAwait(false))
             {
-                if (row.IsOpen && news is not null)
+                if (row.IsOpen && wait)
                     break;
                 if (row.IsOpen)
                     open++;
                 else
                     Add(row);
-                next = row.Row + 1;
+                next = row.Id.Row + 1;
                 if (_buffer.WrittenCount > ManyBytes)
                     await FlushAsync(cancellationToken).ConfigureAwait(false);
             }
 
             await FlushAsync(cancellationToken).ConfigureAwait(false);
             // Only this row is waited for: the page is not read again each time that another one ends.
-            while (news is not null && next <= last && !await reader.HasEndedAsync(next, cancellationToken).ConfigureAwait(false))
+            while (wait && next <= last && !await reader.HasEndedAsync(next, cancellationToken).ConfigureAwait(false))
             {
-                if (await news.NextAsync(cancellationToken).ConfigureAwait(false) is null)
-                    news = null;
+                wait = await reader.NextAsync(cancellationToken).ConfigureAwait(false) is not null;
             }
         }
 

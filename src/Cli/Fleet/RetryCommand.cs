@@ -28,6 +28,8 @@ internal static class RetryCommand
     {
         await using var fleet = await call.OpenAsync(cancellationToken).ConfigureAwait(false);
         var batch = await fleet.BatchAsync(call.Line.GetRequiredValue(Batch), cancellationToken).ConfigureAwait(false);
+        if (batch.IsOfRun)
+            throw CliException.Usage($"batch {batch.Id} is a run's: 'run --redis R --retry-failed' of the same file runs its failed rows again");
         var failed = await fleet.AnsweredAsync(() => fleet.Queue.Batches.FailedAsync(batch.Id), cancellationToken).ConfigureAwait(false);
         var redriver = new Redriver(fleet);
         var again = 0;
@@ -56,7 +58,7 @@ internal static class RetryCommand
             var left = Enumerable.Range(0, ids.Count).Where(n => !answers[n]).ToList();
             if (left.Count == 0)
                 break;
-            var redriven = await fleet.Queue.Batches.RedriveAsync(queue, batch.Id, [.. left.Select(n => (ids[n], ResultLine.RowOf(batch.Id, ids[n])))]).ConfigureAwait(false);
+            var redriven = await fleet.Queue.Batches.RedriveAsync(queue, batch.Id, [.. left.Select(n => (ids[n], RowId.RowOf(batch.Id, ids[n])))]).ConfigureAwait(false);
             for (var n = 0; n < left.Count; n++)
                 answers[left[n]] = redriven[n];
         }

@@ -12,7 +12,8 @@ internal static class SubmitCommand
         INPUT is of any kind that 'run' takes, and is checked as a whole first. The rows wait on the Redis until workers
         (llmpipe work) take them; a prompt function travels with them. The id alone goes to standard output.
 
-        The batch is named by the content of the file and by all that shapes the answers. So the same command again, also
+        The batch is named by the content of the file and by all that shapes the answers, but not by an endpoint: the workers
+        have these. So the same command again, also
         after a kill in the middle, is the same batch: rows that are there or have ended are left alone, missing ones are added.
 
         Examples:
@@ -33,7 +34,7 @@ internal static class SubmitCommand
     private static readonly Option<double?> Deadline = RunCommand.Seconds("--deadline", "A row that has no answer so many seconds from now ends as expired. Default: never.", 365 * 86400);
     private static readonly Option<int?> MaxAttempts = RunCommand.Number("--max-attempts", "How often a row is tried at most. Default: 8.", "N", 1, 1000);
     private static readonly Option<double?> AttemptTimeout = RunCommand.Seconds("--attempt-timeout", "How long one call may take, in seconds. Default: the worker's own limit.", 86400);
-    private static readonly Option<bool> RetryFailed = new("--retry-failed") { Description = "Also run the rows again that failed, expired or were cancelled." };
+    private static readonly Option<bool> RetryFailed = new("--retry-failed") { Description = "Also run the rows again that failed, expired or were cancelled, or whose answers are a simulator's." };
     private static readonly Option<bool> Again = new("--again") { Description = "Run everything again as a new batch, although answers of this file are there." };
     private static readonly Option<bool> Wait = new("--wait") { Description = "Wait while Redis has no memory left (maxmemory). Default: end with 1." };
     private static readonly Option<int?> Partitions = RunCommand.Number("--partitions", "Partitions of a queue that this command creates; fixed from then on. Default: 1, or 16 on a Redis Cluster.", "P", 1, 1024);
@@ -60,15 +61,17 @@ internal static class SubmitCommand
         };
         // Before Redis: what is wrong with the input is said whether Redis answers or not.
         var plan = await RunPlan.MakeAsync(options, call.Settings, forFleet: true, cancellationToken).ConfigureAwait(false);
-        await using var fleet = await call.OpenAsync(
-            cancellationToken, line.GetValue(Partitions), line.GetValue(Wait) ? RedisPatience.UntilAnswered : RedisPatience.UntilAnsweredOrFull).ConfigureAwait(false);
-        var submitter = new Submitter(plan, fleet);
+        var patience = line.GetValue(Wait) ? RedisPatience.UntilAnswered : RedisPatience.UntilAnsweredOrFull;
+        await using var fleet = await call.OpenAsync(cancellationToken, line.GetValue(Partitions), patience).ConfigureAwait(false);
+        var submitter = await Submitter.FindAsync(plan, fleet, cancellationToken).ConfigureAwait(false);
         try
         {
-            var report = await submitter.RunAsync(cancellationToken).ConfigureAwait(false);
+            var report = await submitter.RunAsync(WhenFull.Throw, _ => true, cancellationToken).ConfigureAwait(false);
             FleetCall.Say($"{options.Input}: {RunConsole.Text(report.Rows)} rows on Redis at {fleet.Name}: {RunConsole.Text(report.Enqueued)} enqueued, {RunConsole.Text(report.AlreadyThere)} were there, {RunConsole.Text(report.Ended)} had ended");
             if (report.Cancelled)
                 FleetCall.Say("the batch was cancelled: its rows end without a call (--retry-failed runs them again)");
+            if (report.Simulated)
+                FleetCall.Say("results of this batch are a simulator's ('llmpipe simulate'); --retry-failed runs these rows again");
             Console.Out.WriteLine(call.Json ? FleetJson.Of(report) : report.Batch);
             return ExitCodes.Done;
         }

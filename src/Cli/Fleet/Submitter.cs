@@ -1,51 +1,56 @@
 namespace LlmPipeline;
 
-/// <summary>Puts the rows of a checked file on the queue. Safe to repeat from the start, wherever it was cut off.</summary>
+/// <summary>Puts the rows of a checked file on the queues of a fleet. Safe to repeat from the start, wherever it was cut off.</summary>
 internal sealed class Submitter
 {
-    // One is read and packed while Redis works on the other.
-    private const int GroupsAtOnce = 2;
-
     private readonly RunPlan _plan;
-    private readonly RowEnqueuer _enqueuer;
+    private readonly Fleet _fleet;
 
-    public Submitter(RunPlan plan, Fleet fleet)
-    {
-        _plan = plan;
-        _enqueuer = new RowEnqueuer(fleet.Queue, fleet.Results, fleet.Redis, fleet.Time);
-        Batch = plan.Batch().Id;
-    }
+    private Submitter(RunPlan plan, Fleet fleet, string batch) => (_plan, _fleet, Batch) = (plan, fleet, batch);
 
     /// <summary>The batch's id.</summary>
-    public string Batch { get; }
+    public string Batch { get; private set; }
 
-    /// <exception cref="CliException">A queue is full.</exception>
-    public async Task<SubmitReport> RunAsync(CancellationToken cancellationToken)
+    /// <summary>
+    /// Finds the batch: the file's, or one that an earlier version of the program has submitted, whose id has an endpoint in it.
+    /// </summary>
+    public static async Task<Submitter> FindAsync(RunPlan plan, Fleet fleet, CancellationToken cancellationToken)
     {
-        var batch = await _enqueuer.AnnounceAsync(_plan, Batch, cancellationToken).ConfigureAwait(false);
-        var counts = new Dictionary<EnqueueOutcome, int>();
-        var groups = JobGroups.OfAsync(_plan.JobsAsync(Batch, _ => true, cancellationToken));
-        await foreach (var outcomes in Pipelining.InOrderAsync(groups, GroupsAtOnce, jobs => EnqueueAsync(jobs, cancellationToken), cancellationToken).ConfigureAwait(false))
-        {
-            foreach (var outcome in outcomes)
-                counts[outcome] = counts.GetValueOrDefault(outcome) + 1;
-            if (counts.ContainsKey(EnqueueOutcome.Full))
-                throw CliException.Broke($"the queue is full after {counts.Values.Sum() - counts[EnqueueOutcome.Full]} of {_plan.Rows} rows of batch {Batch}; the same command again adds the rest");
-        }
-
-        await _enqueuer.SealAsync(batch, cancellationToken).ConfigureAwait(false);
-        return new SubmitReport(
-            Batch, _plan.Rows, counts.GetValueOrDefault(EnqueueOutcome.Added), counts.GetValueOrDefault(EnqueueOutcome.AlreadyThere),
-            counts.GetValueOrDefault(EnqueueOutcome.Ended), batch.Cancelled && !_plan.Options.RetryFailed);
+        var batch = plan.Batch().Id;
+        if (plan.EarlierFleetId() is { } earlier && await fleet.FindBatchAsync(batch, cancellationToken).ConfigureAwait(false) is null
+            && await fleet.FindBatchAsync(earlier, cancellationToken).ConfigureAwait(false) is { IsOfRun: false })
+            batch = earlier;
+        return new Submitter(plan, fleet, batch);
     }
 
-    private async Task<IReadOnlyList<EnqueueOutcome>> EnqueueAsync(IReadOnlyList<Job> jobs, CancellationToken cancellationToken)
+    /// <summary>Another batch of the same rows: a deliberate re-run, whose answers an output holds.</summary>
+    public void Use(string batch) => Batch = batch;
+
+    /// <summary>Submits rows.</summary>
+    /// <param name="whenFull">What happens where a queue is full.</param>
+    /// <param name="isWanted">Which rows; the others have their answers elsewhere.</param>
+    /// <param name="cancellationToken">Ends it; rows before that are enqueued.</param>
+    /// <exception cref="BatchFullException">A queue is full.</exception>
+    public async Task<SubmitReport> RunAsync(WhenFull whenFull, Func<int, bool> isWanted, CancellationToken cancellationToken)
     {
-        if (_plan.Options.RetryFailed)
-            await _enqueuer.ForgetErrorsAsync(jobs, cancellationToken).ConfigureAwait(false);
-        return await _enqueuer.EnqueueAsync(jobs, cancellationToken).ConfigureAwait(false);
+        var options = _plan.Options;
+        var submitter = new BatchSubmitter(_fleet.Queue, _fleet.Results, _fleet.Time, _fleet.Redis.Logger)
+        {
+            WhenFull = whenFull,
+            RerunErrors = options.RetryFailed,
+            ReplaceSimulated = options.RetryFailed,
+        };
+        if (_plan.Function is { } function)
+            await _fleet.Redis.DoneAsync(() => _fleet.Queue.SavePromptAsync(function.Sha, function.Name, function.Files),
+                cancellationToken).ConfigureAwait(false);
+        var info = await submitter.AnnounceAsync(_plan.Info(Batch), cancellationToken).ConfigureAwait(false);
+        var counts = (await submitter.SubmitAsync(info, _plan.JobsAsync(Batch, isWanted, cancellationToken),
+            cancellationToken).ConfigureAwait(false))!;
+        return new SubmitReport(
+            Batch, _plan.Rows, counts.Added, counts.AlreadyThere, counts.Ended, info.Cancelled && !options.RetryFailed, info.Simulated
+                && !options.RetryFailed);
     }
 }
 
 /// <summary>What became of the rows of a submit.</summary>
-internal sealed record SubmitReport(string Batch, int Rows, int Enqueued, int AlreadyThere, int Ended, bool Cancelled);
+internal sealed record SubmitReport(string Batch, int Rows, int Enqueued, int AlreadyThere, int Ended, bool Cancelled, bool Simulated);

@@ -10,7 +10,10 @@ namespace LlmPipeline;
 /// </summary>
 internal static class RunBatchId
 {
-    /// <summary>Answers of a provider: <c>b-</c> and 32 hex digits.</summary>
+    /// <summary>
+    /// Answers of a provider: <c>b-</c> and 32 hex digits. Of a fleet the endpoint is <see cref="RunEndpoints.FleetName"/>, whatever the submitting process knows: workers
+    /// have the deployments.
+    /// </summary>
     public static string Real(RunShape shape, string endpoint) => "b-" + Hash(shape, endpoint);
 
     /// <summary>Answers of the simulator in the process: <c>sim-</c> and 32 hex digits. They are never taken for a provider's.</summary>

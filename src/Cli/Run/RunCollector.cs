@@ -4,14 +4,11 @@ namespace LlmPipeline;
 
 /// <summary>Follows the batch's ended jobs and writes their results to the checkpoint, in groups that are flushed to disk.</summary>
 internal sealed class RunCollector(
-    ResultStore results, BatchFollower follower, OutputFile output, RunWindow window, RunTally tally, RunSpending spending, RunRedis redis, TimeProvider time) : IDisposable
+    ResultStore results, BatchReader reader, OutputFile output, RunWindow window, RunTally tally, RunSpending spending, bool isShared) : IDisposable
 {
     private const int ResultsPerCall = 100;
-
-    // To read, write and flush costs the same for one row as for hundreds.
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
     private readonly SemaphoreSlim _one = new(1);
-    private readonly RunAnswers _answers = new(id => window.Contains(ResultLine.RowOf(output.BatchId, id)));
+    private readonly RunAnswers _answers = new(id => window.Contains(RowId.RowOf(output.BatchId, id)));
     private volatile bool _allFed;
 
     /// <summary>Set when there may be something to read.</summary>
@@ -38,65 +35,60 @@ internal sealed class RunCollector(
         {
             var seen = Look.Version;
             // What was read is taken to its end: broken off in between, answers that are paid would be told by nobody again.
-            if (await ReadAsync(CancellationToken.None).ConfigureAwait(false))
-            {
+            var hasRead = await ReadAsync(CancellationToken.None).ConfigureAwait(false);
+            if (hasRead)
                 cancellationToken.ThrowIfCancellationRequested();
-                if (!IsDone)
-                    await Task.Delay(Pause, time, cancellationToken).ConfigureAwait(false);
-                continue;
-            }
-
-            if (IsDone)
+            if (IsDone && !hasRead)
                 return;
-            // Other workers of a shared Redis end jobs too, unseen from here.
-            await Look.WaitAsync(seen, TimeSpan.FromSeconds(1), time, cancellationToken).ConfigureAwait(false);
+            if (!IsDone)
+                await reader.WaitAsync(Look, seen, cancellationToken).ConfigureAwait(false);
         }
     }
 
     /// <summary>Takes what has ended since the last time; false when nothing has.</summary>
     public async Task<bool> ReadAsync(CancellationToken cancellationToken)
     {
-        var ids = await redis.AnsweredAsync(() => follower.ReadAsync(), cancellationToken).ConfigureAwait(false);
+        var rows = await reader.EndedAsync(cancellationToken: cancellationToken).ConfigureAwait(false);
         spending.Look();
-        if (ids.Count == 0)
+        if (rows.Count == 0)
             return false;
-        await TakeAsync(ids, cancellationToken).ConfigureAwait(false);
+        await TakeAsync(rows, cancellationToken).ConfigureAwait(false);
         return true;
     }
 
-    /// <summary>Writes the results of jobs; those of rows that are not out are somebody else's or older.</summary>
-    public async Task TakeAsync(IReadOnlyList<string> ids, CancellationToken cancellationToken)
+    /// <summary>Writes the results of rows; those of rows that are not out are older.</summary>
+    public async Task TakeAsync(IReadOnlyList<int> rows, CancellationToken cancellationToken)
     {
         await _one.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            var taken = new List<(int Row, string Id)>();
-            var failed = new List<string>();
-            foreach (var part in ids.Distinct().Select(id => (Row: ResultLine.RowOf(output.BatchId, id), Id: id)).Where(r => window.Contains(r.Row)).Chunk(ResultsPerCall))
+            var taken = new List<int>();
+            var failed = new List<int>();
+            foreach (var part in rows.Where(window.Contains).Chunk(ResultsPerCall))
             {
-                await foreach (var result in GetAsync(Array.ConvertAll(part, r => r.Id), cancellationToken).ConfigureAwait(false))
+                await foreach (var result in GetAsync(Array.ConvertAll(part, row => RowId.Of(output.BatchId, row)), cancellationToken).ConfigureAwait(false))
                 {
                     // An older end of a row that runs again: it will come once more.
                     if (result is null)
                         continue;
-                    output.Append(ResultLine.Of(result));
+                    output.Append(BatchLine.Of(result));
                     tally.Add(result);
-                    taken.Add((ResultLine.RowOf(output.BatchId, result.JobId), result.JobId));
+                    taken.Add(RowId.RowOf(output.BatchId, result.JobId));
                     if (_answers.TakeUnstored(result.JobId) || result.Status == ResultStatus.Failed)
-                        failed.Add(result.JobId);
+                        failed.Add(taken[^1]);
                     if (output.Unflushed > OutputFile.ManyBytes)
                         await FlushAsync(cancellationToken).ConfigureAwait(false);
                 }
             }
 
             await FlushAsync(cancellationToken).ConfigureAwait(false);
-            if (!redis.IsShared)
+            if (!isShared)
             {
-                await results.DeleteAsync([.. taken.Select(t => t.Id)]).ConfigureAwait(false);
-                await follower.ForgetAsync(failed).ConfigureAwait(false);
+                await results.DeleteAsync([.. taken.Select(row => RowId.Of(output.BatchId, row))]).ConfigureAwait(false);
+                await reader.ForgetAsync(failed).ConfigureAwait(false);
             }
 
-            window.Remove(taken.Select(t => t.Row));
+            window.Remove(taken);
         }
         finally
         {

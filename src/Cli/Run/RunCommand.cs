@@ -15,9 +15,11 @@ internal static class RunCommand
         The answers go to INPUT's name with .results.jsonl, in the order of the rows; rows that failed go to .errors.jsonl.
 
         The endpoint comes from llmpipe.json, or from OPENAI_BASE_URL / OPENAI_API_KEY, or from AZURE_OPENAI_ENDPOINT /
-        AZURE_OPENAI_API_KEY. Without any, a simulator in the process answers, and says so.
+        AZURE_OPENAI_API_KEY. Without any, a simulator in the process answers, and says so; with --redis one is needed, or
+        --fleet, with which the workers of that Redis make the calls.
 
-        A run that was stopped or killed goes on where it was when the same command is given again.
+        A run that was stopped or killed goes on where it was when the same command is given again. On a Redis a batch has one
+        live run: a second one ends with 2.
 
         Examples:
           llmpipe run prompts/samples/questions.jsonl
@@ -43,7 +45,8 @@ internal static class RunCommand
         var tpm = Number("--tpm", "Tokens per minute that the provider allows (each deployment).", "N", 1, int.MaxValue);
         var maxAttempts = Number("--max-attempts", "How often a row is tried at most. Default: 8.", "N", 1, 1000);
         var attemptTimeout = Seconds("--attempt-timeout", "How long one call may take, in seconds. Default: 600.", 86400);
-        var redis = new Option<string?>("--redis") { Description = "Work on this Redis (HOST:PORT, redis://… or a StackExchange.Redis configuration) instead of the store in the process.", HelpName = "R" };
+        var redis = new Option<string?>("--redis") { Description = "Work on this Redis (HOST:PORT, redis://… or a StackExchange.Redis configuration) instead of the store in the process. The rows are called by this run only; their results stay there.", HelpName = "R" };
+        var fleet = new Option<bool>("--fleet") { Description = "With --redis: submit the rows to the workers (llmpipe work) of that Redis and wait for their answers. This process calls nothing and needs no endpoint." };
         var limit = Number("--limit", "Only the first N rows.", "N", 1, int.MaxValue);
         var budget = Budget();
         var dedupe = new Option<bool>("--dedupe") { Description = "Call once for rows that ask the same (model, url and body, or messages); the others get a copy of the answer." };
@@ -56,7 +59,7 @@ internal static class RunCommand
         var config = new Option<string?>("--config") { Description = "Settings; default: llmpipe.json in the working directory.", HelpName = "FILE" };
         var command = new Command("run", Help)
         {
-            input, output, prompt, model, fallback, system, set, concurrency, rpm, tpm, maxAttempts, attemptTimeout, redis, limit, budget, dedupe, retryFailed, keepGoing, again, check, force, json, config,
+            input, output, prompt, model, fallback, system, set, concurrency, rpm, tpm, maxAttempts, attemptTimeout, redis, fleet, limit, budget, dedupe, retryFailed, keepGoing, again, check, force, json, config,
         };
         command.SetAction((parsed, _) => ExecuteAsync(
             new RunOptions
@@ -74,6 +77,7 @@ internal static class RunCommand
                 MaxAttempts = parsed.GetValue(maxAttempts),
                 AttemptTimeout = parsed.GetValue(attemptTimeout) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
                 Redis = parsed.GetValue(redis),
+                Fleet = parsed.GetValue(fleet),
                 Limit = parsed.GetValue(limit),
                 Budget = parsed.GetValue(budget) is { } amount ? JobCost.NanosOf(amount) : null,
                 Dedupe = parsed.GetValue(dedupe),
@@ -90,6 +94,8 @@ internal static class RunCommand
 
     private static async Task<int> ExecuteAsync(RunOptions options, string? config)
     {
+        if (options.Fleet && NotOfFleet(options).ToList() is { Count: > 0 } refused)
+            throw CliException.Usage(string.Join('\n', refused));
         using var interrupt = new Interrupt(ExitCodes.Interrupted);
         var console = new RunConsole(options);
         using var loggers = StderrLoggerProvider.Loggers(console.Say);
@@ -97,16 +103,34 @@ internal static class RunCommand
         await using var store = new RunStore(options, loggers, interrupt.Token);
         try
         {
-            var plan = await RunPlan.MakeAsync(options, settings, forFleet: false, interrupt.Token).ConfigureAwait(false);
+            var plan = await RunPlan.MakeAsync(options, settings, forFleet: options.Fleet, interrupt.Token).ConfigureAwait(false);
             if (options.Budget is not null && RunEstimate.Unpriced(plan).ToList() is { Count: > 0 } unpriced)
                 throw CliException.Usage($"--budget: what {string.Join(", ", unpriced)} costs is not known: the settings Prices:MODEL:Input and :Output tell it");
             if (options.Check)
                 return await console.CheckedAsync(plan, interrupt.Token).ConfigureAwait(false);
+            if (options.Fleet)
+                return await new FleetRunner(plan, settings, console, loggers).RunAsync(interrupt.Token).ConfigureAwait(false);
             return await new Runner(plan, settings, store, console, loggers).RunAsync(interrupt.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (interrupt.Token.IsCancellationRequested)
         {
             return ExitCodes.Interrupted;
+        }
+    }
+
+    /// <summary>Options that only a process can keep which makes the calls itself.</summary>
+    private static IEnumerable<string> NotOfFleet(RunOptions options)
+    {
+        if (options.Redis is null)
+            yield return "--fleet needs --redis: the Redis whose workers make the calls";
+        foreach (var (name, isSet) in new[]
+        {
+            ("--concurrency", options.Concurrency is not null), ("--rpm", options.RequestsPerMinute is not null), ("--tpm", options.TokensPerMinute is not null),
+            ("--budget", options.Budget is not null), ("--fallback", options.Fallbacks.Count > 0), ("--keep-going", options.KeepGoing), ("--dedupe", options.Dedupe),
+        })
+        {
+            if (isSet)
+                yield return $"{name} does not go with --fleet: the workers make the calls, and do not know it";
         }
     }
 
@@ -120,7 +144,7 @@ internal static class RunCommand
 
     private static Option<decimal?> Budget() => new("--budget")
     {
-        Description = "Stop when the batch has cost so much, in the currency of the setting Prices; what earlier runs of it have cost counts.",
+        Description = "Stop when the calls of this process have cost so much, in the currency of the setting Prices; what earlier runs of the batch have cost counts.",
         HelpName = "AMOUNT",
         CustomParser = result =>
         {

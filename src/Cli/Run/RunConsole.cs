@@ -26,7 +26,7 @@ internal sealed class RunConsole(RunOptions options)
             Say("No endpoint is set, so the simulator in this process answers: the answers are synthetic. (OPENAI_BASE_URL, OPENAI_API_KEY or llmpipe.json set a real one.)");
         var models = string.Join(", ", plan.Summary.Models.Keys);
         var earlier = output.Completed + output.Failed;
-        Say($"{plan.Input.Path}: {Text(plan.Rows)} rows for {models}{(earlier > 0 ? $", {Text(earlier)} of them answered before" : "")}{(estimate is null ? plan.IsSimulated ? "" : "; cost unknown, as no price is set" : $"; {Text(estimate)}")}");
+        Say($"{plan.Input.Path}: {Text(plan.Rows)} rows for {models}{(earlier > 0 ? $", {Text(earlier)} of them answered before" : "")}{(estimate is null ? plan.IsSimulated || plan.IsForFleet ? "" : "; cost unknown, as no price is set" : $"; {Text(estimate)}")}");
         if (output.Dropped > 0)
             Say($"{output.Paths.Partial}: {Text(output.Dropped)} damaged lines were left out; their rows run again");
         if (output.Unanswered > 0)
@@ -90,6 +90,10 @@ internal sealed class RunConsole(RunOptions options)
             Say($"  of the answers {string.Join(", ", named)}");
         foreach (var (kind, rows) in report.Failures)
             Say($"  {kind}: {Text(rows)}");
+        if (report.SimulatedAnswers > 0)
+            Say($"{Text(report.SimulatedAnswers)} answers are synthetic: the endpoint is a simulator ('llmpipe simulate'); a run against a real endpoint replaces them");
+        if (options.Fleet)
+            return;
         Say(string.Create(
             CultureInfo.InvariantCulture,
             $"{Text(report.InputTokens)} prompt and {Text(report.OutputTokens)} completion tokens, {Text(report.Calls)} calls in {report.Seconds:0.0} s ({report.CallsPerSecond:0.0}/s), {Text(report.Retries)} retries"));

@@ -73,5 +73,5 @@ internal sealed class RunCopier(RunPlan plan, OutputFile output, RunDuplicates d
         },
     };
 
-    private string JobId(int row) => ResultLine.JobId(output.BatchId, row);
+    private string JobId(int row) => RowId.Of(output.BatchId, row);
 }

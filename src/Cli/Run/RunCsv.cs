@@ -6,27 +6,27 @@ namespace LlmPipeline;
 /// <summary>The table of a run: the input's columns, then answer and error.</summary>
 internal static class RunCsv
 {
-    public static async Task WriteAsync(RunPlan plan, OutputPaths paths, CancellationToken cancellationToken = default)
+    public static async Task WriteAsync(InputFile input, InputSummary summary, OutputPaths paths, CancellationToken cancellationToken = default)
     {
-        var header = plan.Summary.CsvHeader?.ToList() ?? await HeaderAsync(plan, cancellationToken).ConfigureAwait(false);
-        await CsvAnswers.WriteAsync(paths, header, RowsAsync(plan, header, cancellationToken), cancellationToken).ConfigureAwait(false);
+        var header = summary.CsvHeader?.ToList() ?? await HeaderAsync(input, summary, cancellationToken).ConfigureAwait(false);
+        await CsvAnswers.WriteAsync(paths, header, RowsAsync(input, header, cancellationToken), cancellationToken).ConfigureAwait(false);
     }
 
-    private static async Task<List<string>> HeaderAsync(RunPlan plan, CancellationToken cancellationToken)
+    private static async Task<List<string>> HeaderAsync(InputFile input, InputSummary summary, CancellationToken cancellationToken)
     {
-        if (plan.Summary.Kind != InputKind.Rows)
+        if (summary.Kind != InputKind.Rows)
             return ["custom_id", "prompt"];
         var header = new List<string>();
         var seen = new HashSet<string>(StringComparer.Ordinal);
-        await foreach (var row in plan.Input.ReadAsync(cancellationToken).ConfigureAwait(false))
+        await foreach (var row in input.ReadAsync(cancellationToken).ConfigureAwait(false))
             header.AddRange(row.Variables!.Keys.Where(seen.Add));
         return header;
     }
 
     private static async IAsyncEnumerable<(int Row, IReadOnlyList<string> Cells)> RowsAsync(
-        RunPlan plan, IReadOnlyList<string> header, [EnumeratorCancellation] CancellationToken cancellationToken)
+        InputFile input, IReadOnlyList<string> header, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await foreach (var row in plan.Input.ReadAsync(cancellationToken).ConfigureAwait(false))
+        await foreach (var row in input.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
             yield return (row.Number, row.Variables is { } variables
                 ? [.. header.Select(name => variables.GetValueOrDefault(name, ""))]

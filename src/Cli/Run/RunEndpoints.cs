@@ -22,6 +22,7 @@ internal static class RunEndpoints
             llm.Fallbacks.Add(fallback);
         foreach (var (model, price) in settings.Prices)
             llm.Prices.Add(model, price);
+        llm.QuotaPrefix = settings.QuotaPrefix;
         llm.MaxAttempts = settings.MaxAttempts ?? llm.MaxAttempts;
         llm.AttemptTimeout = settings.AttemptTimeout ?? llm.AttemptTimeout;
         llm.MaxTimeouts = settings.MaxTimeouts ?? llm.MaxTimeouts;
@@ -42,11 +43,13 @@ internal static class RunEndpoints
         return llm;
     }
 
-    /// <exception cref="CliException">A setting can't work, or a model has no deployment.</exception>
+    /// <exception cref="CliException">A setting can't work, or a model has no deployment; or there is none at all, and the Redis is shared.</exception>
     public static (LlmOptions Llm, bool IsSimulated) Choose(RunOptions options, Settings settings, IReadOnlyList<string> models)
     {
         var llm = Known(settings, options.Fallbacks);
         var isSimulated = llm.Deployments.Count == 0;
+        if (isSimulated && options is { Redis: not null, Check: false })
+            throw CliException.Usage("run --redis needs an endpoint: set OPENAI_BASE_URL, OPENAI_API_KEY or AZURE_OPENAI_ENDPOINT, or Deployments in llmpipe.json; --fleet leaves the calls to the workers");
         if (isSimulated)
             llm.Deployments.Add(new DeploymentOptions { Name = SimulatorName, Endpoint = "http://127.0.0.1/v1" });
         llm.MaxAttempts = options.MaxAttempts ?? llm.MaxAttempts;

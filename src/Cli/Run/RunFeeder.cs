@@ -2,7 +2,8 @@ namespace LlmPipeline;
 
 /// <summary>Reads the input's rows and enqueues those that have no answer yet. Rows that no deployment can serve are left for a later run.</summary>
 internal sealed class RunFeeder(
-    RunPlan plan, RowEnqueuer enqueuer, OutputFile output, RunWindow window, RunCollector collector, BatchInfo? shared, int rowsPerCall, Func<int, bool> isCalled, RunBlockages blockages)
+    RunPlan plan, BatchSubmitter submitter, UnansweredRows? unanswered, EarlierRows? earlier, OutputFile output, RunWindow window,
+    RunCollector collector, Func<int, bool> isCalled, RunBlockages blockages)
 {
     /// <summary>Rows that were left out.</summary>
     public int Skipped { get; private set; }
@@ -13,7 +14,7 @@ internal sealed class RunFeeder(
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         var missing = plan.JobsAsync(output.BatchId, row => !output.IsDone(row) && isCalled(row), cancellationToken);
-        await foreach (var jobs in JobGroups.OfAsync(missing, rowsPerCall).ConfigureAwait(false))
+        await foreach (var jobs in JobGroups.OfAsync(missing).ConfigureAwait(false))
             await SubmitAsync(jobs, cancellationToken).ConfigureAwait(false);
         IsDone = true;
     }
@@ -25,15 +26,20 @@ internal sealed class RunFeeder(
         if (jobs.Count == 0)
             return;
         // Before the rows are in the window, where the collector looks for results.
-        if (plan.Options.RetryFailed && shared is not null)
-        {
-            await enqueuer.RevokeUnansweredAsync(shared, jobs, cancellationToken).ConfigureAwait(false);
-            await enqueuer.ForgetErrorsAsync(jobs, cancellationToken).ConfigureAwait(false);
-        }
-
+        if (unanswered is not null)
+            await unanswered.RevokeAsync(jobs, cancellationToken).ConfigureAwait(false);
+        await submitter.PrepareAsync(jobs, cancellationToken).ConfigureAwait(false);
         await window.AddAsync([.. jobs.Select(j => (j.Row, RowTarget.Of(j), JobGroups.Size(j)))], cancellationToken).ConfigureAwait(false);
-        var outcomes = await enqueuer.EnqueueAsync(jobs, cancellationToken).ConfigureAwait(false);
-        var ended = jobs.Where((_, n) => outcomes[n] == EnqueueOutcome.Ended).Select(j => j.Id).ToList();
+        if (earlier is not null)
+            jobs = await earlier.WithdrawAsync(jobs, ended => collector.TakeAsync(ended, cancellationToken), cancellationToken).ConfigureAwait(false);
+        await EnqueueAsync(jobs, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Enqueues rows that are in the window; those that have ended are collected.</summary>
+    public async Task EnqueueAsync(IReadOnlyList<Job> jobs, CancellationToken cancellationToken)
+    {
+        var outcomes = (await submitter.EnqueueAsync(jobs, cancellationToken).ConfigureAwait(false))!;
+        var ended = jobs.Where((_, n) => outcomes[n] == EnqueueOutcome.Ended).Select(job => job.Row).ToList();
         if (ended.Count > 0)
             await collector.TakeAsync(ended, cancellationToken).ConfigureAwait(false);
     }

@@ -32,6 +32,9 @@ internal sealed record RunOptions
 
     public string? Redis { get; init; }
 
+    /// <summary>Whether the workers of that Redis make the calls.</summary>
+    public bool Fleet { get; init; }
+
     public Lane Lane { get; init; } = Lane.Normal;
 
     /// <summary>When the rows are no longer wanted; null for never.</summary>

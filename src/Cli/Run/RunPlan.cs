@@ -6,7 +6,7 @@ namespace LlmPipeline;
 /// <summary>A run that was checked: the input has no error, the options fit it, and the batch has its name. Nothing is enqueued or written yet.</summary>
 internal sealed class RunPlan
 {
-    private RunPlan(RunOptions options, InputFile input, InputSummary summary, PromptFunction? function, IReadOnlyDictionary<string, JsonElement> settings, LlmOptions llm, bool isSimulated)
+    private RunPlan(RunOptions options, InputFile input, InputSummary summary, PromptFunction? function, IReadOnlyDictionary<string, JsonElement> settings, LlmOptions llm, bool isSimulated, bool isForFleet)
     {
         Options = options;
         Input = input;
@@ -15,6 +15,7 @@ internal sealed class RunPlan
         Settings = settings;
         Llm = llm;
         IsSimulated = isSimulated;
+        IsForFleet = isForFleet;
     }
 
     public RunOptions Options { get; }
@@ -33,6 +34,12 @@ internal sealed class RunPlan
 
     /// <summary>True when no endpoint is known, so that the simulator in the process answers.</summary>
     public bool IsSimulated { get; }
+
+    /// <summary>True when workers elsewhere make the calls.</summary>
+    public bool IsForFleet { get; }
+
+    /// <summary>True when the rows go to private queues: those of a run on a shared Redis, which only this run calls.</summary>
+    public bool IsPrivate => Options.Redis is not null && !IsForFleet;
 
     /// <summary>How many rows this run is about.</summary>
     public int Rows => Math.Min(Summary.Rows, Options.Limit ?? int.MaxValue);
@@ -67,22 +74,14 @@ internal sealed class RunPlan
         var (llm, isSimulated) = forFleet
             ? (RunEndpoints.ForFleet(options, settings), false)
             : RunEndpoints.Choose(options, settings, [.. summary.Models.Keys]);
-        return new RunPlan(options, input, summary, function, set, llm, isSimulated);
+        return new RunPlan(options, input, summary, function, set, llm, isSimulated, forFleet);
     }
 
     /// <summary>The batch, as the output knows it. Synthetic answers of the same rows give way to real ones.</summary>
     public OutputBatch Batch()
     {
-        var endpoint = string.Join('\n', Summary.Models.Keys.Order(StringComparer.Ordinal).Select(model => $"{model} {EndpointOf(model)}"));
-        var shape = new RunShape
-        {
-            ContentHash = Summary.ContentHash,
-            Model = Summary.Kind is InputKind.BatchLines or InputKind.Requests ? null : Summary.Models.Keys.Single(),
-            PromptSha = Function?.Sha,
-            System = Options.System,
-            Settings = Settings,
-        };
-        var family = IsSimulated ? RunBatchId.Simulated(shape) : RunBatchId.Real(shape, endpoint);
+        var shape = Shape();
+        var family = IsSimulated ? RunBatchId.Simulated(shape) : RunBatchId.Real(shape, EndpointsBy(EndpointOf));
         return new OutputBatch
         {
             Family = family,
@@ -91,34 +90,64 @@ internal sealed class RunPlan
         };
     }
 
-    /// <summary>What is written down of the batch for others on the same Redis.</summary>
-    public BatchInfo Info(string batch, DateTimeOffset created, bool isSealed) => new()
+    /// <summary>
+    /// The id that earlier versions gave to a batch that was submitted with the endpoints which this process knows: they were part of it. Null where it is the same, or
+    /// for a batch that is not a fleet's.
+    /// </summary>
+    public string? EarlierFleetId()
+    {
+        if (!IsForFleet || Options.Again)
+            return null;
+        var earlier = RunBatchId.Real(Shape(), EndpointsBy(KnownEndpointOf));
+        return earlier == Batch().Id ? null : earlier;
+    }
+
+    /// <summary>What the batch is, for others on the same Redis.</summary>
+    public BatchInfo Info(string batch) => new()
     {
         Id = batch,
         Rows = Rows,
-        Queues = [.. Summary.Models.Keys],
+        Queues = [.. Summary.Models.Keys.Select(model => QueueOf(batch, model))],
+        Models = [.. Summary.Models.Keys],
         Endpoint = IsSimulated ? "simulated" : string.Join(' ', Summary.Models.Keys.Select(EndpointOf).Distinct()),
-        Created = created,
-        Sealed = isSealed,
     };
+
+    /// <summary>The queue of the rows of a model.</summary>
+    public string QueueOf(string batch, string model) => IsPrivate ? PrivateQueue.Name(batch, model) : model;
 
     /// <summary>The jobs of the rows that are wanted, in the order of the rows.</summary>
     public async IAsyncEnumerable<Job> JobsAsync(string batch, Func<int, bool> isWanted, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        var queues = Summary.Models.Keys.ToDictionary(model => model, model => QueueOf(batch, model), StringComparer.Ordinal);
         await foreach (var row in Input.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
             if (isWanted(row.Number))
-                yield return ToJob(row, batch);
+                yield return ToJob(row, batch, queues[row.Model]);
         }
     }
 
-    /// <summary>Whose answers a model's are: the deployments that this process knows of, else those of the fleet, whichever they are.</summary>
-    private string EndpointOf(string model) => Llm.EndpointOf(model) is { Length: > 0 } known ? known : RunEndpoints.FleetName;
+    /// <summary>Whose answers a model's are: those of the fleet, whichever its deployments are, or of the deployments of this process.</summary>
+    private string EndpointOf(string model) => IsForFleet ? RunEndpoints.FleetName : KnownEndpointOf(model);
 
-    private Job ToJob(InputRow row, string batch) => new()
+    private string KnownEndpointOf(string model) => Llm.EndpointOf(model) is { Length: > 0 } known ? known : RunEndpoints.FleetName;
+
+    private string EndpointsBy(Func<string, string> endpoint) =>
+        string.Join('\n', Summary.Models.Keys.Order(StringComparer.Ordinal).Select(model => $"{model} {endpoint(model)}"));
+
+    private RunShape Shape() => new()
     {
-        Id = ResultLine.JobId(batch, row.Number),
-        Queue = row.Model,
+        ContentHash = Summary.ContentHash,
+        Model = Summary.Kind is InputKind.BatchLines or InputKind.Requests ? null : Summary.Models.Keys.Single(),
+        PromptSha = Function?.Sha,
+        System = Options.System,
+        Settings = Settings,
+    };
+
+    private Job ToJob(InputRow row, string batch, string queue) => new()
+    {
+        Id = RowId.Of(batch, row.Number),
+        Queue = queue,
+        Model = row.Model,
         Batch = batch,
         Row = row.Number,
         CustomId = row.CustomId,

@@ -19,6 +19,9 @@ internal sealed class RunRedis : IAsyncDisposable
 
     public RedisConnections Connections { get; }
 
+    /// <summary>Gets a line when the store is away.</summary>
+    public ILogger Logger => _logger;
+
     /// <summary>True for a Redis that outlives the run: its results are kept there.</summary>
     public bool IsShared => _embedded is null;
 
@@ -57,6 +60,15 @@ internal sealed class RunRedis : IAsyncDisposable
     /// <summary>Repeats a call until Redis answers it.</summary>
     public Task<T> AnsweredAsync<T>(Func<Task<T>> call, CancellationToken cancellationToken) =>
         RedisRetry.UntilAnsweredAsync(_ => call(), Connections.MayPass, _time, _logger, cancellationToken);
+
+    /// <summary>The same for a call without an answer.</summary>
+    public Task DoneAsync(Func<Task> call, CancellationToken cancellationToken) => AnsweredAsync(
+        async () =>
+        {
+            await call().ConfigureAwait(false);
+            return true;
+        },
+        cancellationToken);
 
     public async ValueTask DisposeAsync()
     {

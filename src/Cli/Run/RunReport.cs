@@ -58,6 +58,11 @@ internal sealed record RunReport
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public required decimal? Budget { get; init; }
 
+    /// <summary>Completions of this run that are a simulator's (<c>llmpipe simulate</c>); absent when there are none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public required long SimulatedAnswers { get; init; }
+
+    /// <summary>Calls of this process; none of a run that leaves them to a fleet.</summary>
     public required long Calls { get; init; }
 
     /// <summary>With <c>--dedupe</c>: rows of this run that got a copy of another's answer.</summary>
@@ -96,6 +101,7 @@ internal sealed record RunReport
             InputTokens = tally.InputTokens,
             OutputTokens = tally.OutputTokens,
             UsageEstimated = tally.UsageEstimated,
+            SimulatedAnswers = tally.Flagged(AnswerFlags.Simulated),
             Cost = Money.Amount(spending.OfThisRun),
             BatchCost = Money.Amount(spending.InAll),
             Budget = Money.Amount(spending.Budget),
@@ -104,6 +110,41 @@ internal sealed record RunReport
             Retries = deployments.Sum(d => d.Retries),
             Seconds = Math.Round(duration.TotalSeconds, 3),
             CallsPerSecond = duration > TimeSpan.Zero ? Math.Round(calls / duration.TotalSeconds, 1) : 0,
+            Output = output.Paths.Csv ?? output.Paths.Results,
+            Errors = failed > 0 ? output.Paths.Errors : null,
+        };
+    }
+
+    /// <summary>What a run has brought whose rows workers have called: of tokens and cost <c>status</c> and <c>result</c> tell.</summary>
+    public static RunReport OfFleet(RunPlan plan, OutputFile output, int missing, TimeSpan duration)
+    {
+        var states = Enumerable.Range(1, plan.Rows).Select(output.StateOf).ToLookup(state => state);
+        var failed = states[RowState.Failed].Count();
+        return new RunReport
+        {
+            Batch = output.BatchId,
+            Simulated = false,
+            Rows = plan.Rows,
+            CompletedRows = states[RowState.Completed].Count(),
+            FailedRows = failed,
+            EarlierRows = plan.Rows - missing,
+            Failures = new Dictionary<string, int>(),
+            CutOffAnswers = 0,
+            EmptyAnswers = 0,
+            RefusedAnswers = 0,
+            LenientAnswers = 0,
+            InputTokens = 0,
+            OutputTokens = 0,
+            UsageEstimated = 0,
+            SimulatedAnswers = 0,
+            Cost = null,
+            BatchCost = null,
+            Budget = null,
+            Calls = 0,
+            SavedCalls = null,
+            Retries = 0,
+            Seconds = Math.Round(duration.TotalSeconds, 3),
+            CallsPerSecond = 0,
             Output = output.Paths.Csv ?? output.Paths.Results,
             Errors = failed > 0 ? output.Paths.Errors : null,
         };

@@ -6,7 +6,7 @@ namespace LlmPipeline;
 internal readonly record struct RowTarget(string Model, string Path)
 {
     /// <summary>What the row of a job calls.</summary>
-    public static RowTarget Of(Job job) => new(job.Queue, job.Work is RequestWork request ? request.Path : "/v1/chat/completions");
+    public static RowTarget Of(Job job) => new(job.Model, job.Work is RequestWork request ? request.Path : "/v1/chat/completions");
 }
 
 /// <summary>

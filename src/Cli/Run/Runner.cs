@@ -17,11 +17,12 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
     public async Task<int> RunAsync(CancellationToken interrupted)
     {
         var options = plan.Options;
-        await using var output = await OutputFile.OpenAsync(
-            OutputPaths.For(options.Input, options.Output),
-            plan.Batch(),
-            new OutputOptions { Force = options.Force, Again = options.Again, RetryFailed = options.RetryFailed, HoldsAnswer = body => StoredAnswer.Fault(body) is null },
-            interrupted).ConfigureAwait(false);
+        PromptFunctionSource? functions = null;
+        RunRedis? redis = null;
+        // A Redis that others may work on too is where they share the quota.
+        await using var caller = new LlmCaller(
+            plan.Llm, (sha, token) => functions!.FindAsync(sha, token), _time, loggers, fleet: options.Redis is null ? null : () => redis!.Connections);
+        await using var output = await OpenAsync(caller, interrupted).ConfigureAwait(false);
         var missing = Enumerable.Range(1, plan.Rows).Count(row => !output.IsDone(row));
         var duplicates = options.Dedupe ? await RunDuplicates.FindAsync(plan, output.StateOf, interrupted).ConfigureAwait(false) : null;
         var copier = duplicates is null ? null : new RunCopier(plan, output, duplicates);
@@ -30,12 +31,6 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
         console.Start(
             plan, output, RunEstimate.HasPrices(plan) ? await RunEstimate.OfSampleAsync(plan, row => !output.IsDone(row) && IsCalled(row), toCall, interrupted).ConfigureAwait(false) : null);
         await using var simulator = plan.IsSimulated ? await SimulateAsync(interrupted).ConfigureAwait(false) : null;
-        PromptFunctionSource? functions = null;
-        RunRedis? redis = null;
-        // A Redis that others may work on too is where they share the quota.
-        await using var caller = new LlmCaller(
-            plan.Llm, (sha, token) => functions!.FindAsync(sha, token), _time, loggers, fleet: options.Redis is null ? null : () => redis!.Connections);
-
         var tally = new RunTally();
         var clock = Stopwatch.GetTimestamp();
         var spending = new RunSpending(caller, new OutputSpent(output.Paths, output.BatchId), options.Budget);
@@ -60,7 +55,7 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
                 await copier.CopyAsync(null, CancellationToken.None).ConfigureAwait(false);
             await output.FinishAsync(plan.Rows, CancellationToken.None).ConfigureAwait(false);
             if (output.Paths.Csv is not null)
-                await RunCsv.WriteAsync(plan, output.Paths, CancellationToken.None).ConfigureAwait(false);
+                await RunCsv.WriteAsync(plan.Input, plan.Summary, output.Paths, CancellationToken.None).ConfigureAwait(false);
         }
 
         var report = RunReport.Of(plan, output, tally, spending, caller, duration, missing, copier?.Copied);
@@ -72,6 +67,41 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
 
         console.Finished(report);
         return report.FailedRows > 0 ? ExitCodes.FailedRows : ExitCodes.Done;
+    }
+
+    /// <summary>Opens the output. Answers of a simulator count only where one still answers.</summary>
+    private async Task<OutputFile> OpenAsync(LlmCaller caller, CancellationToken cancellationToken)
+    {
+        var output = await OpenAsync(replaceSimulated: false, cancellationToken).ConfigureAwait(false);
+        if (output.Simulated == 0 || plan.IsSimulated || await IsSimulatorAsync(caller, cancellationToken).ConfigureAwait(false))
+            return output;
+        console.Say($"{RunConsole.Text(output.Simulated)} rows have the answers of a simulator; they run again");
+        await output.DisposeAsync().ConfigureAwait(false);
+        return await OpenAsync(replaceSimulated: true, cancellationToken).ConfigureAwait(false);
+    }
+
+    private Task<OutputFile> OpenAsync(bool replaceSimulated, CancellationToken cancellationToken) => OutputFile.OpenAsync(
+        OutputPaths.For(plan.Options.Input, plan.Options.Output),
+        plan.Batch(),
+        new OutputOptions
+        {
+            Force = plan.Options.Force,
+            Again = plan.Options.Again,
+            RetryFailed = plan.Options.RetryFailed,
+            ReplaceSimulated = replaceSimulated,
+            HoldsAnswer = body => StoredAnswer.Fault(body) is null,
+        },
+        cancellationToken);
+
+    private async Task<bool> IsSimulatorAsync(LlmCaller caller, CancellationToken cancellationToken)
+    {
+        foreach (var model in plan.Summary.Models.Keys)
+        {
+            if (!await caller.IsSimulatedAsync(model, cancellationToken).ConfigureAwait(false))
+                return false;
+        }
+
+        return true;
     }
 
     private async Task<LlmSimulator> SimulateAsync(CancellationToken cancellationToken)
@@ -87,28 +117,26 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
         CancellationToken interrupted)
     {
         var results = new ResultStore(redis.Connections, settings.Results(redis.IsShared), _time);
+        await using var live = redis.IsShared ? await BatchLock.TakeAsync(queue, output.BatchId, _time, redis.Logger, interrupted).ConfigureAwait(false) : null;
         var models = plan.Summary.Models.Keys.ToList();
-        var enqueuer = new RowEnqueuer(queue, results, redis, _time);
-        var announced = redis.IsShared ? await enqueuer.AnnounceAsync(plan, output.BatchId, interrupted).ConfigureAwait(false) : null;
+        var queues = models.ToDictionary(model => plan.QueueOf(output.BatchId, model), StringComparer.Ordinal);
+        var (info, submitter) = await AnnounceAsync(redis, queue, results, caller, output.BatchId, interrupted).ConfigureAwait(false);
         var concurrency = plan.Options.Concurrency ?? settings.Concurrency ?? 32;
         var worker = new WorkerProcess(redis.Connections, queue, results, caller, new WorkerOptions { Concurrency = concurrency, MayClaim = () => spending.MayClaim, ChecksPermissions = redis.IsShared }, _time, loggers);
         await using var _ = worker.ConfigureAwait(false);
-        // Rows that wait on a shared Redis are there for other workers too, which know of no budget.
-        var isTight = redis.IsShared && plan.Options.Budget is not null;
         var blockages = new RunBlockages(caller, output.BatchId);
         // Rows that run, and a few that are taken up while their answers go to disk.
         var leastRows = concurrency + Math.Max(4, concurrency / 4);
-        var window = new RunWindow(isTight ? 2 * concurrency : RowsInStore, BytesInStore, leastRows, target => blockages.Any && blockages.IsBlocked(target), _time);
-        var follower = await queue.Batches.FollowAsync(output.BatchId, models).ConfigureAwait(false);
-        if (redis.IsShared)
-        {
-            var counted = (await redis.AnsweredAsync(() => queue.Batches.ProgressAsync(output.BatchId), interrupted).ConfigureAwait(false)).SpentNanos;
-            spending.Begin(() => follower.Progress.SpentNanos ?? counted);
-        }
-
+        var window = new RunWindow(RowsInStore, BytesInStore, leastRows, target => blockages.Any && blockages.IsBlocked(target), _time);
+        var reader = new BatchReader(queue, results, info, _time, redis.Logger);
+        var earlier = redis.IsShared ? EarlierRows.Of(info, queue, results, redis, _time) : null;
+        // Of rows on shared queues Redis also counts what others have paid.
+        if (redis.IsShared && earlier is null)
+            spending.Count((await redis.AnsweredAsync(() => queue.Batches.ProgressAsync(output.BatchId), interrupted).ConfigureAwait(false)).SpentNanos);
         spending.Look();
-        using var collector = new RunCollector(results, follower, output, window, tally, spending, redis, _time);
-        var feeder = new RunFeeder(plan, enqueuer, output, window, collector, announced, isTight ? Math.Min(concurrency, JobGroups.MaxJobs) : JobGroups.MaxJobs, isCalled, blockages);
+        using var collector = new RunCollector(results, reader, output, window, tally, spending, redis.IsShared);
+        var unanswered = plan.Options.RetryFailed && redis.IsShared ? new UnansweredRows(info, queue, results, redis) : null;
+        var feeder = new RunFeeder(plan, submitter, unanswered, earlier, output, window, collector, isCalled, blockages);
         worker.Completed += collector.Know;
         worker.CompletedUnstored += collector.KnowUnstored;
         worker.Settled += collector.Look.Set;
@@ -119,29 +147,30 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
         caller.AvailabilityChanged += window.Look;
 
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(interrupted);
-        await worker.StartAsync(models, interrupted).ConfigureAwait(false);
+        await worker.StartAsync(queues, interrupted).ConfigureAwait(false);
         await using var progress = console.Watch(tally, spending, worker, caller, toCall);
-        var feeding = FeedAsync(feeder, collector, announced is null ? null : () => enqueuer.SealAsync(announced, stopping.Token), stopping.Token);
+        var feeding = FeedAsync(feeder, collector, redis.IsShared ? () => submitter.SealAsync(info, stopping.Token) : null, stopping.Token);
         var collecting = collector.RunAsync(stopping.Token);
+        var following = earlier?.FollowAsync(feeder, collector, stopping.Token) ?? Task.CompletedTask;
+        var isTaken = live?.Lost ?? new TaskCompletionSource<string>().Task;
         var blocked = BlockedAsync(feeder, window, changed, stopping.Token);
         var first = await Task.WhenAny(
-            Task.WhenAll(feeding, collecting), Failed(feeding), Failed(collecting), Failed(worker.Failed), blocked, Cancelled(interrupted), spending.Reached).ConfigureAwait(false);
+            Task.WhenAll(feeding, collecting), Failed(feeding), Failed(collecting), Failed(following), Failed(worker.Failed), isTaken, blocked, Cancelled(interrupted), spending.Reached).ConfigureAwait(false);
         var isDone = first != blocked && !interrupted.IsCancellationRequested && collecting.IsCompletedSuccessfully && feeding.IsCompletedSuccessfully;
         if (interrupted.IsCancellationRequested)
             progress.Say($"stopping: {worker.InFlight} running calls have up to 10 s to finish (Ctrl+C again ends at once)");
         var isSpent = first == spending.Reached;
         if (isSpent)
             progress.Say($"the budget of {Money.Text(spending.Budget!.Value)} is reached: nothing more is claimed, {worker.InFlight} running calls end");
-        // On a shared Redis this worker may hold rows of others; they get the same time to finish.
         await worker.StopAsync(isSpent ? interrupted : CancellationToken.None, isSpent ? RunningCalls : null).ConfigureAwait(false);
+        await stopping.CancelAsync().ConfigureAwait(false);
+        await EndedAsync(following).ConfigureAwait(false);
         if (isDone)
         {
-            if (redis.IsShared && copier is not null)
-                await copier.CopyAsync((redis, results), CancellationToken.None).ConfigureAwait(false);
+            await CompleteAsync(redis, queue, results, queues.Keys, copier).ConfigureAwait(false);
             return null;
         }
 
-        await stopping.CancelAsync().ConfigureAwait(false);
         await EndedAsync(feeding).ConfigureAwait(false);
         await EndedAsync(blocked).ConfigureAwait(false);
         await EndedAsync(collecting).ConfigureAwait(false);
@@ -154,11 +183,45 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
             await worker.Failed.ConfigureAwait(false);
         // The last calls may have been the last rows.
         if (isSpent && Enumerable.Range(1, plan.Rows).All(row => output.IsDone(row) || !isCalled(row)))
+        {
+            await CompleteAsync(redis, queue, results, queues.Keys, copier).ConfigureAwait(false);
             return null;
+        }
+
+        if (first == isTaken)
+            return new RunStop(ExitCodes.Broke, $"{await isTaken.ConfigureAwait(false)} runs this batch now, because this process was stopped for some seconds");
         return interrupted.IsCancellationRequested ? new RunStop(ExitCodes.Interrupted, null)
             : first == blocked ? new RunStop(ExitCodes.Broke, $"no deployment is left: {blockages.Reason(models) ?? "the last outage has just ended"}")
             : isSpent ? new RunStop(ExitCodes.FailedRows, $"the budget of {Money.Text(spending.Budget!.Value)} is reached: {Money.Text(spending.InAll ?? 0)} is spent")
             : throw new UnreachableException("A run stops for a reason.");
+    }
+
+    /// <summary>Announces the batch on a shared Redis, where others read it.</summary>
+    private async Task<(BatchInfo Batch, BatchSubmitter Submitter)> AnnounceAsync(
+        RunRedis redis, PromptQueue queue, ResultStore results, LlmCaller caller, string batch, CancellationToken cancellationToken)
+    {
+        var info = plan.Info(batch);
+        if (!redis.IsShared)
+            return (info, new BatchSubmitter(queue, results, _time, redis.Logger));
+        var known = await redis.AnsweredAsync(() => queue.Batches.FindAsync(batch), cancellationToken).ConfigureAwait(false);
+        var replaces = known is { Simulated: true } && !await IsSimulatorAsync(caller, cancellationToken).ConfigureAwait(false);
+        var submitter = new BatchSubmitter(queue, results, _time, redis.Logger) { RerunErrors = plan.Options.RetryFailed, ReplaceSimulated = replaces };
+        if (plan.Function is { } function)
+            await redis.DoneAsync(() => queue.SavePromptAsync(function.Sha, function.Name, function.Files), cancellationToken).ConfigureAwait(false);
+        info = await submitter.AnnounceAsync(info, cancellationToken).ConfigureAwait(false);
+        await redis.DoneAsync(queue.Private.RetireExpiredAsync, cancellationToken).ConfigureAwait(false);
+        return (info, submitter);
+    }
+
+    /// <summary>All rows have their answers: copies are made, and the private queues are gone.</summary>
+    private static async Task CompleteAsync(RunRedis redis, PromptQueue queue, ResultStore results, IEnumerable<string> queues, RunCopier? copier)
+    {
+        if (!redis.IsShared)
+            return;
+        if (copier is not null)
+            await copier.CopyAsync((redis, results), CancellationToken.None).ConfigureAwait(false);
+        foreach (var name in queues)
+            await redis.DoneAsync(() => queue.Private.RetireAsync(name), CancellationToken.None).ConfigureAwait(false);
     }
 
     private static async Task FeedAsync(RunFeeder feeder, RunCollector collector, Func<Task>? seal, CancellationToken cancellationToken)

@@ -5,8 +5,7 @@ namespace LlmPipeline;
 /// <summary>Takes one batch on, from wherever it stands to its end. Whatever it does can be done again, by another gateway too, if it is killed.</summary>
 internal sealed partial class BatchDriver(BatchRecord batch, string token, BatchRecords records, BatchTools tools, GatewayParts parts, ILogger<BatchDriver> logger)
 {
-    private static readonly TimeSpan ShortestLook = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan SettlingPoll = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan AfterFault = TimeSpan.FromSeconds(5);
     private readonly string _owner = batch.Owner;
     private BatchRecord _batch = batch;
@@ -69,7 +68,8 @@ internal sealed partial class BatchDriver(BatchRecord batch, string token, Batch
 
     private async Task FollowAsync(CancellationToken cancellationToken)
     {
-        for (var (pause, ended) = (ShortestLook, 0L); _batch.Status == BatchState.InProgress; await LookAsync(cancellationToken))
+        var poll = new BatchPoll(parts.Time);
+        for (var ended = 0L; _batch.Status == BatchState.InProgress; await LookAsync(cancellationToken))
         {
             var progress = await ProgressAsync(cancellationToken);
             if (progress.Ended >= _batch.Total)
@@ -87,9 +87,8 @@ internal sealed partial class BatchDriver(BatchRecord batch, string token, Batch
 
             if (progress.Expected < _batch.Total)
                 await EnqueueAsync(cancellationToken);
-            pause = progress.Ended > ended ? ShortestLook : pause * 2 < LongestLook ? pause * 2 : LongestLook;
+            await poll.WaitAsync(progress.Ended > ended, cancellationToken);
             ended = progress.Ended;
-            await Task.Delay(pause, parts.Time, cancellationToken);
         }
     }
 
@@ -112,7 +111,7 @@ internal sealed partial class BatchDriver(BatchRecord batch, string token, Batch
     private async Task SettledAsync(DateTimeOffset since, long rows, CancellationToken cancellationToken)
     {
         while ((await ProgressAsync(cancellationToken)).Ended < rows && await NowAsync(cancellationToken) < since + parts.Options.EndTimeout)
-            await Task.Delay(ShortestLook * 4, parts.Time, cancellationToken);
+            await Task.Delay(SettlingPoll, parts.Time, cancellationToken);
     }
 
     private async Task FinishAsync(string to, CancellationToken cancellationToken)

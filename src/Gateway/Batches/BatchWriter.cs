@@ -21,12 +21,11 @@ internal sealed class BatchWriter(ResultStore results, FileFolder folder)
         await foreach (var rows in ChunksAsync(input, cancellationToken))
         {
             var n = 0;
-            await foreach (
-                var result in results.ReadAsync([.. rows.Select(row => ResultLine.JobId(batch.Id, row.Number))], cancellationToken))
+            await foreach (var result in results.ReadAsync([.. rows.Select(row => RowId.Of(batch.Id, row.Number))], cancellationToken))
             {
                 var row = rows[n++];
                 var isCompleted = result?.Status == ResultStatus.Completed;
-                (result is null ? Missing(batch, row, to) : ResultLine.Of(result)).WriteTo(line);
+                (result is null ? Missing(batch, row, to) : BatchLine.Of(result)).WriteTo(line);
                 await (isCompleted ? output : errors).WriteAsync(line.WrittenMemory, cancellationToken);
                 if (line.Capacity > ManyBytes)
                     line = new ArrayBufferWriter<byte>();
@@ -58,7 +57,7 @@ internal sealed class BatchWriter(ResultStore results, FileFolder folder)
             BatchState.Cancelled => ("batch_cancelled", "This request was not executed: the batch was cancelled."),
             _ => ("result_lost", "This request has ended, but its result is no longer there."),
         };
-        return new OutputLine { JobId = ResultLine.JobId(batch.Id, row.Number), CustomId = row.CustomId, ErrorCode = code, ErrorMessage = message };
+        return new OutputLine { JobId = RowId.Of(batch.Id, row.Number), CustomId = row.CustomId, ErrorCode = code, ErrorMessage = message };
     }
 
     private static async IAsyncEnumerable<List<InputRow>> ChunksAsync(InputFile input, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)

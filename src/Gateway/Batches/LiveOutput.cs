@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Http;
 namespace LlmPipeline;
 
 /// <summary>The files of a batch that runs: what there is of them, in the order of completion.</summary>
-internal sealed class LiveOutput(BatchRecords records, PromptQueue queue, ResultStore results)
+internal sealed class LiveOutput(BatchRecords records, PromptQueue queue, ResultStore results, TimeProvider time)
 {
     private const int RowsPerCall = 50, ManyBytes = 1024 * 1024;
 
@@ -32,21 +32,20 @@ internal sealed class LiveOutput(BatchRecords records, PromptQueue queue, Result
             return false;
         context.Response.ContentType = "application/octet-stream";
         context.Response.Headers["X-Incomplete"] = "true";
-        var follower = await queue.Batches.FollowAsync(batch.Id, batch.Models);
-        var told = new BitArray(batch.Total + 1);
+        var reader = new BatchReader(queue, results, new BatchInfo { Id = batch.Id, Rows = batch.Total, Queues = batch.Models }, time);
+        var written = new BitArray(batch.Total + 1);
         var line = new ArrayBufferWriter<byte>();
-        while (await follower.ReadAsync(RowsPerCall) is { Count: > 0 } ended)
+        while (await reader.EndedAsync(RowsPerCall, context.RequestAborted) is { Count: > 0 } ended)
         {
-            // An id can come again.
-            var fresh = ended.Where(job => ResultLine.RowOf(batch.Id, job) is > 0 and var row && row <= batch.Total && !told[row]).ToList();
-            foreach (var chunk in fresh.Distinct().Chunk(RowsPerCall))
+            // A row can come again.
+            foreach (var chunk in ended.Where(row => row <= batch.Total && !written[row]).Chunk(RowsPerCall))
             {
-                await foreach (var result in results.ReadAsync(chunk, context.RequestAborted))
+                await foreach (var result in reader.ResultsAsync(chunk, context.RequestAborted))
                 {
                     if (result is null || (result.Status == ResultStatus.Completed) != (id == batch.OutputId))
                         continue;
-                    told[ResultLine.RowOf(batch.Id, result.JobId)] = true;
-                    ResultLine.Of(result).WriteTo(line);
+                    written[RowId.RowOf(batch.Id, result.JobId)] = true;
+                    BatchLine.Of(result).WriteTo(line);
                     if (line.WrittenCount < ManyBytes)
                         continue;
                     await context.Response.Body.WriteAsync(line.WrittenMemory, context.RequestAborted);

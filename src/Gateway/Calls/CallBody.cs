@@ -73,7 +73,7 @@ internal sealed record CallBody(ReadOnlyMemory<byte> Bytes, string Model, bool I
 
         if (model is null)
             throw ApiError.Invalid("model", "you must provide a model parameter", "missing_required_parameter").Thrown();
-        return Names.Fault(model) is { } fault ? throw ApiError.Invalid("model", $"'model' {fault}.").Thrown() : new CallBody(bytes, model, streamed, usage);
+        return Names.ModelFault(model) is { } fault ? throw ApiError.Invalid("model", $"'model' {fault}.").Thrown() : new CallBody(bytes, model, streamed, usage);
     }
 
     private static bool ReadUsage(ref Utf8JsonReader reader)

@@ -40,7 +40,7 @@ internal sealed class JobReader(PromptFunctionFinder functions, PromptQueueOptio
         if (RequestBytes.MostOfJob(options.MaxJobBytes) is var most && raw.Length > most)
             throw (ApiError.TooLarge($"The job has {raw.Length} bytes, the most is {most}.") with { Param = fields.Path }).Thrown();
         var (model, work, function) = Work(fields, loaded);
-        if (Names.Fault(model) is { } fault)
+        if (Names.ModelFault(model) is { } fault)
             throw fields.Wrong("model", fault);
         var (delay, deadline) = (Seconds(fields, "delay", 0), Seconds(fields, "deadline", 0.001));
         if (deadline <= delay)

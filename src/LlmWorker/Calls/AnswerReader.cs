@@ -11,6 +11,9 @@ namespace LlmPipeline;
 /// </summary>
 internal static class AnswerReader
 {
+    /// <summary>What <c>llmpipe simulate</c> marks its answers with.</summary>
+    private const string SimulatedHeader = "x-llmpipeline-simulated";
+
     // Of an error no more is worth keeping.
     private const int MostErrorBytes = 1024 * 1024;
 
@@ -55,6 +58,7 @@ internal static class AnswerReader
             Parsed = AnswerBody.Read(content.Received),
             Check = content.Check,
             RequestId = provider.RequestId(response),
+            IsSimulated = response.Headers.Contains(SimulatedHeader),
             Location = response.Headers.Location is { } location && response.RequestMessage?.RequestUri is { } from
                 ? new Uri(from, location)
                 : null,

@@ -26,7 +26,7 @@ internal sealed class CallRouter(
     public async ValueTask<Turn> TryAsync(JobCall call, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var model = call.Job.Queue;
+        var model = call.Job.Model;
         if (call.Job.Deadline <= time.GetUtcNow())
             return CallWaits.Expired(call);
         if (call.Attempts >= call.MaxAttempts)
@@ -100,5 +100,5 @@ internal sealed class CallRouter(
     }
 
     private static CallOutcome NoDeployment(JobCall call) =>
-        call.End(CallVerdict.Release, call.Last.Code ?? "no_deployment", $"no deployment serves the model {call.Job.Queue}");
+        call.End(CallVerdict.Release, call.Last.Code ?? "no_deployment", $"no deployment serves the model {call.Job.Model}");
 }

@@ -66,7 +66,7 @@ internal sealed class CallSender(LlmOptions options, PromptSender prompts, Large
         {
             if (call.Job.Work is RequestWork request)
             {
-                await RequestSender.SendAsync(deployment, call.Job.Queue, call.Model, request, call.Stream, cancellationToken);
+                await RequestSender.SendAsync(deployment, call.Job.Model, call.Model, request, call.Stream, cancellationToken);
             }
             else if (call.Rendered is { } prompt)
             {

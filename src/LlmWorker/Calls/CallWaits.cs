@@ -43,7 +43,7 @@ internal sealed class CallWaits(LlmOptions options, DeploymentSet deployments, T
     {
         var pause = RetryDelays.AfterGate(wait, Jitter());
         Outage? outage = null;
-        foreach (var (deployment, model) in deployments.For(call.Job.Queue))
+        foreach (var (deployment, model) in deployments.For(call.Job.Model))
         {
             if (deployment.Availability.Find(model, call.Path, call.Flow) is not { } found)
                 continue;

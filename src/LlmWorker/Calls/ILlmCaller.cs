@@ -6,6 +6,9 @@ public interface ILlmCaller
     /// <summary>Whether any deployment serves this model.</summary>
     bool Serves(string model);
 
+    /// <summary>What the keys of its quotas on Redis begin with.</summary>
+    string QuotaPrefix => "";
+
     /// <summary>About how many more calls of this model may be begun within the next second; <see cref="int.MaxValue"/> when nothing limits them, 0 for none now.</summary>
     int Room(string model);
 

@@ -37,7 +37,7 @@ internal sealed class JobCall(Job job, int charged, int maxAttempts)
     public Deployment? Deployment { get; set; }
 
     /// <summary>The model that it was asked for: the job's own, or one to fall back to.</summary>
-    public string Model { get; set; } = job.Queue;
+    public string Model { get; set; } = job.Model;
 
     /// <summary>The deployments that this job has found down since its last attempt was charged.</summary>
     public HashSet<Deployment> Down { get; } = [];
@@ -60,7 +60,7 @@ internal sealed class JobCall(Job job, int charged, int maxAttempts)
     public string Flow { get; } = JobFlow.Of(job);
 
     /// <summary>What it asks of a deployment.</summary>
-    public RouteRequest Request => new(Job.Queue, Path, Flow) { Failed = Failed, Down = Down };
+    public RouteRequest Request => new(Job.Model, Path, Flow) { Failed = Failed, Down = Down };
 
     /// <summary>The deployment that has just failed; null before the first call, and when the model is asked again.</summary>
     public Deployment? Failed => Last.Kind == OutcomeKind.Completion ? null : Deployment;
@@ -97,7 +97,7 @@ internal sealed class JobCall(Job job, int charged, int maxAttempts)
         Body = Answer?.Body ?? default,
         ErrorCode = verdict == CallVerdict.Completed ? null : code,
         ErrorMessage = verdict == CallVerdict.Completed ? null : message,
-        Flags = verdict == CallVerdict.Completed ? Last.Flags : AnswerFlags.None,
+        Flags = verdict == CallVerdict.Completed ? Last.Flags | (Answer?.IsSimulated == true ? AnswerFlags.Simulated : 0) : AnswerFlags.None,
         Deployment = Deployment?.Name,
         Usage = Usage,
         IsUsageEstimated = IsUsageEstimated,

@@ -81,8 +81,26 @@ public sealed class LlmCaller : ILlmCaller, IAsyncDisposable
 
     LargeAnswers? ILlmCaller.LargeAnswers => _largeAnswers;
 
+    /// <inheritdoc/>
+    public string QuotaPrefix => _options.QuotaPrefix;
+
     /// <summary>Whether any deployment serves this model.</summary>
     public bool Serves(string model) => _deployments.For(model).Any();
+
+    /// <summary>
+    /// Whether a simulator that marks its answers is all that serves a model: each deployment is asked for its list of models, which costs
+    /// nothing.
+    /// </summary>
+    public async Task<bool> IsSimulatedAsync(string model, CancellationToken cancellationToken)
+    {
+        foreach (var deployment in _deployments.For(model).Select(route => route.Deployment).Distinct())
+        {
+            if (!await deployment.Key.IsSimulatorAsync(cancellationToken))
+                return false;
+        }
+
+        return true;
+    }
 
     /// <summary>
     /// Does the LLM work of a job until it ends, or until only a wait longer than <see cref="LlmOptions.MaxInlineWait"/> could help.

@@ -196,7 +196,7 @@ internal sealed partial class OutcomeHandler(
         }
 
         call.Reasks++;
-        Telemetry.Reask(deployment, call.Job.Queue);
+        Telemetry.Reask(deployment, call.Job.Model);
         call.Rendered = (unfit.Ask(call.Conversation), call.Rendered!.Value.Settings);
         return Turn.AtOnce;
     }

@@ -13,7 +13,7 @@ internal sealed class RefusalJudge(LlmOptions options, BatchTrials trials, TimeP
     public async ValueTask<(RefusalVerdict Verdict, TimeSpan Pause)> JudgeAsync(
         JobCall call, Deployment deployment, CallContext context, HttpAnswer answer, Classified found, CancellationToken cancellationToken)
     {
-        var (batch, model) = (call.Job.Batch, call.Job.Queue);
+        var (batch, model) = (call.Job.Batch, call.Job.Model);
         if (found.Kind == OutcomeKind.Unexplained && (batch is null || options.KeepGoing || trials.IsProven(batch, model)))
             return (RefusalVerdict.Row, default);
 

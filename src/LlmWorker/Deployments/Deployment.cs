@@ -59,7 +59,8 @@ internal sealed class Deployment : IAsyncDisposable
         _permits = options.Concurrency switch
         {
             null => null,
-            { } permits when fleet is not null => new FleetPermits(fleet, options.Name, permits, onRoom, timeProvider, logger),
+            { } permits when fleet is not null => new FleetPermits(
+                fleet, QuotaAccount.Of(options, options.ServesAll ? null : ProviderModel(options.Model!)).Name, permits, onRoom, timeProvider, logger, llm.QuotaPrefix),
             { } permits => new ConcurrencyLimiter(new() { PermitLimit = permits, QueueLimit = int.MaxValue }),
         };
         _adaptive = new LatencyLimiter(FirstCalls, int.MaxValue, timeProvider);

@@ -14,7 +14,7 @@ internal sealed class DeploymentModels : IAsyncDisposable
     private readonly Lock _lock = new();
     private readonly Dictionary<string, DeploymentModel> _models = new(StringComparer.Ordinal);
     private readonly DeploymentOptions _options;
-    private readonly Func<string, IQuotaLedger> _ledger;
+    private readonly Func<string?, IQuotaLedger> _ledger;
     private readonly LlmOptions _llm;
     private readonly Action _onRoom;
     private readonly TimeProvider _time;
@@ -33,10 +33,10 @@ internal sealed class DeploymentModels : IAsyncDisposable
     {
         _options = options;
         _isFleet = fleet is not null;
-        _ledger = name => fleet is null ? new MemoryLedger(time) : new RedisLedger(fleet, name);
+        _ledger = model => fleet is null ? new MemoryLedger(time) : Ledger(fleet, QuotaAccount.Of(options, model));
         (_llm, _onRoom, _time, _logger) = (llm, onRoom, time, logger);
         if (options.ServesAll && options.LimitScope == LimitScope.Deployment && !Configured.IsNone)
-            _shared = Limiter(options.Name);
+            _shared = Limiter(null);
     }
 
     /// <summary>All of them.</summary>
@@ -74,7 +74,7 @@ internal sealed class DeploymentModels : IAsyncDisposable
                 var isOnly = !_options.ServesAll;
                 one = new DeploymentModel(
                     isOnly ? $"Deployment {_options.Name}" : $"Deployment {_options.Name} (model {model})",
-                    Limiter(isOnly ? _options.Name : $"{_options.Name}/{model}"),
+                    Limiter(model),
                     _time,
                     _logger);
                 _models.Add(model, one);
@@ -151,10 +151,13 @@ internal sealed class DeploymentModels : IAsyncDisposable
         throw new QuotaClosedException(lease.TryGetMetadata(MetadataName.RetryAfter, out var wait) ? wait : TimeSpan.Zero);
     }
 
-    private RequestTokenLimiter Limiter(string name)
+    private RedisLedger Ledger(Func<RedisConnections> fleet, QuotaAccount account) => new(fleet, account.Name, _llm.QuotaPrefix, account.EarlierName, _time);
+
+    /// <param name="model">What the provider calls it; null for all models together.</param>
+    private RequestTokenLimiter Limiter(string? model)
     {
         var limiter =
-            new RequestTokenLimiter(_ledger(name), Configured, _llm.MaxInlineWait, _time, _logger) { MaxRetryAfter = _llm.MaxRetryAfter };
+            new RequestTokenLimiter(_ledger(model), Configured, _llm.MaxInlineWait, _time, _logger) { MaxRetryAfter = _llm.MaxRetryAfter };
         limiter.Changed += _onRoom;
         return limiter;
     }

@@ -56,6 +56,10 @@ internal sealed class KeyProbe(Provider provider, HttpClient http, bool hasKey, 
         }
     }
 
+    /// <summary>Whether the endpoint is a simulator, and says so. One that cannot be asked is none.</summary>
+    public async Task<bool> IsSimulatorAsync(CancellationToken cancellationToken) =>
+        await SendAsync(withKey: true, cancellationToken).ConfigureAwait(false) is { IsSimulated: true };
+
     /// <summary>The next check is a new one.</summary>
     public void Forget() => _checked = 0;
 

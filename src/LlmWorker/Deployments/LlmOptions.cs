@@ -12,6 +12,12 @@ public sealed class LlmOptions
     /// <summary>Model → what its tokens cost, where the deployment does not say. A model without a price has no cost, which is not a cost of 0.</summary>
     public IDictionary<string, TokenPrice> Prices { get; } = new Dictionary<string, TokenPrice>(StringComparer.OrdinalIgnoreCase);
 
+    /// <summary>
+    /// Goes before the keys that hold the quotas of a fleet; nothing by default. It is apart from the prefix of queues, because installations that share a Redis may also
+    /// share a provider's account, whose quota they then share.
+    /// </summary>
+    public string QuotaPrefix { get; set; } = "";
+
     /// <summary>How often a job's LLM work is started at most, for a job that does not say (its own limit is 0); 8 by default, 1 to 1,000.</summary>
     public int MaxAttempts { get; set; } = 8;
 
@@ -67,6 +73,8 @@ public sealed class LlmOptions
         var faults = new List<string>();
         if (Deployments.Count == 0)
             faults.Add("Deployments: at least one is needed");
+        if (QuotaPrefix.AsSpan().IndexOfAny('{', '}') >= 0)
+            faults.Add("QuotaPrefix: must not hold braces: they mark the part of a key that names its cluster slot");
         if (MaxAttempts is < 1 or > 1000)
             faults.Add($"MaxAttempts: {MaxAttempts} is not from 1 to 1000");
         if (MaxTimeouts is < 1 or > 1000)

@@ -20,6 +20,9 @@ internal sealed record HttpAnswer
 
     public string? RequestId { get; init; }
 
+    /// <summary>Whether it is a simulator's.</summary>
+    public bool IsSimulated { get; init; }
+
     /// <summary>Where a redirect points to.</summary>
     public Uri? Location { get; init; }
 

@@ -7,7 +7,7 @@ using StackExchange.Redis;
 namespace LlmPipeline;
 
 /// <summary>
-/// The calls at once that a fleet may make to one deployment, in the hash <c>{quota:DEPLOYMENT}:permits</c>. This process holds as many as it has calls under
+/// The calls at once that a fleet may make to one deployment, in the hash <c>{quota:ACCOUNT}:permits</c>. This process holds as many as it has calls under
 /// way or waiting, as far as there are, under a lease: when it dies, they are free again after ten seconds. Calls are served in order. While Redis is
 /// away no new permits come; those that are held are used on.
 /// </summary>
@@ -37,15 +37,16 @@ internal sealed partial class FleetPermits : PermitLimiter
     private int _more;
 
     /// <param name="redis">The fleet's Redis; asked for with the first call.</param>
-    /// <param name="deployment">Its name.</param>
+    /// <param name="account">Its name, see <see cref="QuotaAccount"/>.</param>
     /// <param name="limit">Calls at once of the whole fleet.</param>
     /// <param name="onRoom">Called after each exchange: there may be more free than before.</param>
     /// <param name="timeProvider">The clock.</param>
     /// <param name="logger">Told when Redis is away.</param>
-    public FleetPermits(Func<RedisConnections> redis, string deployment, int limit, Action onRoom, TimeProvider timeProvider, ILogger logger)
+    /// <param name="prefix">Goes before the key.</param>
+    public FleetPermits(Func<RedisConnections> redis, string account, int limit, Action onRoom, TimeProvider timeProvider, ILogger logger, string prefix = "")
     {
         _find = redis;
-        _keys = [RedisLedger.KeyOf(deployment) + ":permits"];
+        _keys = [RedisLedger.KeyOf(account, prefix) + ":permits"];
         _limit = limit;
         _onRoom = onRoom;
         _time = timeProvider;

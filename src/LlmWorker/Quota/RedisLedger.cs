@@ -5,7 +5,7 @@ using StackExchange.Redis;
 namespace LlmPipeline;
 
 /// <summary>
-/// The quota that all workers of a fleet share: the hash <c>{quota:DEPLOYMENT}</c>, by Redis' clock. Each exchange takes what the waiting calls need, up to
+/// The quota that all workers of a fleet share: the hash <c>{quota:ACCOUNT}</c>, by Redis' clock. Each exchange takes what the waiting calls need, up to
 /// what the pace has saved up, so a worker never holds more than a block of about 50 ms; one that dies loses that much, once, as it leaves with its minute.
 /// </summary>
 internal sealed class RedisLedger : IQuotaLedger
@@ -16,22 +16,26 @@ internal sealed class RedisLedger : IQuotaLedger
     private readonly Func<RedisConnections> _find;
     private RedisConnections? _redis;
     private readonly RedisKey[] _keys;
+    private readonly EarlierQuota? _earlier;
     private readonly string _worker = $"w-{Environment.ProcessId}-{Random.Shared.NextInt64():x16}";
 
     /// <param name="redis">The fleet's Redis; asked for with the first call.</param>
-    /// <param name="deployment">Its name: deployments of one name share one quota.</param>
-    public RedisLedger(Func<RedisConnections> redis, string deployment)
+    /// <param name="account">Its name, see <see cref="QuotaAccount"/>: who has one name shares one quota.</param>
+    /// <param name="prefix">Goes before the key.</param>
+    /// <param name="earlier">What earlier versions call the account; null where there are none.</param>
+    /// <param name="time">The clock of the checks for workers of earlier versions.</param>
+    public RedisLedger(Func<RedisConnections> redis, string account, string prefix = "", string? earlier = null, TimeProvider? time = null)
     {
         _find = redis;
-        _keys = [KeyOf(deployment)];
+        _keys = [KeyOf(account, prefix)];
+        _earlier = earlier is null ? null : new EarlierQuota(Redis, KeyOf(earlier), Settle, time ?? TimeProvider.System);
     }
 
     public bool IsLocal => false;
 
     public async ValueTask<QuotaAnswer> ExchangeAsync(LedgerUpdate? update, QuotaAsk ask)
     {
-        // What is not permitted is waited for, as a Redis that is away.
-        var database = (_redis ??= _find().With(RedisPatience.Once, static _ => { })).Commands;
+        var database = Redis().Commands;
         // Sent one behind the other on one connection, so they run in this order.
         var settled = update is null ? Task.CompletedTask : Settle.RunAsync(database, _keys, Arguments(update));
         var reserved = Reserve.RunAsync(database, _keys, Arguments(ask));
@@ -43,11 +47,41 @@ internal sealed class RedisLedger : IQuotaLedger
         {
             await ((Task)reserved).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
-        return Answer((string[])(await reserved.ConfigureAwait(false))!);
+
+        var answer = Answer((string[])(await reserved.ConfigureAwait(false))!);
+        if (_earlier is not null)
+            await ChargeEarlierAsync(_earlier, update, ask, answer, database).ConfigureAwait(false);
+        return answer;
+    }
+
+    // What is not permitted is waited for, as a Redis that is away.
+    private RedisConnections Redis() => _redis ??= _find().With(RedisPatience.Once, static _ => { });
+
+    private async Task ChargeEarlierAsync(EarlierQuota earlier, LedgerUpdate? update, QuotaAsk ask, QuotaAnswer answer, RedisCalls database)
+    {
+        var (isUsed, isNews) = await earlier.CheckAsync().ConfigureAwait(false);
+        if (!isUsed)
+            return;
+        var settlements = new List<QuotaSettlement>();
+        if (isNews)
+        {
+            // All of the last minute, what was granted just now included.
+            var sums = await database.HashGetAsync(_keys[0], ["s1", "s2"]).ConfigureAwait(false);
+            settlements.Add(new QuotaSettlement(answer.Slot, (long)(double)sums[0], (long)(double)sums[1], 0));
+        }
+        else
+        {
+            settlements.AddRange(update?.Settlements ?? []);
+        }
+
+        if (answer.Granted > 0 && !isNews)
+            settlements.Add(new QuotaSettlement(answer.Slot, answer.Granted, ask.Calls.Take(answer.Granted).Sum(call => (long)call.Reserve), ask.Calls.Take(answer.Granted).Sum(call => (long)call.Pace)));
+        if (settlements.Count > 0)
+            await earlier.AddAsync(settlements).ConfigureAwait(false);
     }
 
     /// <summary>Its hash; braces would be another slot's.</summary>
-    internal static string KeyOf(string deployment) => $"{{quota:{deployment.Replace('{', '(').Replace('}', ')')}}}";
+    internal static string KeyOf(string account, string prefix = "") => $"{prefix}{{quota:{account.Replace('{', '(').Replace('}', ')')}}}";
 
     private static RedisValue[] Arguments(LedgerUpdate update)
     {

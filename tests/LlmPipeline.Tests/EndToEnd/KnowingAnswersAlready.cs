@@ -22,18 +22,19 @@ public sealed class KnowingAnswersAlready : IDisposable
         var window = new RunWindow(10, 1000, 0, _ => false, TimeProvider.System);
         var tally = new RunTally();
         using (var collector = new RunCollector(
-            results, await queue.Batches.FollowAsync(output.BatchId, []), output, window, tally, new RunSpending(caller, new OutputSpent(output.Paths, output.BatchId), null), redis, TimeProvider.System))
+            results, new BatchReader(queue, results, new BatchInfo { Id = output.BatchId }, TimeProvider.System), output, window, tally,
+            new RunSpending(caller, new OutputSpent(output.Paths, output.BatchId), null), redis.IsShared))
         {
             await window.AddAsync([(1, Target, 1), (2, Target, 1), (3, Target, 1)], default);
             // In the store there is nothing of the first, and only that of the second; the third has not ended.
             collector.Know(Completion(1, "known"));
             await results.PutAsync(Completion(2, "fetched"));
-            await collector.TakeAsync([.. Enumerable.Range(1, 3).Select(Id)], default);
+            await collector.TakeAsync([1, 2, 3], default);
             Assert.Equal(1, window.Rows);
             // What nobody will ask for is not kept: a row that is on disk, and another batch's.
             collector.Know(Completion(1, "too late"));
             await window.AddAsync([(1, Target, 1)], default);
-            await collector.TakeAsync([Id(1)], default);
+            await collector.TakeAsync([1], default);
             Assert.Equal(2, window.Rows);
         }
 
@@ -99,7 +100,7 @@ public sealed class KnowingAnswersAlready : IDisposable
         }
     }
 
-    private static string Id(int row) => ResultLine.JobId(OutputFolder.Family, row);
+    private static string Id(int row) => RowId.Of(OutputFolder.Family, row);
 
     private static JobResult Completion(int row, string text) => new()
     {

@@ -61,6 +61,7 @@ public sealed class WrongThings : IDisposable
         var port = ((IPEndPoint)closed.LocalEndpoint).Port;
         closed.Stop();
         _llmpipe.Write("good.jsonl", Rows.BatchLines(3));
+        _llmpipe.Environment["OPENAI_BASE_URL"] = "http://127.0.0.1:1/v1";
 
         var (exitCode, _, error) = await _llmpipe.RunAsync("run", "good.jsonl", "--redis", $"127.0.0.1:{port}");
 

@@ -21,7 +21,7 @@ public sealed class NeedingPermissions
         await SetUserAsync(server, Acl().Replace("~results:waited ", "", StringComparison.Ordinal).Replace("+zpopmin ", "", StringComparison.Ordinal).Replace("&result:* ", "", StringComparison.Ordinal));
         await using var redis = await Stores.ConnectAsync($"redis://llmpipe:PASSWORD@{server.Address}");
 
-        var missing = await RedisPermissions.MissingAsync(redis, FleetNeeds.Of([], "", ""), CancellationToken.None);
+        var missing = await RedisPermissions.MissingAsync(redis, FleetNeeds.Of([], "", "", ""), CancellationToken.None);
 
         Assert.Equal(["the keys results:waited", "the command ZPOPMIN", "the channels result:*"], missing);
         Assert.Equal("0", (await RedisCluster.AskAsync(server, "DBSIZE")).Trim());

@@ -18,10 +18,9 @@ public sealed class RunningBesideAFleet(FleetHouse house) : IClassFixture<FleetH
 
         Assert.Contains($"{Count} completed", error);
         var batches = await Task.WhenAll((await house.Queue.Batches.ListAsync()).Select(house.Queue.Batches.FindAsync));
-        Assert.True(batches.Single(b => b!.Queues.Contains(_desk.Model))!.Sealed);
-        var report = await _desk.JsonAsync(0, "submit", "in.jsonl");
-        var batch = (string)report["batch"]!;
-        Assert.Equal((0, Count), ((int)report["enqueued"]!, (int)report["ended"]!));
+        var known = batches.Single(b => b!.Models.Contains(_desk.Model))!;
+        Assert.True(known.Sealed);
+        var batch = known.Id;
         Assert.Equal(("ended", Count, 0, 0, 0), await _desk.StatusAsync(batch));
         Assert.Equal(_desk.Llmpipe.Lines("out.jsonl"), (await _desk.OutAsync(0, "results", batch)).TrimEnd().Split('\n'));
     }
@@ -38,7 +37,7 @@ public sealed class RunningBesideAFleet(FleetHouse house) : IClassFixture<FleetH
 
         Assert.Equal(8, _desk.Llmpipe.Lines("in.results.jsonl").Length);
         var batches = await Task.WhenAll((await house.Queue.Batches.ListAsync()).Select(house.Queue.Batches.FindAsync));
-        var batch = batches.Single(b => b!.Queues.Contains(_desk.Model))!.Id;
+        var batch = batches.Single(b => b!.Models.Contains(_desk.Model))!.Id;
         Assert.Equal(("ended", 5, 0, 0, 0), await _desk.StatusAsync(batch));
         var results = await _desk.RunAsync("results", batch, "--wait");
         Assert.Equal((1, 5), (results.ExitCode, results.Out.TrimEnd().Split('\n').Length));
@@ -56,8 +55,10 @@ public sealed class RunningBesideAFleet(FleetHouse house) : IClassFixture<FleetH
         using var run = _desk.Llmpipe.Start("run", "in.jsonl", "--redis", server.Address);
         await using var redis = await Stores.ConnectAsync(server.Address);
         var queue = new PromptQueue(redis, new PromptQueueOptions(), TimeProvider.System);
-        await Eventually.HoldsAsync(async () => await queue.StatsAsync(_desk.Model) is var stats && stats.Waiting + stats.Inflight >= 10_000, "the store is as full as it gets", TimeSpan.FromSeconds(60));
+        await Eventually.HoldsAsync(async () => (await queue.Batches.ListAsync()).Count == 1, "it has announced its batch", TimeSpan.FromSeconds(60));
         var batch = Assert.Single(await queue.Batches.ListAsync());
+        await Eventually.HoldsAsync(
+            async () => await queue.StatsAsync(PrivateQueue.Name(batch, _desk.Model)) is var stats && stats.Waiting + stats.Inflight >= 10_000, "the store is as full as it gets", TimeSpan.FromSeconds(60));
 
         var status = await _desk.Llmpipe.RunAsync("status", batch, "--redis", server.Address);
         run.Kill();

@@ -5,7 +5,7 @@ using System.Text.Json.Nodes;
 namespace LlmPipeline;
 
 /// <summary>
-/// Covers <see cref="CallAnswer"/> and <see cref="ResultLine"/> for jobs that failed although their answer came with HTTP 200.
+/// Covers <see cref="CallAnswer"/> and <see cref="BatchLine"/> for jobs that failed although their answer came with HTTP 200.
 /// </summary>
 public sealed class AnsweringWithoutAnAnswer
 {
@@ -28,7 +28,7 @@ public sealed class AnsweringWithoutAnAnswer
     [Fact]
     public void A_line_of_output_keeps_the_body_beside_the_error_and_is_no_completion()
     {
-        var line = ResultLine.Of(Failed("""{"choices":[]}"""));
+        var line = BatchLine.Of(Failed("""{"choices":[]}"""));
         Assert.False(line.IsCompletion);
         var written = new ArrayBufferWriter<byte>();
         line.WriteTo(written);

@@ -20,7 +20,7 @@ public sealed class MeetingAnotherVersion
         await ServedAsync(fleet, other, 1);
         Assert.Equal(20, await WaitingAsync(fleet, fleet.Name));
 
-        await SetVersionAsync(fleet, fleet.Name, PromptQueue.SchemaVersion);
+        await SetVersionAsync(fleet, fleet.Name, SchemaVersion.Shared.Text);
         await History.CheckAsync(fleet, 20, paidTwice: 0);
         Assert.Equal(1, worker.Said.Split(Told).Length - 1);
         Assert.Contains("is served again", worker.Said);
@@ -45,7 +45,7 @@ public sealed class MeetingAnotherVersion
         Assert.False(worker.HasExited);
 
         // The program of the other version has gone: this one goes on, and pays nothing twice.
-        await SetVersionAsync(fleet, fleet.Name, PromptQueue.SchemaVersion);
+        await SetVersionAsync(fleet, fleet.Name, SchemaVersion.Shared.Text);
         await fleet.EndAsync(Rows);
         Assert.Equal(0, fleet.Llm.Stats.PaidTwice);
         Assert.Equal(new BatchProgress(Rows, Rows, 0, 0), await fleet.ProgressAsync());
