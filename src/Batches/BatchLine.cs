@@ -17,8 +17,15 @@ public static class BatchLine
         var customId = meta.CustomId ?? result.JobId;
         var isSimulated = meta.Flags.HasFlag(AnswerFlags.Simulated);
         return isAnswer
-            ? new OutputLine { JobId = result.JobId, CustomId = customId, StatusCode = meta.StatusCode ?? 200,
-                RequestId = meta.RequestId, Body = result.Response, IsSimulated = isSimulated }
+            ? new OutputLine
+            {
+                JobId = result.JobId,
+                CustomId = customId,
+                StatusCode = meta.StatusCode ?? 200,
+                RequestId = meta.RequestId,
+                Body = result.Response,
+                IsSimulated = isSimulated
+            }
             : new OutputLine
             {
                 JobId = result.JobId,
@@ -26,8 +33,12 @@ public static class BatchLine
                 StatusCode = isUnfit ? meta.StatusCode : null,
                 RequestId = meta.RequestId,
                 Body = isUnfit ? result.Response : default,
-                ErrorCode = result.Status switch { ResultStatus.Expired => "batch_expired", ResultStatus.Cancelled => "batch_cancelled",
-                    _ => meta.Error?.Code ?? "unknown" },
+                ErrorCode = result.Status switch
+                {
+                    ResultStatus.Expired => "batch_expired",
+                    ResultStatus.Cancelled => "batch_cancelled",
+                    _ => meta.Error?.Code ?? "unknown"
+                },
                 ErrorMessage = meta.Error?.Message ?? "no completion",
             };
     }

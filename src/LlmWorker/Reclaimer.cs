@@ -39,8 +39,12 @@ internal sealed partial class Reclaimer(IReadOnlyList<QueuePartition> partitions
         try
         {
             var may = time.GetElapsedTime(watch.Back) >= _grace;
-            var answer = await partition.ReclaimAsync(may ? watch.Answered : DateTimeOffset.UnixEpoch, watch.Gap, cancellationToken).ConfigureAwait(false);
+            // A call that itself waits for so long waits for Redis, however late this process has been before.
+            var longest = time.GetElapsedTime(watch.AnsweredHere) + (_gap * 2);
+            var gap = watch.Gap < longest ? watch.Gap : longest;
+            var answer = await partition.ReclaimAsync(may ? watch.Answered : DateTimeOffset.UnixEpoch, gap, cancellationToken).ConfigureAwait(false);
             watch.Answered = answer.Time;
+            watch.AnsweredHere = time.GetTimestamp();
             if (may)
                 watch.Gap = answer.Away ? watch.Gap * 2 : _gap;
             if (may && answer.Away)
@@ -70,6 +74,9 @@ internal sealed partial class Reclaimer(IReadOnlyList<QueuePartition> partitions
 
         /// <summary>When it answered last, by its own clock.</summary>
         public DateTimeOffset Answered { get; set; } = DateTimeOffset.UnixEpoch;
+
+        /// <summary>The same by this process' clock.</summary>
+        public long AnsweredHere { get; set; }
 
         /// <summary>The longest time between two answers; longer each time that it was passed, so that a process that is always late reclaims too.</summary>
         public required TimeSpan Gap { get; set; }

@@ -24,10 +24,20 @@ internal sealed class FleetRunner(RunPlan plan, Settings settings, RunConsole co
         var submitter = await Submitter.FindAsync(plan, fleet, interrupted).ConfigureAwait(false);
         await using var output = await OutputFile.OpenAsync(
             OutputPaths.For(options.Input, options.Output),
-            new OutputBatch { Id = submitter.Batch, Family = options.Again ? submitter.Batch[..submitter.Batch.LastIndexOf('-')]
-                : submitter.Batch },
-            new OutputOptions { Force = options.Force, Again = options.Again, RetryFailed = options.RetryFailed,
-                ReplaceSimulated = options.RetryFailed, HoldsAnswer = body => StoredAnswer.Fault(body) is null },
+            new OutputBatch
+            {
+                Id = submitter.Batch,
+                Family = options.Again ? submitter.Batch[..submitter.Batch.LastIndexOf('-')]
+                : submitter.Batch
+            },
+            new OutputOptions
+            {
+                Force = options.Force,
+                Again = options.Again,
+                RetryFailed = options.RetryFailed,
+                ReplaceSimulated = options.RetryFailed,
+                HoldsAnswer = body => StoredAnswer.Fault(body) is null
+            },
             interrupted).ConfigureAwait(false);
         submitter.Use(output.BatchId);
         var missing = Enumerable.Range(1, plan.Rows).Count(row => !output.IsDone(row));

@@ -19,6 +19,8 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
         var options = plan.Options;
         PromptFunctionSource? functions = null;
         RunRedis? redis = null;
+        // The caller takes over its address.
+        await using var simulator = plan.IsSimulated ? await SimulateAsync(interrupted).ConfigureAwait(false) : null;
         // A Redis that others may work on too is where they share the quota.
         await using var caller = new LlmCaller(
             plan.Llm, (sha, token) => functions!.FindAsync(sha, token), _time, loggers, fleet: options.Redis is null ? null : () => redis!.Connections);
@@ -30,7 +32,6 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
         bool IsCalled(int row) => duplicates?.Leads(row) != false;
         console.Start(
             plan, output, RunEstimate.HasPrices(plan) ? await RunEstimate.OfSampleAsync(plan, row => !output.IsDone(row) && IsCalled(row), toCall, interrupted).ConfigureAwait(false) : null);
-        await using var simulator = plan.IsSimulated ? await SimulateAsync(interrupted).ConfigureAwait(false) : null;
         var tally = new RunTally();
         var clock = Stopwatch.GetTimestamp();
         var spending = new RunSpending(caller, new OutputSpent(output.Paths, output.BatchId), options.Budget);
