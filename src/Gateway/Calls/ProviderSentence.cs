@@ -34,6 +34,7 @@ internal static class ProviderSentence
         if (element.ValueKind != JsonValueKind.Object || !element.TryGetProperty(name, out var text)
             || text.ValueKind != JsonValueKind.String)
             return null;
-        return text.GetString() is { Length: > 0 } sentence ? sentence : null;
+        // What is left of half a surrogate pair says nothing.
+        return text.GetString() is { } sentence && sentence.AsSpan().ContainsAnyExcept('\uFFFD') ? sentence : null;
     }
 }
