@@ -97,7 +97,8 @@ internal static class Envelope
     {
         Id = id,
         Queue = queue,
-        Model = head.Model ?? queue,
+        // Null is the default: the queue.
+        Model = head.Model!,
         Lane = lane,
         Work = head.Path is not null
             ? new RequestWork { Path = head.Path, Body = body }
