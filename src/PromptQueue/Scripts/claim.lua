@@ -1,9 +1,10 @@
 -- Takes waiting jobs under a lease; due delayed jobs come first. A paused queue gives none. Where there are none, the claim may stand: hand.lua answers it when one comes.
 -- KEYS 1 meta  2 jobs  3-5 waiting high, normal, low  6 delayed  7 inflight  8 leases  9 workers  10 cancel  11 stopped  12 standing
 -- ARGV 1 partitions  2 schema version  3 jobs at most (1-500)  4 token  5 lease, ms  6 worker  7 lane to start from (1-3)
--- 8 bytes of envelopes at most (one job always passes); what is over that is not even read 9 claim that stood before, or '' 10 this one as
--- it may stand, or '' Returns {'OK', now in Unix ms (0 when paused), ms until the next delayed job (0: look again, the list had many ids
--- without an envelope) or -1,
+--      8 bytes of envelopes at most (one job always passes); what is over that is not even read
+--      9 claim that was parked before, or ''  10 this one as it may be parked, or ''
+-- Returns {'OK', now in Unix ms (0 when paused), ms until the next delayed job (0: claim again, the list had many ids without an envelope)
+--      or -1,
 --      the sum of 1 when paused, 2 when 9 stood until now (else it may have been answered), 4 when one stands now: 9 if it stood, else 10,
 --      of the jobs that are not claimed for the first time, or asked to stop: 'which of these|attempts charged|times lost|1 when asked to stop else 0', with spaces between,
 --      count of stopped batches, these,  per job: id, envelope}

@@ -1,7 +1,8 @@
 -- The function popFitting for claim.lua: takes ids from the head of a lane, and those back whose envelopes do not fit, which are not read.
--- KEYS 1 of the function: lane, LIST 2 jobs, HASH; ids at most; bytes spent so far; bytes at most; whether any envelope was taken before:
--- the first always passes Returns the ids that fit, how many were popped, the bytes spent now, whether any envelope was taken, true when
--- one did not fit Idempotent as little as the claim that it is part of.
+-- KEYS 1 of the function: lane, LIST  2 jobs, HASH; ids at most; bytes spent so far; bytes at most; whether any envelope was taken before:
+--      the first always passes
+-- Returns the ids that fit, how many were popped, the bytes spent now, whether any envelope was taken, true when one did not fit
+-- Idempotent as little as the claim that it is part of.
 local function popFitting(lane, jobs, width, spent, budget, any)
   local ids = redis.call('LPOP', lane, width) or {}
   -- Garnet answers one popped element as a string.

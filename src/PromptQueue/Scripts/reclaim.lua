@@ -1,6 +1,7 @@
--- Returns expired leases, and those of processes that are gone, to the front of their lanes. One bounded step. KEYS 1 meta 2 jobs 3-5
--- waiting high, normal, low 6 inflight 7 leases 8 workers ARGV 1 partitions 2 schema version 3 wake channel 4 publish verb 5 leases to look
--- at, at most (<= 500), and no more than envelopes of 4 MiB (one always passes): each is read for its lane
+-- Returns expired leases, and those of processes that are gone, to the front of their lanes. One bounded step.
+-- KEYS 1 meta  2 jobs  3-5 waiting high, normal, low  6 inflight  7 leases  8 workers
+-- ARGV 1 partitions  2 schema version  3 wake channel  4 publish verb
+--      5 leases to check, at most (<= 500), and no more than envelopes of 4 MiB (one always passes): each is read for its lane
 --      6 a process not seen for so many ms is gone  7 rank in inflight to look from, for leases of the gone
 --      8 the time that the caller's last such call answered, ms, or -1: don't ask  9 the longest gap since then, ms
 -- Returns {'OK', jobs returned, rank to go on from or -1 when all were looked at, time, ms} or {'AWAY', time, ms}: the gap was longer, so

@@ -1,7 +1,9 @@
--- Runs dead jobs again, with fresh attempts. Their batch is no longer stopped. KEYS 1 meta 2 jobs 3-5 waiting high, normal, low 6 leases 7
--- dead 8 stopped [9 batch 10 ended] ARGV 1 partitions 2 schema version 3 wake channel 4 publish verb then per job: id, row (0: no batch)
--- Returns {'OK', per job: 1 waits again | 0 is not among the dead | 2 was not looked at: envelopes of 4 MiB were read before it (one always
--- passes), each for its lane} or {'MISMATCH', partitions, version} Idempotent because an id leaves the dead letters once.
+-- Runs dead jobs again, with fresh attempts. Their batch is no longer stopped.
+-- KEYS 1 meta  2 jobs  3-5 waiting high, normal, low  6 leases  7 dead  8 stopped  [9 batch  10 ended]
+-- ARGV 1 partitions  2 schema version  3 wake channel  4 publish verb  then per job: id, row (0: no batch)
+-- Returns {'OK', per job: 1 waits again | 0 is not among the dead | 2 was not read: envelopes of 4 MiB were read before it (one always
+--      passes), each for its lane} or {'MISMATCH', partitions, version}
+-- Idempotent because an id leaves the dead letters once.
 redis.call('ZREM', KEYS[7], '')
 local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version')
 if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH', meta[1], meta[2] or ''} end

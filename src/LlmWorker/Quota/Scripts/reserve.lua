@@ -1,13 +1,13 @@
 -- Lets calls of one worker pass, as many as fit into the requests (1) and tokens (2) a minute that a fleet shares, in order.
--- KEYS 1 quota: HASH. 1:<slot>, 2:<slot> what the calls of each 100 ms take; s1 s2 their sums over the last minute, from slot `first`; l1 l2 what the pace has left, at `at`;
--- o1 o2 what others took of the minute, as seen at oa1 oa2; k1 k2 limits in force before; g1 g2 learned limits, guess 1 when guessed; gate,
--- probe 1 when one call
---   is to pass alone behind it; cutAt, cut: share of the limits that
---   failed; hold, holder: whose turn it is, until when; queue: "worker waiting time;" of each worker that asked lately; began
+-- KEYS 1 quota: HASH. 1:<slot>, 2:<slot> what the calls of each 100 ms take; s1 s2 their sums over the last minute, from slot `first`;
+--   l1 l2 what the pace has left, at `at`; o1 o2 what others took of the minute, as seen at oa1 oa2; k1 k2 limits in force before;
+--   g1 g2 learned limits, guess 1 when guessed; gate, probe 1 when one call is to pass alone behind it; cutAt, cut: share of the limits
+--   that failed; hold, holder: whose turn it is, until when; queue: "worker waiting time;" of each worker that asked lately; began
 -- ARGV 1 worker: a word  2 its waiting calls  3,4 limits in force, a minute, 0 none  5,6 what the provider counted in the minute, '' unknown
--- then per waiting call: tokens to reserve, tokens that the pace counts Returns texts: granted, wait ms, slot, gate ms, s1 and s2 with what
--- others took, l1, l2, g1, g2, guess, ms since the cut or -1, cut, other workers, their waiting calls, ms since it began, probe Not
--- idempotent: what an unanswered call was granted leaves with its minute.
+--   then per waiting call: tokens to reserve, tokens that the pace counts
+-- Returns texts: granted, wait ms, slot, gate ms, s1 and s2 with what others took, l1, l2, g1, g2, guess, ms since the cut or -1, cut,
+--   other workers, their waiting calls, ms since it began, probe
+-- Not idempotent: what an unanswered call was granted leaves with its minute.
 local key, time, S = KEYS[1], redis.call('TIME'), {} redis.call('HDEL', key, '')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local slot, names = math.floor(now / 100), {'began', 'first', 'at', 'gate', 'hold', 'holder', 'cutAt', 'cut', 's1', 's2', 'l1', 'l2', 'o1', 'o2', 'oa1', 'oa2', 'k1', 'k2', 'g1', 'g2', 'guess', 'probe', 'queue'}
