@@ -42,14 +42,17 @@ public sealed class FindingFalseCompletions(FleetHouse house) : IClassFixture<Fl
     {
         _desk.Llmpipe.Environment["OPENAI_BASE_URL"] = house.Llm.BaseUrl.ToString();
         _desk.WriteRows("in.jsonl", 6);
-        var batch = await _desk.SubmitAsync("in.jsonl");
-        await house.WorkAsync();
-        await _desk.OutAsync(0, "results", batch, "--wait");
-        await house.Redis.Commands.HashSetAsync($"result:{batch}.2", "body", """{"error":{"message":"busy","code":429}}""");
+        var before = await house.KeysAsync("result:*.2");
+        await _desk.OutAsync(0, "run", "in.jsonl", "-o", "first.jsonl");
+        var key = Assert.Single((await house.KeysAsync("result:*.2")).Except(before));
+        var batch = ((string)key!)["result:".Length..^".2".Length];
+        await house.Redis.Database.HashSetAsync(key, "body", """{"error":{"message":"busy","code":429}}""");
+        var calls = house.Llm.Stats.Calls;
 
         // Its output knows nothing of the rows: all answers are those on Redis.
         Assert.Contains("6 completed", await _desk.ErrorAsync(0, "run", "in.jsonl", "-o", "out.jsonl", "--retry-failed"), StringComparison.Ordinal);
 
+        Assert.Equal(calls + 1, house.Llm.Stats.Calls);
         Assert.DoesNotContain(_desk.Llmpipe.Lines("out.jsonl"), line => line.Contains("busy", StringComparison.Ordinal));
         Assert.Equal(("ended", 6, 0, 0, 0), await _desk.StatusAsync(batch));
         Assert.Equal(0, (await _desk.RunAsync("doctor", "--answers", batch)).ExitCode);
