@@ -22,7 +22,7 @@ public sealed class PrivateQueues
     /// <param name="batch">The batch.</param>
     /// <param name="owner">The run; unique.</param>
     /// <param name="lifetime">How long the lock holds without a renewal.</param>
-    /// <returns>Null when <paramref name="owner"/> has the lock now; else who has it, and until when.</returns>
+    /// <returns>Null when <paramref name="owner"/> has the lock now; else its holder, and until when.</returns>
     public async Task<BatchHolder?> LockAsync(string batch, string owner, TimeSpan lifetime)
     {
         var answer = (RedisResult[])(await QueueScripts.LockBatch.RunAsync(

@@ -1,6 +1,6 @@
 namespace LlmPipeline;
 
-/// <summary>One call of a job on a deployment, and what came of it.</summary>
+/// <summary>One call of a job on a deployment, and its outcome.</summary>
 /// <param name="Deployment">Where it was made.</param>
 /// <param name="Context">What the handler has noted of it.</param>
 /// <param name="Answer">The last HTTP answer; one with a failure alone when nothing was sent.</param>

@@ -244,7 +244,7 @@ internal sealed class CallHandler : DelegatingHandler
             : default;
 
     // The quota is not told: of what an answer without usage took of it, the reservation stands. Null where the provider told enough: embeddings have no completion, and
-    // a completion that is told as none, or as fewer than none, holds text. A total alone is right, and what of it is output is counted.
+    // a completion whose tokens are reported as none or fewer holds text. A total alone is right, and what of it is output is counted.
     private async ValueTask<TokenUsage?> CountAsync(
         HttpRequestMessage request, CallContext context, HttpAnswer answer, CancellationToken cancellationToken)
     {

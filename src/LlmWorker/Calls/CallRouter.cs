@@ -7,7 +7,7 @@ namespace LlmPipeline;
 /// <param name="trials">The starts of batches.</param>
 /// <param name="waits">The waits before another try.</param>
 /// <param name="sender">Makes the call.</param>
-/// <param name="outcomes">Handles what came of it.</param>
+/// <param name="outcomes">Handles the outcome of the call.</param>
 /// <param name="time">The clock.</param>
 internal sealed class CallRouter(
     LlmOptions options,

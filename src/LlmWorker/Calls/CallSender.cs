@@ -2,7 +2,7 @@ using Microsoft.SemanticKernel.ChatCompletion;
 
 namespace LlmPipeline;
 
-/// <summary>Makes one call of a job on a deployment, and classifies what came of it.</summary>
+/// <summary>Makes one call of a job on a deployment, and classifies its outcome.</summary>
 /// <param name="options">How calls are made.</param>
 /// <param name="prompts">Sends prompt jobs.</param>
 /// <param name="large">Where large answers wait to be read.</param>

@@ -20,7 +20,7 @@ internal sealed class RedisLedger : IQuotaLedger
     private readonly string _worker = $"w-{Environment.ProcessId}-{Random.Shared.NextInt64():x16}";
 
     /// <param name="redis">The fleet's Redis; asked for with the first call.</param>
-    /// <param name="account">Its name, see <see cref="QuotaAccount"/>: who has one name shares one quota.</param>
+    /// <param name="account">Its name, see <see cref="QuotaAccount"/>: deployments of one name share one quota.</param>
     /// <param name="prefix">Goes before the key.</param>
     /// <param name="earlier">What earlier versions call the account; null where there are none.</param>
     /// <param name="time">The clock of the checks for workers of earlier versions.</param>

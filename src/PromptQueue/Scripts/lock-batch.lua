@@ -1,7 +1,7 @@
 -- Takes, or renews, the lock of a batch: of the runs of a batch one is live.
 -- KEYS 1 lock
 -- ARGV 1 owner  2 how long it holds without a renewal, ms
--- Returns {1} when the owner has it now, or {0, who has it, ms until that ends}
+-- Returns {1} when the owner has it now, or {0, its holder, ms until that ends}
 -- Idempotent because the owner takes what is the owner's.
 local held = redis.call('GET', KEYS[1])
 if held and held ~= ARGV[1] then return {0, held, redis.call('PTTL', KEYS[1])} end

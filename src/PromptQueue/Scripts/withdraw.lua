@@ -2,7 +2,7 @@
 -- KEYS 1 meta  2 jobs  3 delayed  4 inflight  5 leases  6 dead  7 cancel  8 deadlines  9 batch
 -- ARGV 1 partitions  2 schema version  then ids (<= 500)
 -- Returns {'OK', per id: 1 withdrawn | 0 is not there | 2 runs now | 3 is dead} or {'MISMATCH', partitions, version}
--- Not idempotent: what a lost answer withdrew is answered as not there.
+-- Idempotent in effect: what a lost answer withdrew is answered as not there, and counts once.
 redis.call('ZREM', KEYS[4], '')
 local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version')
 if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH', meta[1], meta[2] or ''} end
