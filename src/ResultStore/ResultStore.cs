@@ -20,6 +20,7 @@ public sealed class ResultStore
     private readonly TimeProvider _time;
     private readonly WaitMark _mark;
     private readonly StreamPauses _pauses;
+    private readonly LargeResults _large;
 
     /// <summary>Results on the Redis of <paramref name="redis"/>.</summary>
     public ResultStore(RedisConnections redis, ResultStoreOptions options, TimeProvider time)
@@ -30,6 +31,7 @@ public sealed class ResultStore
         _options = options;
         _time = time;
         _mark = new WaitMark(redis, options.KeyPrefix, time);
+        _large = new LargeResults(redis, options, _mark);
         _pauses = new StreamPauses(redis, PauseChannels, time);
     }
 
@@ -66,6 +68,8 @@ public sealed class ResultStore
     public async Task<IReadOnlyList<(ResultStatus Stored, bool IsPaidTwice)>> StoreAsync(IReadOnlyList<JobResult> results)
     {
         ArgumentNullException.ThrowIfNull(results);
+        if (results is [{ Response.Length: > SmallBytes } large])
+            return [await _large.StoreAsync(Key(large.JobId), large).ConfigureAwait(false)];
         var stored = new (ResultStatus Stored, bool IsPaidTwice)[results.Count];
         await ByPlaceAsync(results, result => result.JobId, MostPuts, async (keys, places) =>
         {

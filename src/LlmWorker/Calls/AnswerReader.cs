@@ -185,6 +185,8 @@ internal static class AnswerReader
         if (context.LargeAnswers is not { } large)
             return;
         context.Timer?.Pause();
+        context.Permit?.Dispose();
+        context.LargeSince = large.Timestamp;
         try
         {
             context.ReadingTurn = await large.EnterAsync(context.Flow, cancellationToken);

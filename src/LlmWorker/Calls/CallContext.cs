@@ -47,6 +47,15 @@ internal sealed class CallContext(string jobId, string model, TimeSpan attemptTi
     /// <summary>The turn to read a large answer; it lasts until that is classified.</summary>
     public IDisposable? ReadingTurn { get; set; }
 
+    /// <summary>
+    /// The permit of a call whose number at once the endpoint's own slowness limits; null for another. It ends where a large answer waits
+    /// here: the endpoint has done its work.
+    /// </summary>
+    public IDisposable? Permit { get; set; }
+
+    /// <summary>Timestamp of when the answer turned out to be large; 0 while it is not.</summary>
+    public long LargeSince { get; set; }
+
     /// <summary>What its tokens cost; null when that is not known.</summary>
     public TokenPrice? Price { get; init; }
 

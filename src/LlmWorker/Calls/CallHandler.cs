@@ -34,9 +34,9 @@ internal sealed class CallHandler : DelegatingHandler
         try
         {
             using var waiting = Telemetry.Quota();
-            using var slot = _deployment.ConcurrencyOf(model) is { } concurrency
-                ? await concurrency.AcquireAsync(1, cancellationToken)
-                : null;
+            var concurrency = _deployment.ConcurrencyOf(model);
+            using var permit = concurrency is null ? null : await concurrency.AcquireAsync(1, cancellationToken);
+            (context.Permit, context.LargeSince) = (concurrency is LatencyLimiter ? permit : null, 0);
             var estimate = await EstimateAsync(request, context, model, cancellationToken);
             var waits = _time.GetTimestamp();
             using var lease = await _deployment.Models.AcquireAsync(model, estimate, cancellationToken);
@@ -91,7 +91,7 @@ internal sealed class CallHandler : DelegatingHandler
 
             context.Answers.Add(answer);
             if (answer.Status is >= 200 and < 300)
-                _deployment.Answered(model, answer.Limits, _time.GetElapsedTime(since));
+                _deployment.Answered(model, answer.Limits, ServedIn(context, since));
             _deployment.Counters.Used(usage, context.Pay(usage));
             Telemetry.Called(_deployment, context.Model, request.RequestUri?.AbsolutePath, answer, _time.GetElapsedTime(since), span);
             return response;
@@ -110,6 +110,10 @@ internal sealed class CallHandler : DelegatingHandler
             throw;
         }
     }
+
+    // How long a large answer waits here is no slowness of the endpoint.
+    private TimeSpan ServedIn(CallContext context, long since) =>
+        context.LargeSince > 0 ? _time.GetElapsedTime(since, context.LargeSince) : _time.GetElapsedTime(since);
 
     // The circuit learns how the call ended, whichever way that is.
     private async Task<HttpResponseMessage> SendThroughAsync(

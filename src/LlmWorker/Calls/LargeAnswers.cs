@@ -28,6 +28,9 @@ internal sealed class LargeAnswers(int turns, TimeProvider time)
     // A turn ends early when nothing more of the answer comes for this long.
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
 
+    /// <summary>The timestamp of now.</summary>
+    public long Timestamp => time.GetTimestamp();
+
     /// <summary>Waits until an answer may be read on.</summary>
     /// <param name="flow">Its <see cref="JobFlow"/>.</param>
     /// <param name="cancellationToken">Ends the wait with an exception.</param>

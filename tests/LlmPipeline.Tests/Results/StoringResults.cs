@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using StackExchange.Redis;
 
@@ -120,6 +121,40 @@ public sealed class StoringResults
     }
 
     [Theory, ClassData(typeof(Stores))]
+    public async Task The_same_holds_for_large_bodies_which_leave_nothing_else_behind(Store store)
+    {
+        var redis = await Stores.ConnectAsync(store);
+        var results = new ResultStore(redis, new ResultStoreOptions(), TimeProvider.System);
+        var id = Stores.NewName("job");
+        var completion = Large(id, ResultStatus.Completed, 'c');
+        Assert.Equal(ResultStatus.Failed, await results.PutAsync(Large(id, ResultStatus.Failed, 'e')));
+        Assert.Equal(ResultStatus.Failed, await results.PutAsync(Large(id, ResultStatus.Cancelled, 'f')));
+        Assert.Equal('e', (char)(await results.GetAsync(id))!.Response.Span[^1]);
+        Assert.Equal((ResultStatus.Completed, false), await results.StoreAsync(completion));
+        Assert.Equal((ResultStatus.Completed, false), await results.StoreAsync(completion));
+        Assert.Equal(
+            (ResultStatus.Completed, true),
+            await results.StoreAsync(Large(id, ResultStatus.Completed, 'd') with { Meta = new ResultMeta { StatusCode = 201 } }));
+        Assert.Equal(ResultStatus.Completed, await results.PutAsync(Large(id, ResultStatus.Failed, 'g')));
+        Assert.Equal('c', (char)(await results.GetAsync(id))!.Response.Span[^1]);
+        Assert.False(await redis.Database.KeyExistsAsync($"result:{{result:{id}}}:body"));
+        Assert.InRange((await redis.Database.KeyTimeToLiveAsync($"result:{id}"))!.Value.TotalDays, 29, 30);
+        await results.DeleteAsync([id]);
+    }
+
+    [Fact]
+    public async Task A_large_body_does_not_pass_through_a_script()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var redis = await Stores.ConnectAsync(server.Address);
+        var results = new ResultStore(redis, new ResultStoreOptions(), TimeProvider.System);
+        await results.PutAsync(Result("job", ResultStatus.Completed) with { Response = new byte[30_000_000] });
+        var info = (string)(await redis.Database.ExecuteAsync("INFO", "memory"))!;
+        var lua = info.Split("\r\n").Single(line => line.StartsWith("used_memory_lua:", StringComparison.Ordinal)).Split(':')[1];
+        Assert.InRange(long.Parse(lua, CultureInfo.InvariantCulture), 1, 2_000_000);
+    }
+
+    [Theory, ClassData(typeof(Stores))]
     public async Task Many_are_stored_together_and_each_is_answered_as_if_it_were_alone(Store store)
     {
         const int More = 600;
@@ -233,6 +268,13 @@ public sealed class StoringResults
     }
 
     private static async Task<ResultStore> OpenAsync(Store store) => new(await Stores.ConnectAsync(store), new ResultStoreOptions(), TimeProvider.System);
+
+    private static JobResult Large(string id, ResultStatus status, char last)
+    {
+        var body = new byte[ResultStore.SmallBytes + 1];
+        body[^1] = (byte)last;
+        return Result(id, status) with { Response = body };
+    }
 
     private static JobResult Result(string id, ResultStatus status, string text = "{}") =>
         new() { JobId = id, Status = status, Response = Encoding.UTF8.GetBytes(text), Meta = new ResultMeta { StatusCode = 200 } };

@@ -106,6 +106,27 @@ public sealed class ReadingLargeAnswers
         Assert.InRange(body.Position, 1, 64 * 1024);
     }
 
+    [Fact]
+    public async Task Large_answers_that_wait_to_be_read_take_no_other_call_its_place()
+    {
+        const int FirstCalls = 16;
+        await using var endpoint = new RawEndpoint((request, _) => request.Text.Contains("GIANT", StringComparison.Ordinal)
+            ? RawReply.Ok with { Body = RawReply.Completion.Replace("four", new string('a', 300 * 1024), StringComparison.Ordinal) }
+            : RawReply.Ok);
+        await using var caller = CallerHouse.Caller(CallerHouse.Options(CallerHouse.At(endpoint)));
+        var large = ((ILlmCaller)caller).LargeAnswers!;
+        // None is read on until some are stored.
+        large.AddUnstored(100 * Mebibyte);
+        var giants = Enumerable.Range(0, FirstCalls)
+            .Select(_ => caller.CallAsync(CallerHouse.Request("""{"model":"m","messages":["GIANT"]}"""), 0, default)).ToArray();
+        await Eventually.HoldsAsync(() => Task.FromResult(endpoint.Requests.Count == FirstCalls), "all are sent");
+        var small = await caller.CallAsync(CallerHouse.Request(), 0, default).WaitAsync(LargeAnswers.LongestWait / 2);
+        Assert.Equal(CallVerdict.Completed, small.Verdict);
+        Assert.DoesNotContain(giants, giant => giant.IsCompleted);
+        large.AddUnstored(-100 * Mebibyte);
+        Assert.All(await Task.WhenAll(giants).WaitAsync(Safety), giant => Assert.Equal(CallVerdict.Completed, giant.Verdict));
+    }
+
     /// <summary>White space; its position is what was read.</summary>
     private sealed class CountingBody(long length) : Stream
     {
