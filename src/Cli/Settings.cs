@@ -46,6 +46,12 @@ internal sealed class Settings
     /// <summary>Jobs that may wait in a queue before it takes no more.</summary>
     public long? MaxWaiting { get; set; }
 
+    /// <summary>Shared queues that may exist, retired ones included.</summary>
+    public int? MaxQueues { get; set; }
+
+    /// <summary>How long a queue has no jobs before workers stop serving it.</summary>
+    public TimeSpan? QueueIdleTimeout { get; set; }
+
     /// <summary>The largest job, in bytes with all that goes around its request.</summary>
     public int? MaxJobBytes { get; set; }
 
@@ -85,6 +91,7 @@ internal sealed class Settings
         options.WorkerTimeout = WorkerTimeout ?? options.WorkerTimeout;
         options.MaxJobBytes = MaxJobBytes ?? options.MaxJobBytes;
         options.MaxWaiting = shared ? MaxWaiting : null;
+        options.MaxQueues = shared ? MaxQueues ?? options.MaxQueues : null;
         options.Replicas = shared && Replicas is { } replicas ? replicas : 0;
         options.ReplicaTimeout = ReplicaTimeout ?? options.ReplicaTimeout;
         return options;
@@ -155,6 +162,10 @@ internal sealed class Settings
             throw CliException.Usage($"{where}: Concurrency: {Concurrency} is not from 1 to 100000");
         if (MaxWaiting < 1)
             throw CliException.Usage($"{where}: MaxWaiting: {MaxWaiting} is below 1");
+        if (MaxQueues < 1)
+            throw CliException.Usage($"{where}: MaxQueues: {MaxQueues} is below 1");
+        if (QueueIdleTimeout is { } idle && (idle < TimeSpan.FromSeconds(0.05) || idle > TimeSpan.FromDays(3650)))
+            throw CliException.Usage($"{where}: QueueIdleTimeout: {idle} is not from 0.05 seconds to 3650 days");
         if (MaxJobBytes is < PromptQueueOptions.LeastJobBytes or > PromptQueueOptions.MostJobBytes)
             throw CliException.Usage($"{where}: MaxJobBytes: {MaxJobBytes} is not from {PromptQueueOptions.LeastJobBytes} to {PromptQueueOptions.MostJobBytes}");
         if (MaxMemoryShare is < 0.01 or > 1)

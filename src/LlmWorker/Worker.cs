@@ -16,6 +16,7 @@ internal sealed class Worker : BackgroundService, IJobOwner
     private readonly StandingClaims _claims;
     private readonly long[] _asked;
     private uint _round;
+    private long _used;
     private NamedJobs? _named;
 
     public Worker(string queue, string model, IReadOnlyList<QueuePartition> partitions, WorkerParts parts, ILogger<Worker> logger)
@@ -29,7 +30,14 @@ internal sealed class Worker : BackgroundService, IJobOwner
         Work = new ClaimedWork(queue, parts, logger);
         _asked = new long[partitions.Count];
         _round = (uint)Random.Shared.Next(partitions.Count);
+        Use();
     }
+
+    /// <summary>How long ago a job was claimed; before the first, how long this worker exists.</summary>
+    public TimeSpan Idle => _parts.Time.GetElapsedTime(Volatile.Read(ref _used));
+
+    /// <summary>Counts the queue as in use now.</summary>
+    public void Use() => Volatile.Write(ref _used, _parts.Time.GetTimestamp());
 
     /// <summary>What becomes of the jobs of this queue that are claimed.</summary>
     public ClaimedWork Work { get; }
@@ -176,6 +184,8 @@ internal sealed class Worker : BackgroundService, IJobOwner
     private void Start(QueuePartition partition, ClaimResult claimed, EarlyLook? look)
     {
         var asked = _asked[partition.Index];
+        if (claimed.Jobs.Count > 0)
+            Use();
         _parts.Slots.Wait(claimed.Jobs.Sum(job => (long)JobGroups.Size(job.Job)));
         var held = Work.Start(partition, claimed, look, this);
         // Asked to stop since the claim was sent, or stood: the message came when it was not yet held.

@@ -277,7 +277,11 @@ public sealed class Batches
         }
 
         if (answers.Contains(true))
+        {
+            await _queue.ServeAgainAsync(queue).ConfigureAwait(false);
             await TakeBackCancelAsync(batch).ConfigureAwait(false);
+        }
+
         return answers;
     }
 }

@@ -43,6 +43,13 @@ public sealed class PromptQueueOptions
     [Range(1, long.MaxValue)]
     public long? MaxWaiting { get; set; }
 
+    /// <summary>
+    /// Queues that may exist, retired ones included and private ones not; a job that would create another is a <see cref="QueueLimitException"/>.
+    /// Null for no limit. Default 1,000.
+    /// </summary>
+    [Range(1, int.MaxValue)]
+    public int? MaxQueues { get; set; } = 1000;
+
     /// <summary>Dead letters that a queue keeps; the oldest go beyond that, each partition having its equal share. Default 100,000.</summary>
     [Range(1, int.MaxValue)]
     public int MaxDead { get; set; } = 100_000;

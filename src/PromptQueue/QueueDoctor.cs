@@ -53,7 +53,22 @@ public sealed class QueueDoctor
             }
         }
 
+        if (await UnservedAsync(queue, repair).ConfigureAwait(false) is { } unserved)
+            findings.Add(unserved);
         return new DoctorReport(jobs, findings);
+    }
+
+    // A queue whose last job has ended is retired; with jobs it must be among those that workers serve.
+    private async Task<DoctorFinding?> UnservedAsync(string queue, bool repair)
+    {
+        if (PrivateQueue.Is(queue) || await _queue.Registry.IsRegisteredAsync(queue).ConfigureAwait(false))
+            return null;
+        var stats = await _queue.StatsAsync(queue).ConfigureAwait(false);
+        if (stats.Waiting + stats.Delayed + stats.Inflight == 0)
+            return null;
+        if (repair)
+            await _queue.Registry.RegisterAsync(queue).ConfigureAwait(false);
+        return new DoctorFinding($"has {stats.Waiting + stats.Delayed + stats.Inflight} jobs and is retired: no worker serves it", null, repair);
     }
 
     private async Task<List<string>> BatchesAsync(string queue)

@@ -8,6 +8,9 @@ namespace LlmPipeline;
 internal sealed class BatchEndpoints(BatchRecords records, BatchDrivers drivers, GatewayParts parts)
 {
     private const int MostInList = 100, InListOtherwise = 20;
+
+    // Of a batch with more, as of those in a list, what its driver has noted is told: each model is a queue that would be asked.
+    private const int MostModelsAsked = 16;
     private static readonly TimeSpan WhenFull = TimeSpan.FromSeconds(30);
 
     public void Map(IEndpointRouteBuilder routes)
@@ -34,7 +37,7 @@ internal sealed class BatchEndpoints(BatchRecords records, BatchDrivers drivers,
     {
         var (batches, hasMore) = await records.ListAsync(context.Owner(), ListQuery.Read(context.Request, MostInList, InListOtherwise) with { Ascending = false })
             ?? throw ApiError.Invalid("after", "'after' names no batch.").Thrown();
-        var data = await Task.WhenAll(batches.Select(BodyAsync));
+        var data = batches.Select(batch => batch.Body(batch.IsOpen ? batch.Noted : null)).ToArray();
         await context.WriteJsonAsync(
             new ListBody<BatchBody>(data, data.FirstOrDefault()?.Id, data.LastOrDefault()?.Id, hasMore), GatewayJson.Wire.ListBodyBatchBody);
     }
@@ -57,7 +60,7 @@ internal sealed class BatchEndpoints(BatchRecords records, BatchDrivers drivers,
     }
 
     private async Task<BatchBody> BodyAsync(BatchRecord batch) =>
-        batch.Body(batch.IsOpen ? await parts.Queue.Batches.ProgressAsync(batch.Id) : null);
+        batch.Body(!batch.IsOpen ? null : batch.Models.Count > MostModelsAsked ? batch.Noted : await parts.Queue.Batches.ProgressAsync(batch.Id));
 
     private ApiError Refusal(BatchCreation made, BatchRequest request) => made switch
     {

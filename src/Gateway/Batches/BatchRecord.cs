@@ -7,6 +7,9 @@ namespace LlmPipeline;
 /// <summary>A batch as Redis has it.</summary>
 internal sealed class BatchRecord
 {
+    /// <summary>A field: rows that had ended so when the driver of the batch looked last.</summary>
+    public const string NotedCompleted = "noted_completed", NotedFailed = "noted_failed", NotedCancelled = "noted_cancelled";
+
     private readonly Dictionary<string, string> _fields;
 
     private BatchRecord(string owner, string id, Dictionary<string, string> fields)
@@ -45,6 +48,9 @@ internal sealed class BatchRecord
 
     /// <summary>The models of its rows, which are queues.</summary>
     public IReadOnlyList<string> Models => Text("models")?.Split('\n') ?? [];
+
+    /// <summary>How far its rows were when its driver looked last, about a second ago.</summary>
+    public BatchProgress Noted => new(Total, Number(NotedCompleted), Number(NotedFailed), Number(NotedCancelled));
 
     /// <summary>Whether all its rows were put on their queues.</summary>
     public bool IsEnqueued => Text("enqueued") == "1";

@@ -79,6 +79,14 @@ internal sealed class BatchRecords(RedisConnections redis, string prefix)
     /// <summary>Notes that all rows are on their queues, which is so whoever says it.</summary>
     public Task MarkEnqueuedAsync(BatchRecord batch) => redis.Commands.HashSetAsync(Keys(batch.Owner).Batch(batch.Id), "enqueued", "1");
 
+    /// <summary>Notes how far the rows of a running batch are, so that a list of batches need not ask their queues.</summary>
+    public Task NoteAsync(BatchRecord batch, BatchProgress progress) => redis.Commands.HashSetAsync(
+        Keys(batch.Owner).Batch(batch.Id),
+        [
+            new(BatchRecord.NotedCompleted, progress.Completed), new(BatchRecord.NotedFailed, progress.Failed),
+            new(BatchRecord.NotedCancelled, progress.Cancelled),
+        ]);
+
     /// <summary>Ends a batch. False: it has another status by now, or the lease is lost.</summary>
     /// <param name="batch">The batch.</param>
     /// <param name="token">Of the lease.</param>

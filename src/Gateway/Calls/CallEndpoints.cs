@@ -46,7 +46,7 @@ internal sealed partial class CallEndpoints(GatewayParts parts, ByteBudget budge
         {
             throw (await NoAnswerAsync(job.Queue)).Thrown(e);
         }
-        catch (QueueFullException)
+        catch (Exception e) when (e is QueueFullException or QueueLimitException)
         {
             done = true;
             throw;

@@ -117,13 +117,13 @@ internal sealed class JobDesk(JobRecords records, GatewayParts parts)
             if (outcomes.Contains(EnqueueOutcome.Full))
                 throw new QueueFullException(jobs[outcomes.ToList().IndexOf(EnqueueOutcome.Full)].Request.Model);
         }
-        catch (Exception e) when (e is ArgumentException or QueueFullException)
+        catch (Exception e) when (e is ArgumentException or QueueFullException or QueueLimitException)
         {
             await saving;
             foreach (var queue in jobs.Where(job => !job.IsKnown).GroupBy(job => job.Request.Model))
                 await parts.Queue.CancelAsync(queue.Key, [.. queue.Select(job => JobId.Inner(owner, job.Id))]);
             await Task.WhenAll(jobs.Where(job => !job.IsKnown).Select(job => records.RemoveAsync(owner, job.Id)));
-            if (e is QueueFullException)
+            if (e is not ArgumentException)
                 throw;
             throw ApiError.TooLarge($"A job is larger than the queue takes: {parts.Queue.Options.MaxJobBytes} bytes with all that goes around it.").Thrown(e);
         }
