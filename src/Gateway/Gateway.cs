@@ -128,7 +128,7 @@ public sealed class Gateway : IAsyncDisposable
             parts.Queue.Options.MaxJobBytes,
             parts.Time,
             duties.Stopping);
-        var models = new ModelEndpoints(parts.Queue);
+        var models = new ModelEndpoints(parts.Models);
         app.Use(RequestId.InvokeAsync);
         app.Use(new ErrorHandler(loggers.CreateLogger<ErrorHandler>()).InvokeAsync);
         app.Use(RequestShape.InvokeAsync);

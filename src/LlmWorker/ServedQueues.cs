@@ -22,7 +22,9 @@ internal sealed partial class ServedQueues(
     private readonly ConcurrentDictionary<string, string> _refused = new();
     private readonly ILogger _logger = loggers.CreateLogger<WorkerProcess>();
     private bool _servesAll;
+    private static readonly TimeSpan LastCall = TimeSpan.FromSeconds(2);
     private bool _isFirst = true;
+    private long? _announced;
     private long _checked;
     private int _place;
 
@@ -71,6 +73,7 @@ internal sealed partial class ServedQueues(
             await using var created = await WakeUps.ListenForQueuesAsync(parts.Redis, queue.Options, stop).ConfigureAwait(false);
             while (true)
             {
+                await AnnounceAsync().ConfigureAwait(false);
                 var seen = created.Signal.Version;
                 IReadOnlyList<string> registered = await AnsweredAsync(queue.QueuesAsync).ConfigureAwait(false);
                 foreach (var names in registered.Where(name => !_served.ContainsKey(name) && !PrivateQueue.Is(name) && parts.Caller.Serves(name)).Chunk(StartedAtOnce))
@@ -85,6 +88,29 @@ internal sealed partial class ServedQueues(
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
             // The process ends.
+            await WithdrawAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Tells the fleet which models this process serves.</summary>
+    private async Task AnnounceAsync()
+    {
+        if (_announced is { } at && parts.Time.GetElapsedTime(at) < FleetModels.Renewal)
+            return;
+        _announced = parts.Time.GetTimestamp();
+        await AnsweredAsync(() => DoneAsync(queue.Models.AnnounceAsync(parts.Options.Name, parts.Caller.Models))).ConfigureAwait(false);
+    }
+
+    private async Task WithdrawAsync()
+    {
+        try
+        {
+            await queue.Models.WithdrawAsync(parts.Options.Name).WaitAsync(LastCall, parts.Time).ConfigureAwait(false);
+        }
+        catch (Exception e) when (RedisRetry.MayPass(e) || e is TimeoutException)
+        {
+            // It ends by itself.
+            LogNotWithdrawn(e.GetType().Name);
         }
     }
 
@@ -201,6 +227,9 @@ internal sealed partial class ServedQueues(
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Queue {Queue} is served again")]
     private partial void LogServedAgain(string queue);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "The models of this worker are announced for up to half a minute more ({Reason})")]
+    private partial void LogNotWithdrawn(string reason);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Retired queue {Queue} has jobs and is served again")]
     private partial void LogFound(string queue);

@@ -26,7 +26,11 @@ public sealed class PromptQueue
         Batches = new Batches(redis, options, this, time);
         Private = new PrivateQueues(redis, options, time);
         Registry = new QueueRegistry(redis, options);
+        Models = new FleetModels(redis, options, time);
     }
+
+    /// <summary>The models that live workers serve.</summary>
+    public FleetModels Models { get; }
 
     /// <summary>Which shared queues exist.</summary>
     internal QueueRegistry Registry { get; }

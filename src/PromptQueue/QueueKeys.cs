@@ -98,6 +98,9 @@ internal sealed class QueueKeys
     /// </summary>
     public static RedisKey RetiredQueues(string prefix) => prefix + "pq:retired";
 
+    /// <summary>HASH: live worker → the models that it serves, as <see cref="FleetModels"/> has them.</summary>
+    public static RedisKey Models(string prefix) => prefix + "pq:models";
+
     /// <summary>Channel: says that a queue was created.</summary>
     public static string QueuesChannel(string prefix) => prefix + "pq:queues";
 

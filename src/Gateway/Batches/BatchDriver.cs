@@ -9,6 +9,7 @@ internal sealed partial class BatchDriver(BatchRecord batch, string token, Batch
     private static readonly TimeSpan BetweenNotes = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan PausePerModel = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan AfterFault = TimeSpan.FromSeconds(5);
+    private const int MostFaults = 20;
     private readonly string _owner = batch.Owner;
     private BatchRecord _batch = batch;
     private InputFile? _input;
@@ -51,6 +52,19 @@ internal sealed partial class BatchDriver(BatchRecord batch, string token, Batch
         if (file is null || summary is null)
         {
             await FailAsync(faults, cancellationToken);
+            return;
+        }
+
+        var refused = new List<BatchFault>();
+        foreach (var model in summary.Models.Keys)
+        {
+            if (refused.Count < MostFaults && await AnsweredAsync(() => parts.Models.IsRefusedAsync(model), cancellationToken))
+                refused.Add(new BatchFault("model_not_found", $"The model '{model}' does not exist", "body.model", null));
+        }
+
+        if (refused.Count > 0)
+        {
+            await FailAsync(refused, cancellationToken);
             return;
         }
 

@@ -66,6 +66,7 @@ internal sealed partial class CallEndpoints(GatewayParts parts, ByteBudget budge
     {
         var deployment = RequestShape.Segment(context, Deployment);
         var body = await CallBody.ReceiveAsync(context.Request, deployment, parts.Queue.Options.MaxJobBytes, bytes, context.RequestAborted);
+        await parts.Models.CheckAsync(body.Model);
         var job = new Job
         {
             Id = $"c-{context.Owner()}-{RequestId.Of(context).Unique}",

@@ -7,11 +7,13 @@ internal sealed class JobDesk(JobRecords records, GatewayParts parts)
 {
     /// <summary>Takes jobs. One whose idempotency key is known is the job that is there.</summary>
     /// <returns>The jobs, in their order; of those that were known somebody may want to know how they are.</returns>
-    /// <exception cref="ApiException">An idempotency key belongs to another job; none was taken.</exception>
+    /// <exception cref="ApiException">An idempotency key belongs to another job, or a model is refused; none was taken.</exception>
     /// <exception cref="QueueFullException">A queue is full; none was taken, or what was is cancelled.</exception>
     public async Task<IReadOnlyList<TakenJob>> TakeAsync(string owner, IReadOnlyList<JobRequest> requests)
     {
         var known = await Task.WhenAll(requests.Select(request => KnownAsync(owner, request)));
+        foreach (var model in requests.Where((_, n) => known[n] is null).Select(request => request.Model).Distinct())
+            await parts.Models.CheckAsync(model);
         var created = (await parts.Redis.Clock.NowAsync()).ToUnixTimeMilliseconds();
         var taken = requests.Select((request, n) => new Taken(request, IdOf(request), known[n] ?? RecordOf(request, created), known[n] is not null)).ToList();
         await Task.WhenAll(requests.Select(request => request.Function).OfType<PromptFunction>().DistinctBy(function => function.Sha)
