@@ -4,40 +4,6 @@ using StackExchange.Redis;
 
 namespace LlmPipeline;
 
-/// <summary>A batch as a whole.</summary>
-public sealed record BatchInfo
-{
-    /// <summary>Its id.</summary>
-    public required string Id { get; init; }
-
-    /// <summary>How many rows it has; 0 while that is not known.</summary>
-    public int Rows { get; init; }
-
-    /// <summary>The queues that its jobs lie in.</summary>
-    public IReadOnlyList<string> Queues { get; init; } = [];
-
-    /// <summary>The models of its rows.</summary>
-    public IReadOnlyList<string> Models { get => field ?? [.. Queues.Where(queue => !PrivateQueue.Is(queue))]; init; }
-
-    /// <summary>Whether it is the batch of a run, whose rows only that run calls.</summary>
-    public bool IsOfRun => Queues.Any(PrivateQueue.Is);
-
-    /// <summary>Where it is sent to, for people; no secrets.</summary>
-    public string Endpoint { get; init; } = "";
-
-    /// <summary>When it was created.</summary>
-    public DateTimeOffset Created { get; init; }
-
-    /// <summary>True when all its rows are enqueued.</summary>
-    public bool Sealed { get; init; }
-
-    /// <summary>True when it was asked to stop. Read only: <see cref="Batches.CancelAsync"/> sets it, and saving leaves it as it is.</summary>
-    public bool Cancelled { get; init; }
-
-    /// <summary>True when results of it are a simulator's. Read only: <see cref="Batches.MarkSimulatedAsync"/> sets it, and saving leaves it as it is.</summary>
-    public bool Simulated { get; init; }
-}
-
 /// <summary>Jobs that were submitted together: their progress, and their ids as they end.</summary>
 public sealed class Batches
 {
@@ -219,6 +185,17 @@ public sealed class Batches
         foreach (var queue in queues)
             partitions.AddRange(await _queue.PartitionsAsync(queue).ConfigureAwait(false));
         return new BatchFollower(_redis, batch, partitions);
+    }
+
+    /// <summary>Removes the counts of a batch, the private queues of its run, and what it is. Its dead letters and results are for the caller to remove first.</summary>
+    internal async Task RemoveAsync(BatchInfo batch)
+    {
+        foreach (var partition in await PartitionsOfAsync(batch.Id).ConfigureAwait(false))
+            await _redis.Commands.KeyDeleteAsync([partition.Keys.Batch(batch.Id), partition.Keys.Ended(batch.Id), partition.Keys.Finished(batch.Id)]).ConfigureAwait(false);
+        foreach (var queue in batch.Queues.Where(PrivateQueue.Is))
+            await _queue.Private.RetireAsync(queue).ConfigureAwait(false);
+        await _redis.Commands.SortedSetRemoveAsync(QueueKeys.AllBatches(_options.KeyPrefix), batch.Id).ConfigureAwait(false);
+        await _redis.Commands.KeyDeleteAsync(QueueKeys.WholeBatch(_options.KeyPrefix, batch.Id)).ConfigureAwait(false);
     }
 
     private Task<RedisResult> SetAsync(string batch, string mark) => QueueScripts.SaveBatch.RunAsync(

@@ -234,16 +234,16 @@ public sealed class PromptQueue
     public async Task<long> PurgeDeadAsync(string queue, IReadOnlyList<string>? ids, TimeSpan? olderThan) =>
         await new DeadLetters(_redis, await PartitionsAsync(queue).ConfigureAwait(false)).PurgeAsync(ids, olderThan).ConfigureAwait(false);
 
-    /// <summary>Keeps a prompt function's files, so that every worker renders the same ones.</summary>
+    /// <summary>Keeps a prompt function's files for <see cref="PromptQueueOptions.PromptTtl"/>, so that every worker renders the same ones.</summary>
     /// <param name="sha">The hash of the files.</param>
     /// <param name="name">The function's name.</param>
     /// <param name="files">File name → content.</param>
     public Task SavePromptAsync(string sha, string name, IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files)
     {
         ArgumentNullException.ThrowIfNull(files);
-        return _redis.Commands.HashSetAsync(
-            QueueKeys.Prompt(_options.KeyPrefix, sha),
-            [new HashEntry("", name), .. files.Select(f => new HashEntry(f.Key, f.Value))]);
+        return QueueScripts.SaveBatch.RunAsync(
+            _redis.Commands, [QueueKeys.Prompt(_options.KeyPrefix, sha)],
+            [(long)_options.PromptTtl.TotalSeconds, "", name, .. files.SelectMany(file => new RedisValue[] { file.Key, file.Value })]);
     }
 
     private async Task<bool> PauseAsync(string queue, bool paused)
@@ -263,6 +263,8 @@ public sealed class PromptQueue
         var entries = await _redis.Commands.HashGetAllAsync(QueueKeys.Prompt(_options.KeyPrefix, sha)).ConfigureAwait(false);
         if (entries.Length == 0)
             return null;
+        // Jobs that wait for long still need them.
+        await _redis.Commands.KeyExpireAsync(QueueKeys.Prompt(_options.KeyPrefix, sha), _options.PromptTtl).ConfigureAwait(false);
         var name = entries.FirstOrDefault(e => e.Name.Length() == 0).Value;
         return ((string?)name ?? "", entries.Where(e => e.Name.Length() > 0).ToDictionary(e => (string)e.Name!, e => (ReadOnlyMemory<byte>)(byte[])e.Value!));
     }

@@ -62,6 +62,10 @@ public sealed class PromptQueueOptions
     [Range(typeof(TimeSpan), "00:01:00", "3650.00:00:00")]
     public TimeSpan BatchTtl { get; set; } = TimeSpan.FromDays(30);
 
+    /// <summary>How long the files of a prompt function are kept after they were last submitted or read by a worker; default 30 days.</summary>
+    [Range(typeof(TimeSpan), "00:01:00", "3650.00:00:00")]
+    public TimeSpan PromptTtl { get; set; } = TimeSpan.FromDays(30);
+
     /// <summary>
     /// Replicas that must have an enqueued job before it counts; default 0. Redis replicates asynchronously: without this a failover may lose
     /// what its master accepted last. Needs a Redis with that many replicas at the master concerned.

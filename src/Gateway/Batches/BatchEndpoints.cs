@@ -4,8 +4,8 @@ using Microsoft.AspNetCore.Routing;
 
 namespace LlmPipeline;
 
-/// <summary><c>/batches</c>: make, list, look, cancel.</summary>
-internal sealed class BatchEndpoints(BatchRecords records, BatchDrivers drivers, GatewayParts parts)
+/// <summary><c>/batches</c>: make, list, look, cancel, delete.</summary>
+internal sealed class BatchEndpoints(BatchRecords records, BatchDrivers drivers, BatchDeleter deleter, GatewayParts parts)
 {
     private const int MostInList = 100, InListOtherwise = 20;
 
@@ -18,6 +18,7 @@ internal sealed class BatchEndpoints(BatchRecords records, BatchDrivers drivers,
         routes.MapPost("/batches", CreateAsync);
         routes.MapGet("/batches", ListAsync);
         routes.MapGet("/batches/{id}", GetAsync);
+        routes.MapDelete("/batches/{id}", DeleteAsync);
         routes.MapPost("/batches/{id}/cancel", CancelAsync);
     }
 
@@ -51,6 +52,15 @@ internal sealed class BatchEndpoints(BatchRecords records, BatchDrivers drivers,
         if (status is not (BatchState.Cancelling or BatchState.Cancelled))
             throw ApiError.Conflict($"Cannot cancel a batch with status '{status}'.").Thrown();
         await WriteAsync(context, id);
+    }
+
+    private async Task DeleteAsync(HttpContext context)
+    {
+        var id = Id(context);
+        var batch = await records.FindAsync(context.Owner(), id) ?? throw NoSuchBatch(id).Thrown();
+        if (!await deleter.DeleteAsync(batch, context.RequestAborted))
+            throw ApiError.Conflict($"Batch '{id}' has not ended; cancel it first.", "batch_id").Thrown();
+        await context.WriteJsonAsync(new DeletedBody(id, "batch", true), GatewayJson.Wire.DeletedBody);
     }
 
     private async Task WriteAsync(HttpContext context, string id)

@@ -43,6 +43,10 @@ internal sealed class BatchRecord
 
     public DateTimeOffset Cancelling => DateTimeOffset.FromUnixTimeSeconds(Number("cancelling_at"));
 
+    /// <summary>When it has ended; when it was created, while it has not.</summary>
+    public DateTimeOffset Ended => DateTimeOffset.FromUnixTimeSeconds(
+        new[] { "created_at", "completed_at", "failed_at", "expired_at", "cancelled_at" }.Max(Number));
+
     /// <summary>How many rows it has; 0 while that is not known.</summary>
     public int Total => (int)Number("total");
 

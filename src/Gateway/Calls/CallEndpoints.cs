@@ -75,6 +75,8 @@ internal sealed partial class CallEndpoints(GatewayParts parts, ByteBudget budge
             Deadline = parts.Time.GetUtcNow() + parts.Options.CallTimeout,
             MaxAttempts = parts.MaxAttempts,
             AttemptTimeout = parts.AttemptTimeout,
+            // Also when the caller is gone by then.
+            ResultLife = ResultLife,
             Work = new RequestWork { Path = path, Body = body.Bytes },
         };
         return (new OutgoingJob(job, bytes), body.IsStreamed, body.WantsUsage);

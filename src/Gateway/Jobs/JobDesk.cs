@@ -64,6 +64,16 @@ internal sealed class JobDesk(JobRecords records, GatewayParts parts)
     /// <returns>False: it has ended.</returns>
     public async Task<bool> CancelAsync(string owner, string id, JobRecord record) => (await parts.Queue.CancelAsync(record.Model, [JobId.Inner(owner, id)]))[0];
 
+    /// <summary>Removes a job that has ended, with its result.</summary>
+    /// <returns>False: it has not ended.</returns>
+    public async Task<bool> ForgetAsync(string owner, string id, JobRecord record)
+    {
+        if (!await new BatchForgetter(parts.Queue, parts.Results).ForgetAsync(JobId.Inner(owner, id), [record.Model]))
+            return false;
+        await records.RemoveAsync(owner, id);
+        return true;
+    }
+
     private async Task<JobResult?> ResultAsync(string inner, CountedBytes bytes, CancellationToken cancellationToken)
     {
         if (await parts.Results.FindSizeAsync(inner) is not { } size)
