@@ -27,6 +27,9 @@ public sealed record BatchInfo
     /// <summary>True when all its rows are enqueued.</summary>
     public bool Sealed { get; init; }
 
+    /// <summary>Rows that were put on the queue, each counted once; 0: not known. Fewer than <see cref="Rows"/> where a run had answers of the others.</summary>
+    public int Submitted { get; init; }
+
     /// <summary>True when it was asked to stop. Read only: <see cref="Batches.CancelAsync"/> sets it, and saving leaves it as it is.</summary>
     public bool Cancelled { get; init; }
 

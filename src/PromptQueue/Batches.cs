@@ -33,6 +33,7 @@ public sealed class Batches
             "endpoint", batch.Endpoint,
             "created", batch.Created.ToUnixTimeMilliseconds(),
             "sealed", batch.Sealed ? 1 : 0,
+            .. batch.Submitted > 0 ? new RedisValue[] { "submitted", batch.Submitted } : [],
         ]).ConfigureAwait(false);
         var all = QueueKeys.AllBatches(_options.KeyPrefix);
         await _redis.Commands.SortedSetAddAsync(all, batch.Id, batch.Created.ToUnixTimeMilliseconds()).ConfigureAwait(false);
@@ -55,6 +56,7 @@ public sealed class Batches
             Endpoint = fields["endpoint"],
             Created = DateTimeOffset.FromUnixTimeMilliseconds(long.Parse(fields["created"], CultureInfo.InvariantCulture)),
             Sealed = fields["sealed"] == "1",
+            Submitted = int.Parse(fields.GetValueOrDefault("submitted") ?? "0", CultureInfo.InvariantCulture),
             Cancelled = fields.ContainsKey("cancelled"),
             Simulated = fields.ContainsKey("simulated"),
         };
@@ -198,8 +200,16 @@ public sealed class Batches
         await _redis.Commands.KeyDeleteAsync(QueueKeys.WholeBatch(_options.KeyPrefix, batch.Id)).ConfigureAwait(false);
     }
 
-    private Task<RedisResult> SetAsync(string batch, string mark) => QueueScripts.SaveBatch.RunAsync(
-        _redis.Commands, [QueueKeys.WholeBatch(_options.KeyPrefix, batch)], [(long)_options.BatchTtl.TotalSeconds, mark, 1]);
+    /// <summary>Keeps how many rows a batch had before its counts are lowered: what is gone stays known.</summary>
+    internal async Task KeepSubmittedAsync(string batch)
+    {
+        var expected = (await ProgressAsync(batch).ConfigureAwait(false)).Expected;
+        if (await FindAsync(batch).ConfigureAwait(false) is { } info && info.Submitted < expected)
+            await SetAsync(batch, "submitted", expected).ConfigureAwait(false);
+    }
+
+    private Task<RedisResult> SetAsync(string batch, string field, long value = 1) => QueueScripts.SaveBatch.RunAsync(
+        _redis.Commands, [QueueKeys.WholeBatch(_options.KeyPrefix, batch)], [(long)_options.BatchTtl.TotalSeconds, field, value]);
 
     private async Task<IReadOnlyList<QueuePartition>> PartitionsOfAsync(string batch)
     {
