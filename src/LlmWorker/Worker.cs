@@ -30,11 +30,10 @@ internal sealed class Worker : BackgroundService, IJobOwner
         Work = new ClaimedWork(queue, parts, logger);
         _asked = new long[partitions.Count];
         _round = (uint)Random.Shared.Next(partitions.Count);
-        Use();
     }
 
-    /// <summary>How long ago a job was claimed; before the first, how long this worker exists.</summary>
-    public TimeSpan Idle => _parts.Time.GetElapsedTime(Volatile.Read(ref _used));
+    /// <summary>How long ago a job was claimed; before the first, since when this worker listens; zero before that, as what it subscribes to would be left.</summary>
+    public TimeSpan Idle => Volatile.Read(ref _used) is not 0 and var used ? _parts.Time.GetElapsedTime(used) : TimeSpan.Zero;
 
     /// <summary>Counts the queue as in use now.</summary>
     public void Use() => Volatile.Write(ref _used, _parts.Time.GetTimestamp());
@@ -51,6 +50,7 @@ internal sealed class Worker : BackgroundService, IJobOwner
         {
             await using var wakeUps = await WakeUps.ListenAsync(
                 _parts.Redis, _partitions, OnAsked, (partition, ids) => Volatile.Write(ref _named, new NamedJobs(partition, ids)), _claims.Ear, OnHanded, stoppingToken).ConfigureAwait(false);
+            Use();
             try
             {
                 await WorkAsync(wakeUps, stoppingToken).ConfigureAwait(false);
