@@ -77,9 +77,14 @@ public sealed class BatchReader(PromptQueue queue, ResultStore results, BatchInf
                 return rows;
             if (_sealed && !_moved && Progress.Ended >= Progress.Expected)
                 return null;
-            _sealed = _sealed
-                || await AnsweredAsync(() => queue.Batches.FindAsync(batch.Id),
-                    cancellationToken).ConfigureAwait(false) is { Sealed: true };
+            if (!_sealed)
+            {
+                // Redis may have lost it while it was waited for.
+                if (await AnsweredAsync(() => queue.Batches.FindAsync(batch.Id), cancellationToken).ConfigureAwait(false) is not { } now)
+                    return null;
+                _sealed = now.Sealed;
+            }
+
             await _poll.WaitAsync(_moved, cancellationToken).ConfigureAwait(false);
         }
     }

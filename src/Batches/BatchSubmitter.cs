@@ -47,6 +47,7 @@ public sealed class BatchSubmitter(PromptQueue queue, ResultStore results, TimeP
             Models = [.. batch.Models.Union(known?.Models ?? [])],
             Created = known?.Created ?? (batch.Created == default ? time.GetUtcNow() : batch.Created),
             Sealed = isSealed,
+            Submitted = Math.Max(batch.Submitted, known?.Submitted ?? 0),
             Cancelled = known?.Cancelled ?? false,
             Simulated = known?.Simulated ?? false,
         };
@@ -85,7 +86,7 @@ public sealed class BatchSubmitter(PromptQueue queue, ResultStore results, TimeP
                 throw new BatchFullException(batch.Id, counts.Sum() - counts[(int)EnqueueOutcome.Full]);
         }
 
-        await SealAsync(info, cancellationToken).ConfigureAwait(false);
+        await SealAsync(info with { Submitted = Math.Max(info.Submitted, counts.Sum()) }, cancellationToken).ConfigureAwait(false);
         return new SubmittedRows(counts[(int)EnqueueOutcome.Added], counts[(int)EnqueueOutcome.AlreadyThere],
             counts[(int)EnqueueOutcome.Ended]);
 

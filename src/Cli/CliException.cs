@@ -33,7 +33,7 @@ internal sealed class CliException : Exception
         BatchFullException full => Broke($"{full.Message}; the same command again adds the rest"),
         JobTooLargeException large => Broke($"row {large.Job.CustomId}: {large.Message}; what is done is kept, and the same command again goes on"),
         OutputException output => new CliException(output.Refused ? ExitCodes.Usage : ExitCodes.Broke, output.Message),
-        RedisUnreachableException or QueueMismatchException or EmbeddedRedisException or StackExchange.Redis.RedisException
+        RedisUnreachableException or QueueMismatchException or QueueLimitException or EmbeddedRedisException or StackExchange.Redis.RedisException
             or StackExchange.Redis.RedisTimeoutException => Broke(e.Message),
         _ => null,
     };

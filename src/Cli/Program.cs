@@ -19,6 +19,7 @@ var root = new RootCommand(
     ResultCommand.Create(),
     CancelCommand.Create(),
     RetryCommand.Create(),
+    ForgetCommand.Create(),
     DeadCommand.Create(),
     QueuesCommand.Create(),
     DeploymentsCommand.Create(),

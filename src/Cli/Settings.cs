@@ -46,6 +46,12 @@ internal sealed class Settings
     /// <summary>Jobs that may wait in a queue before it takes no more.</summary>
     public long? MaxWaiting { get; set; }
 
+    /// <summary>Shared queues that may exist, retired ones included.</summary>
+    public int? MaxQueues { get; set; }
+
+    /// <summary>How long a queue has no jobs before workers stop serving it.</summary>
+    public TimeSpan? QueueIdleTimeout { get; set; }
+
     /// <summary>The largest job, in bytes with all that goes around its request.</summary>
     public int? MaxJobBytes { get; set; }
 
@@ -57,6 +63,12 @@ internal sealed class Settings
 
     /// <summary>How long they may take.</summary>
     public TimeSpan? ReplicaTimeout { get; set; }
+
+    /// <summary>Goes before the keys of queues, batches and results on the Redis of a fleet, so that several installations can share one.</summary>
+    public string KeyPrefix { get; set; } = "";
+
+    /// <summary>How long things are kept on the Redis of a fleet.</summary>
+    public RetentionSettings Retention { get; set; } = new();
 
     /// <summary>Goes before the keys of quotas on the Redis of a fleet.</summary>
     public string QuotaPrefix { get; set; } = "";
@@ -85,6 +97,14 @@ internal sealed class Settings
         options.WorkerTimeout = WorkerTimeout ?? options.WorkerTimeout;
         options.MaxJobBytes = MaxJobBytes ?? options.MaxJobBytes;
         options.MaxWaiting = shared ? MaxWaiting : null;
+        options.MaxQueues = shared ? MaxQueues ?? options.MaxQueues : null;
+        options.KeyPrefix = shared ? KeyPrefix : "";
+        if (shared)
+        {
+            options.BatchTtl = options.MaxDeadAge = Retention.Batches ?? options.BatchTtl;
+            options.PromptTtl = Retention.Prompts ?? options.PromptTtl;
+        }
+
         options.Replicas = shared && Replicas is { } replicas ? replicas : 0;
         options.ReplicaTimeout = ReplicaTimeout ?? options.ReplicaTimeout;
         return options;
@@ -98,6 +118,8 @@ internal sealed class Settings
     public ResultStoreOptions Results(bool shared = true)
     {
         var options = new ResultStoreOptions();
+        options.KeyPrefix = shared ? KeyPrefix : "";
+        options.Ttl = shared && Retention.Results is { } life ? life : options.Ttl;
         options.Replicas = shared && Replicas is { } replicas ? replicas : 0;
         options.ReplicaTimeout = ReplicaTimeout ?? options.ReplicaTimeout;
         return options;
@@ -126,6 +148,7 @@ internal sealed class Settings
             .Where(
                 s =>
                     s.Key.EndsWith("Timeout", StringComparison.OrdinalIgnoreCase)
+                        || s.Key.StartsWith(nameof(Retention) + ":", StringComparison.OrdinalIgnoreCase)
                         || s.Key.Equals(nameof(Lease), StringComparison.OrdinalIgnoreCase)
                         || s.Key.Equals(nameof(MaxRetryAfter), StringComparison.OrdinalIgnoreCase))
             .ToList())
@@ -155,6 +178,14 @@ internal sealed class Settings
             throw CliException.Usage($"{where}: Concurrency: {Concurrency} is not from 1 to 100000");
         if (MaxWaiting < 1)
             throw CliException.Usage($"{where}: MaxWaiting: {MaxWaiting} is below 1");
+        if (Retention.Fault() is { } fault)
+            throw CliException.Usage($"{where}: {fault}");
+        if (KeyPrefix.AsSpan().IndexOfAny('{', '}') >= 0)
+            throw CliException.Usage($"{where}: KeyPrefix: braces mark the part of a key that names its cluster slot");
+        if (MaxQueues < 1)
+            throw CliException.Usage($"{where}: MaxQueues: {MaxQueues} is below 1");
+        if (QueueIdleTimeout is { } idle && (idle < TimeSpan.FromSeconds(0.05) || idle > TimeSpan.FromDays(3650)))
+            throw CliException.Usage($"{where}: QueueIdleTimeout: {idle} is not from 0.05 seconds to 3650 days");
         if (MaxJobBytes is < PromptQueueOptions.LeastJobBytes or > PromptQueueOptions.MostJobBytes)
             throw CliException.Usage($"{where}: MaxJobBytes: {MaxJobBytes} is not from {PromptQueueOptions.LeastJobBytes} to {PromptQueueOptions.MostJobBytes}");
         if (MaxMemoryShare is < 0.01 or > 1)

@@ -115,9 +115,10 @@ public sealed class Gateway : IAsyncDisposable
             new BatchWriter(parts.Results, folder));
         var drivers = new BatchDrivers(batches, records, tools, parts);
         duties.Add(drivers.RunAsync);
+        duties.Add(new BatchExpiry(batches, records, redis.Clock, parts.Queue.Options.BatchTtl, parts.Time, loggers.CreateLogger<BatchExpiry>()).RunAsync);
         duties.Add(new FileKeeper(records, folder, redis.Clock, options, parts.Time, loggers.CreateLogger<FileKeeper>()).RunAsync);
 
-        var batchEndpoints = new BatchEndpoints(batches, drivers, parts);
+        var batchEndpoints = new BatchEndpoints(batches, drivers, new BatchDeleter(batches, records, folder, parts), parts);
         var budget = new ByteBudget(options.MaxBufferedBytesPerKey, options.MaxBufferedBytes, parts.Time);
         var calls = new CallEndpoints(parts, budget, loggers.CreateLogger<CallEndpoints>());
         var desk = new JobDesk(new JobRecords(redis, parts.Queue.Options.KeyPrefix, parts.Results.Options.Ttl), parts);
@@ -128,7 +129,7 @@ public sealed class Gateway : IAsyncDisposable
             parts.Queue.Options.MaxJobBytes,
             parts.Time,
             duties.Stopping);
-        var models = new ModelEndpoints(parts.Queue);
+        var models = new ModelEndpoints(parts.Models);
         app.Use(RequestId.InvokeAsync);
         app.Use(new ErrorHandler(loggers.CreateLogger<ErrorHandler>()).InvokeAsync);
         app.Use(RequestShape.InvokeAsync);

@@ -12,6 +12,12 @@ public sealed class GatewayOptions
     /// <summary>The folder of the files; gateways on one Redis share it. Default: <c>llmpipe-files</c> in the working directory.</summary>
     public string Files { get; set; } = "llmpipe-files";
 
+    /// <summary>
+    /// The models that callers may name, which are queues; any other is answered 404 <c>model_not_found</c>. Without any, a model is refused only
+    /// while live workers exist and none of them serves it. Default: none.
+    /// </summary>
+    public IList<string> Models { get; set; } = [];
+
     /// <summary>The most requests in a batch's file. Default: 50,000.</summary>
     public int MaxBatchRows { get; set; } = 50_000;
 
@@ -54,6 +60,12 @@ public sealed class GatewayOptions
         {
             if (ApiKey.Fault(ApiKeys[n]) is { } fault)
                 faults.Add($"Gateway:ApiKeys:{n}: {fault}");
+        }
+
+        for (var n = 0; n < Models.Count; n++)
+        {
+            if (Names.ModelFault(Models[n]) is { } fault)
+                faults.Add($"Gateway:Models:{n}: the name {fault}");
         }
 
         if (string.IsNullOrWhiteSpace(Files))

@@ -29,6 +29,9 @@ public sealed record GatewayParts
     /// <summary>The clock.</summary>
     public required TimeProvider Time { get; init; }
 
+    /// <summary>Which models callers may name.</summary>
+    internal ModelAccess Models => field ??= new ModelAccess(Queue, Options);
+
     /// <summary>Where it tells what happens. Keys, prompts and answers are never told.</summary>
     public required ILoggerFactory Loggers { get; init; }
 }

@@ -119,6 +119,7 @@ internal sealed partial class JobRunner(
         JobId = job.Id,
         Status = status,
         Response = outcome.Body,
+        Life = job.ResultLife,
         Meta = new ResultMeta
         {
             CustomId = job.CustomId,

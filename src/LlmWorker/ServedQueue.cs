@@ -17,6 +17,12 @@ internal sealed class ServedQueue : IAsyncDisposable
         _sweeper = new Sweeper(_worker, partitions, parts, loggers.CreateLogger<Sweeper>());
     }
 
+    /// <summary>How long this process has neither started to serve it nor claimed a job of it.</summary>
+    public TimeSpan Idle => _worker.Idle;
+
+    /// <summary>Counts it as in use now.</summary>
+    public void Use() => _worker.Use();
+
     /// <summary>Claims until it is stopped.</summary>
     public async Task WorkAsync()
     {

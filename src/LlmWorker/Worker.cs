@@ -16,6 +16,7 @@ internal sealed class Worker : BackgroundService, IJobOwner
     private readonly StandingClaims _claims;
     private readonly long[] _asked;
     private uint _round;
+    private long _used;
     private NamedJobs? _named;
 
     public Worker(string queue, string model, IReadOnlyList<QueuePartition> partitions, WorkerParts parts, ILogger<Worker> logger)
@@ -31,6 +32,12 @@ internal sealed class Worker : BackgroundService, IJobOwner
         _round = (uint)Random.Shared.Next(partitions.Count);
     }
 
+    /// <summary>How long ago a job was claimed; before the first, since when this worker listens; zero before that, as what it subscribes to would be left.</summary>
+    public TimeSpan Idle => Volatile.Read(ref _used) is not 0 and var used ? _parts.Time.GetElapsedTime(used) : TimeSpan.Zero;
+
+    /// <summary>Counts the queue as in use now.</summary>
+    public void Use() => Volatile.Write(ref _used, _parts.Time.GetTimestamp());
+
     /// <summary>What becomes of the jobs of this queue that are claimed.</summary>
     public ClaimedWork Work { get; }
 
@@ -43,6 +50,7 @@ internal sealed class Worker : BackgroundService, IJobOwner
         {
             await using var wakeUps = await WakeUps.ListenAsync(
                 _parts.Redis, _partitions, OnAsked, (partition, ids) => Volatile.Write(ref _named, new NamedJobs(partition, ids)), _claims.Ear, OnHanded, stoppingToken).ConfigureAwait(false);
+            Use();
             try
             {
                 await WorkAsync(wakeUps, stoppingToken).ConfigureAwait(false);
@@ -176,6 +184,8 @@ internal sealed class Worker : BackgroundService, IJobOwner
     private void Start(QueuePartition partition, ClaimResult claimed, EarlyLook? look)
     {
         var asked = _asked[partition.Index];
+        if (claimed.Jobs.Count > 0)
+            Use();
         _parts.Slots.Wait(claimed.Jobs.Sum(job => (long)JobGroups.Size(job.Job)));
         var held = Work.Start(partition, claimed, look, this);
         // Asked to stop since the claim was sent, or stood: the message came when it was not yet held.

@@ -26,6 +26,13 @@ public sealed class WorkerOptions
     [Range(typeof(TimeSpan), "00:00:00.05", "01:00:00")]
     public TimeSpan BeatInterval { get; set; } = TimeSpan.FromSeconds(1.5);
 
+    /// <summary>
+    /// A queue without jobs of which no job ran for so long is retired: it costs nothing until its next job, which brings it back within some
+    /// milliseconds. Null: queues are served for ever. Default 1 minute.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00.05", "3650.00:00:00")]
+    public TimeSpan? QueueIdleTimeout { get; set; } = TimeSpan.FromMinutes(1);
+
     /// <summary>A job that lost its lease more often than this is not run again but buried as poison; default 5.</summary>
     [Range(0, 1000)]
     public int MaxLost { get; set; } = 5;

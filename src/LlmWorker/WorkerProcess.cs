@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 
 namespace LlmPipeline;
@@ -6,25 +5,21 @@ namespace LlmPipeline;
 /// <summary>
 /// The workers of one process: one for each queue that it was given, which share slots, leases and the LLM. Start it once, stop it once.
 /// </summary>
-public sealed partial class WorkerProcess : IAsyncDisposable
+public sealed class WorkerProcess : IAsyncDisposable
 {
     private readonly PromptQueue _queue;
     private readonly RedisConnections _redis;
-    private readonly ILoggerFactory _loggers;
-    private readonly ILogger _logger;
     private readonly WorkerParts _parts;
     private readonly ClaimGate _gate;
     private readonly LeaseKeeper _leases;
     private readonly ResultWriter _writer;
     private readonly Settler _settler;
     private readonly SimulatedBatches _simulated;
-    private readonly ConcurrentDictionary<string, ServedQueue> _served = new();
-    private readonly ConcurrentDictionary<string, string> _refused = new();
+    private readonly ServedQueues _served;
     private readonly CancellationTokenSource _stop = new();
     private readonly CancellationTokenSource _giveUp = new();
     private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _serving = Task.CompletedTask;
-    private bool _servesAll;
     private bool _stopped;
 
     /// <summary>Workers on the Redis of <paramref name="redis"/>, which call the LLM through <paramref name="caller"/>.</summary>
@@ -38,8 +33,7 @@ public sealed partial class WorkerProcess : IAsyncDisposable
         _gate = new ClaimGate(options, Needs, time, loggers.CreateLogger<ClaimGate>());
         _redis = redis.With(RedisPatience.UntilAnswered, _gate.Deny);
         _queue = new PromptQueue(_redis, queue.Options, time);
-        _loggers = loggers;
-        _logger = loggers.CreateLogger<WorkerProcess>();
+        var logger = loggers.CreateLogger<WorkerProcess>();
         _leases = new LeaseKeeper(_redis.Restored, queue.Options, options, time, loggers.CreateLogger<LeaseKeeper>());
         _settler = new Settler(time, loggers.CreateLogger<Settler>(), _giveUp.Token);
         results = new ResultStore(_redis, results.Options, time);
@@ -58,7 +52,8 @@ public sealed partial class WorkerProcess : IAsyncDisposable
             Time = time,
             GiveUp = _giveUp.Token,
         };
-        _simulated = new SimulatedBatches(_queue.Batches, _parts.Running, time, _logger, _giveUp.Token);
+        _served = new ServedQueues(_queue, _parts, loggers, _failed, _stop.Token);
+        _simulated = new SimulatedBatches(_queue.Batches, _parts.Running, time, logger, _giveUp.Token);
         _writer.Completed += _simulated.Note;
     }
 
@@ -110,20 +105,19 @@ public sealed partial class WorkerProcess : IAsyncDisposable
         _leases.Start();
         _gate.Start(_redis);
         foreach (var (queue, model) in queues)
-            await StartAsync(queue, model, cancellationToken).ConfigureAwait(false);
+            await _served.StartAsync(queue, model, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>
-    /// Starts a worker of every queue that a deployment serves, and of each new one within a second. Returns at once; failures end
-    /// <see cref="Failed"/>. A queue of another schema version is refused, with an error in the log, and the others are served; it is
-    /// served when it has become right.
+    /// Starts a worker of every queue that a deployment serves, and of each new one within a second, and retires those without jobs. Returns
+    /// at once; failures end <see cref="Failed"/>. A queue of another schema version is refused, with an error in the log, and the others are
+    /// served; it is served when it has become right.
     /// </summary>
     public void ServeAll()
     {
-        _servesAll = true;
         _leases.Start();
         _gate.Start(_redis);
-        _serving = WatchAsync(null, null, ServeAllAsync);
+        _serving = _served.ServeAllAsync();
     }
 
     /// <summary>
@@ -138,8 +132,7 @@ public sealed partial class WorkerProcess : IAsyncDisposable
         _stopped = true;
         await _stop.CancelAsync().ConfigureAwait(false);
         await _serving.ConfigureAwait(false);
-        foreach (var served in _served.Values)
-            await served.StopAsync().ConfigureAwait(false);
+        await _served.StopAsync().ConfigureAwait(false);
         _parts.Slots.Close();
         var idle = _parts.Running.IdleAsync();
         if (!await EndsAsync(idle, patience ?? _parts.Options.DrainTimeout, atOnce).ConfigureAwait(false))
@@ -164,81 +157,13 @@ public sealed partial class WorkerProcess : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await StopAsync(new CancellationToken(canceled: true)).ConfigureAwait(false);
-        foreach (var served in _served.Values)
-            await served.DisposeAsync().ConfigureAwait(false);
+        await _served.DisposeAsync().ConfigureAwait(false);
         _stop.Dispose();
         _giveUp.Dispose();
     }
 
     private RedisNeeds Needs() => FleetNeeds.Of(
-        _served.Keys, _queue.Options.KeyPrefix, _parts.Results.Options.KeyPrefix, _parts.Caller.QuotaPrefix);
-
-    private async Task StartAsync(string queue, string model, CancellationToken cancellationToken)
-    {
-        var partitions = await RedisRetry.UntilAnsweredAsync(() => _queue.PartitionsAsync(queue), _parts.Time, _logger, cancellationToken).ConfigureAwait(false);
-        var served = new ServedQueue(queue, model, partitions, _queue.Options, _parts, _loggers);
-        _served[queue] = served;
-        _parts.Running.Track(WatchAsync(queue, served, served.WorkAsync));
-        _parts.Running.Track(WatchAsync(queue, served, served.ReclaimAsync));
-        _parts.Running.Track(WatchAsync(queue, served, served.SweepAsync));
-    }
-
-    private async Task ServeAllAsync()
-    {
-        try
-        {
-            await using var created = await WakeUps.ListenForQueuesAsync(_redis, _queue.Options, _stop.Token).ConfigureAwait(false);
-            while (true)
-            {
-                var seen = created.Signal.Version;
-                foreach (var queue in await RedisRetry.UntilAnsweredAsync(_queue.QueuesAsync, _parts.Time, _logger, _stop.Token).ConfigureAwait(false))
-                {
-                    if (!_served.ContainsKey(queue) && !PrivateQueue.Is(queue) && _parts.Caller.Serves(queue))
-                        await WatchAsync(queue, null, () => ServeAsync(queue)).ConfigureAwait(false);
-                }
-
-                await created.Signal.WaitAsync(seen, TimeSpan.FromSeconds(1), _parts.Time, _stop.Token).ConfigureAwait(false);
-            }
-        }
-        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
-        {
-            // The process ends.
-        }
-    }
-
-    private async Task ServeAsync(string queue)
-    {
-        // Every partition says whether it is of this version: what is refused is not claimed from even once.
-        await RedisRetry.UntilAnsweredAsync(() => _queue.StatsAsync(queue), _parts.Time, _logger, _stop.Token).ConfigureAwait(false);
-        if (_refused.TryRemove(queue, out _))
-            LogServedAgain(queue);
-        await StartAsync(queue, queue, _stop.Token).ConfigureAwait(false);
-    }
-
-    /// <summary>Lets whoever waits for it know of work that failed.</summary>
-    private async Task WatchAsync(string? queue, ServedQueue? served, Func<Task> work)
-    {
-        try
-        {
-            await work().ConfigureAwait(false);
-        }
-        catch (QueueMismatchException e) when (_servesAll && queue is not null)
-        {
-            // It is looked at again with the next look for queues.
-            if (_refused.TryAdd(queue, e.Message))
-                LogRefused(queue, e.Message);
-            if (served is not null && _served.TryRemove(new(queue, served)))
-                await served.DisposeAsync().ConfigureAwait(false);
-        }
-        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
-        {
-            // The process ends.
-        }
-        catch (Exception e)
-        {
-            _failed.TrySetException(e);
-        }
-    }
+        _served.Names, _queue.Options.KeyPrefix, _parts.Results.Options.KeyPrefix, _parts.Caller.QuotaPrefix);
 
     private async Task<bool> EndsAsync(Task work, TimeSpan patience, CancellationToken atOnce)
     {
@@ -252,10 +177,4 @@ public sealed partial class WorkerProcess : IAsyncDisposable
             return false;
         }
     }
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "Queue {Queue} is not served: {Reason}")]
-    private partial void LogRefused(string queue, string reason);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "Queue {Queue} is served again")]
-    private partial void LogServedAgain(string queue);
 }

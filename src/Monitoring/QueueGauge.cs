@@ -6,14 +6,17 @@ namespace LlmPipeline;
 /// <summary>How many jobs each queue has, by state, as a metric; read from Redis every five seconds. It is what an autoscaler looks at.</summary>
 public sealed partial class QueueGauge : IAsyncDisposable
 {
+    private const int RetiredInOneRead = 20;
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
     private readonly Meter _meter = new("LlmPipeline.PromptQueue");
     private readonly CancellationTokenSource _stop = new();
     private readonly PromptQueue _queue;
     private readonly ILogger _logger;
     private readonly HashSet<string> _uncounted = [];
+    private readonly Dictionary<string, long> _retired = [];
     private readonly Task _reading;
     private IReadOnlyList<Measurement<long>> _last = [];
+    private int _turn;
 
     /// <summary>Reads until it is disposed.</summary>
     public QueueGauge(PromptQueue queue, TimeProvider time, ILogger<QueueGauge> logger)
@@ -63,13 +66,30 @@ public sealed partial class QueueGauge : IAsyncDisposable
         var counts = new List<Measurement<long>>();
         foreach (var queue in await _queue.QueuesAsync().ConfigureAwait(false))
         {
+            _retired.Remove(queue);
             if (await StatsAsync(queue).ConfigureAwait(false) is not { } stats)
                 continue;
             foreach (var (state, count) in new[] { ("waiting", stats.Waiting), ("delayed", stats.Delayed), ("inflight", stats.Inflight), ("dead", stats.Dead) })
                 counts.Add(new Measurement<long>(count, new("messaging.destination.name", queue), new("llmpipeline.job.state", state)));
         }
 
+        foreach (var (queue, dead) in await DeadOfRetiredAsync().ConfigureAwait(false))
+            counts.Add(new Measurement<long>(dead, new("messaging.destination.name", queue), new("llmpipeline.job.state", "dead")));
         return counts;
+    }
+
+    // What is retired has at most dead letters, which change only when somebody purges them: some queues are counted at a time.
+    private async Task<IEnumerable<KeyValuePair<string, long>>> DeadOfRetiredAsync()
+    {
+        var queues = await _queue.RetiredQueuesAsync().ConfigureAwait(false);
+        foreach (var gone in _retired.Keys.Except(queues).ToList())
+            _retired.Remove(gone);
+        var next = queues.Where(queue => !_retired.ContainsKey(queue)).Take(RetiredInOneRead)
+            .Concat(queues.Skip(_turn).Take(RetiredInOneRead)).Distinct().ToList();
+        _turn = _turn + RetiredInOneRead < queues.Count ? _turn + RetiredInOneRead : 0;
+        foreach (var queue in next)
+            _retired[queue] = (await StatsAsync(queue).ConfigureAwait(false))?.Dead ?? 0;
+        return _retired.Where(entry => entry.Value > 0);
     }
 
     // One of another schema version is left out, and said to be once.

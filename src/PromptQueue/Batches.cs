@@ -4,40 +4,6 @@ using StackExchange.Redis;
 
 namespace LlmPipeline;
 
-/// <summary>A batch as a whole.</summary>
-public sealed record BatchInfo
-{
-    /// <summary>Its id.</summary>
-    public required string Id { get; init; }
-
-    /// <summary>How many rows it has; 0 while that is not known.</summary>
-    public int Rows { get; init; }
-
-    /// <summary>The queues that its jobs lie in.</summary>
-    public IReadOnlyList<string> Queues { get; init; } = [];
-
-    /// <summary>The models of its rows.</summary>
-    public IReadOnlyList<string> Models { get => field ?? [.. Queues.Where(queue => !PrivateQueue.Is(queue))]; init; }
-
-    /// <summary>Whether it is the batch of a run, whose rows only that run calls.</summary>
-    public bool IsOfRun => Queues.Any(PrivateQueue.Is);
-
-    /// <summary>Where it is sent to, for people; no secrets.</summary>
-    public string Endpoint { get; init; } = "";
-
-    /// <summary>When it was created.</summary>
-    public DateTimeOffset Created { get; init; }
-
-    /// <summary>True when all its rows are enqueued.</summary>
-    public bool Sealed { get; init; }
-
-    /// <summary>True when it was asked to stop. Read only: <see cref="Batches.CancelAsync"/> sets it, and saving leaves it as it is.</summary>
-    public bool Cancelled { get; init; }
-
-    /// <summary>True when results of it are a simulator's. Read only: <see cref="Batches.MarkSimulatedAsync"/> sets it, and saving leaves it as it is.</summary>
-    public bool Simulated { get; init; }
-}
-
 /// <summary>Jobs that were submitted together: their progress, and their ids as they end.</summary>
 public sealed class Batches
 {
@@ -67,6 +33,7 @@ public sealed class Batches
             "endpoint", batch.Endpoint,
             "created", batch.Created.ToUnixTimeMilliseconds(),
             "sealed", batch.Sealed ? 1 : 0,
+            .. batch.Submitted > 0 ? new RedisValue[] { "submitted", batch.Submitted } : [],
         ]).ConfigureAwait(false);
         var all = QueueKeys.AllBatches(_options.KeyPrefix);
         await _redis.Commands.SortedSetAddAsync(all, batch.Id, batch.Created.ToUnixTimeMilliseconds()).ConfigureAwait(false);
@@ -89,6 +56,7 @@ public sealed class Batches
             Endpoint = fields["endpoint"],
             Created = DateTimeOffset.FromUnixTimeMilliseconds(long.Parse(fields["created"], CultureInfo.InvariantCulture)),
             Sealed = fields["sealed"] == "1",
+            Submitted = int.Parse(fields.GetValueOrDefault("submitted") ?? "0", CultureInfo.InvariantCulture),
             Cancelled = fields.ContainsKey("cancelled"),
             Simulated = fields.ContainsKey("simulated"),
         };
@@ -221,8 +189,27 @@ public sealed class Batches
         return new BatchFollower(_redis, batch, partitions);
     }
 
-    private Task<RedisResult> SetAsync(string batch, string mark) => QueueScripts.SaveBatch.RunAsync(
-        _redis.Commands, [QueueKeys.WholeBatch(_options.KeyPrefix, batch)], [(long)_options.BatchTtl.TotalSeconds, mark, 1]);
+    /// <summary>Removes the counts of a batch, the private queues of its run, and what it is. Its dead letters and results are for the caller to remove first.</summary>
+    internal async Task RemoveAsync(BatchInfo batch)
+    {
+        foreach (var partition in await PartitionsOfAsync(batch.Id).ConfigureAwait(false))
+            await _redis.Commands.KeyDeleteAsync([partition.Keys.Batch(batch.Id), partition.Keys.Ended(batch.Id), partition.Keys.Finished(batch.Id)]).ConfigureAwait(false);
+        foreach (var queue in batch.Queues.Where(PrivateQueue.Is))
+            await _queue.Private.RetireAsync(queue).ConfigureAwait(false);
+        await _redis.Commands.SortedSetRemoveAsync(QueueKeys.AllBatches(_options.KeyPrefix), batch.Id).ConfigureAwait(false);
+        await _redis.Commands.KeyDeleteAsync(QueueKeys.WholeBatch(_options.KeyPrefix, batch.Id)).ConfigureAwait(false);
+    }
+
+    /// <summary>Keeps how many rows a batch had before its counts are lowered: what is gone stays known.</summary>
+    internal async Task KeepSubmittedAsync(string batch)
+    {
+        var expected = (await ProgressAsync(batch).ConfigureAwait(false)).Expected;
+        if (await FindAsync(batch).ConfigureAwait(false) is { } info && info.Submitted < expected)
+            await SetAsync(batch, "submitted", expected).ConfigureAwait(false);
+    }
+
+    private Task<RedisResult> SetAsync(string batch, string field, long value = 1) => QueueScripts.SaveBatch.RunAsync(
+        _redis.Commands, [QueueKeys.WholeBatch(_options.KeyPrefix, batch)], [(long)_options.BatchTtl.TotalSeconds, field, value]);
 
     private async Task<IReadOnlyList<QueuePartition>> PartitionsOfAsync(string batch)
     {
@@ -277,7 +264,11 @@ public sealed class Batches
         }
 
         if (answers.Contains(true))
+        {
+            await _queue.ServeAgainAsync(queue).ConfigureAwait(false);
             await TakeBackCancelAsync(batch).ConfigureAwait(false);
+        }
+
         return answers;
     }
 }

@@ -17,7 +17,9 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
     // A third of the least that proto-max-bulk-len can be.
     private const int SmallBytes = 300 * 1024;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private const int MostRegistrations = 20;
     private readonly ConcurrentDictionary<string, (long Version, int Partitions)> _created = new();
+    private readonly QueueRegistry _registry = new(redis, options);
 
     /// <summary>What <see cref="PromptQueue.EnqueueAsync(IReadOnlyList{Job}, bool, CancellationToken)"/> does; the second call for a queue has twice the first's jobs, and so on.</summary>
     public async Task<IReadOnlyList<EnqueueOutcome>> EnqueueAsync(IReadOnlyList<Job> jobs, int jobsInFirstCall, bool rerunEnded, CancellationToken cancellationToken)
@@ -87,7 +89,7 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
             try
             {
                 var (queue, batch) = (jobs[part[0]].Queue, jobs[part[0]].Batch);
-                var answer = await RunAsync(
+                var answer = await AddAsync(
                     queue, partitions[queue], partition, batch, rerunEnded, [.. part.Select(i => (jobs[i], Envelope.Shifted(jobs[i].Deadline, ahead), envelopes[i]!))], cancellationToken)
                     .ConfigureAwait(false);
                 var codes = (string)answer[1]!;
@@ -160,19 +162,43 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
         if (_created.TryGetValue(queue, out var created) && created.Version == version)
             return created.Partitions;
         var partitions = PrivateQueue.Is(queue) ? 1 : options.Partitions ?? await RepeatedAsync(() => FindPartitionsAsync(redis, options, queue), cancellationToken).ConfigureAwait(false);
-        await RunAsync(queue, partitions, 0, null, false, [], cancellationToken).ConfigureAwait(false);
-        if (PrivateQueue.Is(queue))
-        {
-            await RepeatedAsync(() => redis.Commands.SortedSetAddAsync(QueueKeys.PrivateQueues(options.KeyPrefix), queue, time.GetUtcNow().ToUnixTimeMilliseconds()), cancellationToken).ConfigureAwait(false);
-        }
-        else
-        {
-            await RepeatedAsync(() => redis.Commands.SetAddAsync(QueueKeys.Queues(options.KeyPrefix), queue), cancellationToken).ConfigureAwait(false);
-            await RepeatedAsync(() => redis.Commands.PublishAsync(RedisChannel.Literal(QueueKeys.QueuesChannel(options.KeyPrefix)), "1"), cancellationToken).ConfigureAwait(false);
-        }
-
+        if (!PrivateQueue.Is(queue))
+            await RepeatedAsync(() => DoneAsync(_registry.AdmitAsync(queue)), cancellationToken).ConfigureAwait(false);
+        await RegisterAsync(queue, partitions, 0, cancellationToken).ConfigureAwait(false);
         _created[queue] = (version, partitions);
         return partitions;
+    }
+
+    /// <summary>Removes the mark of a retired queue, and only then has workers serve it; a job is added after both.</summary>
+    private async Task RegisterAsync(string queue, int partitions, int partition, CancellationToken cancellationToken)
+    {
+        foreach (var created in partition == 0 ? [0] : new[] { 0, partition })
+            await RunAsync(queue, partitions, created, null, false, [], cancellationToken).ConfigureAwait(false);
+        if (PrivateQueue.Is(queue))
+            await RepeatedAsync(() => redis.Commands.SortedSetAddAsync(QueueKeys.PrivateQueues(options.KeyPrefix), queue, time.GetUtcNow().ToUnixTimeMilliseconds()), cancellationToken).ConfigureAwait(false);
+        else
+            await RepeatedAsync(() => DoneAsync(_registry.RegisterAsync(queue)), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Adds jobs, to a queue that was retired too. Workers retire a queue at most every few seconds, so that the next call mostly succeeds.</summary>
+    private async Task<RedisResult[]> AddAsync(
+        string queue, int partitions, int partition, string? batch, bool rerunEnded, IReadOnlyList<(Job Job, DateTimeOffset? Due, byte[] Envelope)> jobs, CancellationToken cancellationToken)
+    {
+        for (var registrations = 0; ; registrations++)
+        {
+            var answer = await RunAsync(queue, partitions, partition, batch, rerunEnded, jobs, cancellationToken).ConfigureAwait(false);
+            if ((string?)answer[0] != "RETIRED")
+                return answer;
+            if (registrations == MostRegistrations)
+                throw new InvalidOperationException($"queue {queue} was retired {registrations} times while jobs were enqueued");
+            await RegisterAsync(queue, partitions, partition, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private static async Task<bool> DoneAsync(Task call)
+    {
+        await call.ConfigureAwait(false);
+        return true;
     }
 
     /// <summary>As many partitions as the queue has, or as a new one gets.</summary>

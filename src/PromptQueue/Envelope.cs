@@ -89,6 +89,7 @@ internal static class Envelope
             Deadline = job.Deadline?.ToUnixTimeMilliseconds(),
             Enqueued = job.Enqueued.ToUnixTimeMilliseconds(),
             Metadata = job.Metadata,
+            ResultLife = (long?)job.ResultLife?.TotalMilliseconds,
             TraceParent = job.TraceParent,
         };
     }
@@ -118,6 +119,7 @@ internal static class Envelope
         Deadline = head.Deadline is { } deadline ? DateTimeOffset.FromUnixTimeMilliseconds(deadline) : null,
         Enqueued = DateTimeOffset.FromUnixTimeMilliseconds(head.Enqueued),
         Metadata = head.Metadata,
+        ResultLife = head.ResultLife is { } life ? TimeSpan.FromMilliseconds(life) : null,
         TraceParent = head.TraceParent,
     };
 }

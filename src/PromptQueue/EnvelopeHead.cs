@@ -60,6 +60,10 @@ internal sealed class EnvelopeHead
     [JsonPropertyName("x")]
     public IReadOnlyDictionary<string, string>? Metadata { get; set; }
 
+    /// <summary>ms.</summary>
+    [JsonPropertyName("k")]
+    public long? ResultLife { get; set; }
+
     [JsonPropertyName("w")]
     public string? TraceParent { get; set; }
 

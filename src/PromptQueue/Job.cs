@@ -51,6 +51,9 @@ public sealed record Job
     /// <summary>The submitter's own data, copied along; null for none.</summary>
     public IReadOnlyDictionary<string, string>? Metadata { get; init; }
 
+    /// <summary>How long its result is kept, 1 s at least; null for as long as the worker keeps results. A worker of an earlier version does not read it.</summary>
+    public TimeSpan? ResultLife { get; init; }
+
     /// <summary>The W3C <c>traceparent</c> of whoever enqueued it; null for that of the enqueue call, if it is traced.</summary>
     public string? TraceParent { get; init; }
 

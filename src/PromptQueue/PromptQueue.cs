@@ -25,7 +25,15 @@ public sealed class PromptQueue
         _enqueuer = new Enqueuer(redis, options, time);
         Batches = new Batches(redis, options, this, time);
         Private = new PrivateQueues(redis, options, time);
+        Registry = new QueueRegistry(redis, options);
+        Models = new FleetModels(redis, options, time);
     }
+
+    /// <summary>The models that live workers serve.</summary>
+    public FleetModels Models { get; }
+
+    /// <summary>Which shared queues exist.</summary>
+    internal QueueRegistry Registry { get; }
 
     /// <summary>Jobs that were submitted together.</summary>
     public Batches Batches { get; }
@@ -83,9 +91,15 @@ public sealed class PromptQueue
         }
     }
 
-    /// <summary>The queues that workers serve; private ones are not among them.</summary>
-    public async Task<IReadOnlyList<string>> QueuesAsync() =>
-        [.. (await _redis.Commands.SetMembersAsync(QueueKeys.Queues(_options.KeyPrefix)).ConfigureAwait(false)).Select(q => (string)q!).Order(StringComparer.Ordinal)];
+    /// <summary>The queues that workers serve; private ones are not among them, nor those of <see cref="RetiredQueuesAsync"/>.</summary>
+    public Task<IReadOnlyList<string>> QueuesAsync() => Registry.RegisteredAsync();
+
+    /// <summary>The queues that have no jobs to run, and so are not served; they may have dead letters. The next job brings a queue back.</summary>
+    public async Task<IReadOnlyList<string>> RetiredQueuesAsync()
+    {
+        var registered = await Registry.RegisteredAsync().ConfigureAwait(false);
+        return [.. (await Registry.RetiredAsync(0, int.MaxValue).ConfigureAwait(false)).Select(entry => entry.Queue).Except(registered).Order(StringComparer.Ordinal)];
+    }
 
     /// <summary>The partitions of a queue: as many as it was created with, or as <see cref="PromptQueueOptions.Partitions"/> says when it does not exist yet.</summary>
     /// <exception cref="QueueMismatchException">The queue has another schema version.</exception>
@@ -201,8 +215,16 @@ public sealed class PromptQueue
     /// <param name="queue">The queue of the jobs.</param>
     /// <param name="ids">The jobs; null for all that are dead now.</param>
     /// <returns>How many wait again.</returns>
-    public async Task<long> RedriveDeadAsync(string queue, IReadOnlyList<string>? ids) =>
-        await new DeadLetters(_redis, await PartitionsAsync(queue).ConfigureAwait(false)).RedriveAsync(ids, Batches.TakeBackCancelAsync).ConfigureAwait(false);
+    public async Task<long> RedriveDeadAsync(string queue, IReadOnlyList<string>? ids)
+    {
+        var redriven = await new DeadLetters(_redis, await PartitionsAsync(queue).ConfigureAwait(false)).RedriveAsync(ids, Batches.TakeBackCancelAsync).ConfigureAwait(false);
+        if (redriven > 0)
+            await ServeAgainAsync(queue).ConfigureAwait(false);
+        return redriven;
+    }
+
+    /// <summary>Registers a queue that may have been retired and has jobs again.</summary>
+    internal Task ServeAgainAsync(string queue) => PrivateQueue.Is(queue) ? Task.CompletedTask : Registry.RegisterAsync(queue);
 
     /// <summary>Drops dead letters for good, in bounded steps; they stay counted as failed, and their results stay until their time is over.</summary>
     /// <param name="queue">The queue of the jobs.</param>
@@ -212,16 +234,16 @@ public sealed class PromptQueue
     public async Task<long> PurgeDeadAsync(string queue, IReadOnlyList<string>? ids, TimeSpan? olderThan) =>
         await new DeadLetters(_redis, await PartitionsAsync(queue).ConfigureAwait(false)).PurgeAsync(ids, olderThan).ConfigureAwait(false);
 
-    /// <summary>Keeps a prompt function's files, so that every worker renders the same ones.</summary>
+    /// <summary>Keeps a prompt function's files for <see cref="PromptQueueOptions.PromptTtl"/>, so that every worker renders the same ones.</summary>
     /// <param name="sha">The hash of the files.</param>
     /// <param name="name">The function's name.</param>
     /// <param name="files">File name → content.</param>
     public Task SavePromptAsync(string sha, string name, IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files)
     {
         ArgumentNullException.ThrowIfNull(files);
-        return _redis.Commands.HashSetAsync(
-            QueueKeys.Prompt(_options.KeyPrefix, sha),
-            [new HashEntry("", name), .. files.Select(f => new HashEntry(f.Key, f.Value))]);
+        return QueueScripts.SaveBatch.RunAsync(
+            _redis.Commands, [QueueKeys.Prompt(_options.KeyPrefix, sha)],
+            [(long)_options.PromptTtl.TotalSeconds, "", name, .. files.SelectMany(file => new RedisValue[] { file.Key, file.Value })]);
     }
 
     private async Task<bool> PauseAsync(string queue, bool paused)
@@ -241,6 +263,8 @@ public sealed class PromptQueue
         var entries = await _redis.Commands.HashGetAllAsync(QueueKeys.Prompt(_options.KeyPrefix, sha)).ConfigureAwait(false);
         if (entries.Length == 0)
             return null;
+        // Jobs that wait for long still need them.
+        await _redis.Commands.KeyExpireAsync(QueueKeys.Prompt(_options.KeyPrefix, sha), _options.PromptTtl).ConfigureAwait(false);
         var name = entries.FirstOrDefault(e => e.Name.Length() == 0).Value;
         return ((string?)name ?? "", entries.Where(e => e.Name.Length() > 0).ToDictionary(e => (string)e.Name!, e => (ReadOnlyMemory<byte>)(byte[])e.Value!));
     }

@@ -43,6 +43,13 @@ public sealed class PromptQueueOptions
     [Range(1, long.MaxValue)]
     public long? MaxWaiting { get; set; }
 
+    /// <summary>
+    /// Queues that may exist, retired ones included and private ones not; a job that would create another is a <see cref="QueueLimitException"/>.
+    /// Null for no limit. Default 1,000.
+    /// </summary>
+    [Range(1, int.MaxValue)]
+    public int? MaxQueues { get; set; } = 1000;
+
     /// <summary>Dead letters that a queue keeps; the oldest go beyond that, each partition having its equal share. Default 100,000.</summary>
     [Range(1, int.MaxValue)]
     public int MaxDead { get; set; } = 100_000;
@@ -54,6 +61,10 @@ public sealed class PromptQueueOptions
     /// <summary>How long a batch's counts are kept after its last change; default 30 days, as for results.</summary>
     [Range(typeof(TimeSpan), "00:01:00", "3650.00:00:00")]
     public TimeSpan BatchTtl { get; set; } = TimeSpan.FromDays(30);
+
+    /// <summary>How long the files of a prompt function are kept after they were last submitted or read by a worker; default 30 days.</summary>
+    [Range(typeof(TimeSpan), "00:01:00", "3650.00:00:00")]
+    public TimeSpan PromptTtl { get; set; } = TimeSpan.FromDays(30);
 
     /// <summary>
     /// Replicas that must have an enqueued job before it counts; default 0. Redis replicates asynchronously: without this a failover may lose

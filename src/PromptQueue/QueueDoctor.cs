@@ -10,6 +10,7 @@ public sealed class QueueDoctor
 {
     private readonly RedisConnections _redis;
     private readonly PromptQueue _queue;
+    private readonly TimeProvider _time;
 
     /// <summary>A doctor for the queues of <paramref name="redis"/>.</summary>
     public QueueDoctor(RedisConnections redis, PromptQueueOptions options, TimeProvider time)
@@ -17,6 +18,7 @@ public sealed class QueueDoctor
         ArgumentNullException.ThrowIfNull(redis);
         ArgumentNullException.ThrowIfNull(options);
         _redis = redis;
+        _time = time;
         _queue = new PromptQueue(redis, options, time);
     }
 
@@ -53,7 +55,48 @@ public sealed class QueueDoctor
             }
         }
 
+        if (await UnservedAsync(queue, repair).ConfigureAwait(false) is { } unserved)
+            findings.Add(unserved);
         return new DoctorReport(jobs, findings);
+    }
+
+    /// <summary>Looks for rows of batches that are neither on a queue nor ended: Redis has lost them. No repair brings them back.</summary>
+    /// <param name="cancellationToken">Ends it between two batches.</param>
+    /// <returns>A finding for each batch with such rows.</returns>
+    public async Task<IReadOnlyList<DoctorFinding>> FindLostRowsAsync(CancellationToken cancellationToken = default)
+    {
+        var findings = new List<DoctorFinding>();
+        var oldest = _time.GetUtcNow() - _queue.Options.BatchTtl;
+        foreach (var id in await _queue.Batches.ListAsync().ConfigureAwait(false))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (await _queue.Batches.FindAsync(id).ConfigureAwait(false) is not { } batch || batch.Created < oldest)
+                continue;
+            // An earlier version has not saved how many there were. A run submits only rows without an answer.
+            var submitted = batch.Submitted > 0 ? batch.Submitted : batch is { Sealed: true, IsOfRun: false } ? batch.Rows : 0;
+            var gone = submitted - (await _queue.Batches.ProgressAsync(id).ConfigureAwait(false)).Expected;
+            if (gone > 0)
+            {
+                findings.Add(new DoctorFinding(
+                    $"{gone} of {submitted} rows are neither on a queue nor ended: they are gone{(batch.Submitted > 0 ? "" : ", or a run had their answers")}; submitting the file again runs them",
+                    id, false));
+            }
+        }
+
+        return findings;
+    }
+
+    // A queue whose last job has ended is retired; with jobs it must be among those that workers serve.
+    private async Task<DoctorFinding?> UnservedAsync(string queue, bool repair)
+    {
+        if (PrivateQueue.Is(queue) || await _queue.Registry.IsRegisteredAsync(queue).ConfigureAwait(false))
+            return null;
+        var stats = await _queue.StatsAsync(queue).ConfigureAwait(false);
+        if (stats.Waiting + stats.Delayed + stats.Inflight == 0)
+            return null;
+        if (repair)
+            await _queue.Registry.RegisterAsync(queue).ConfigureAwait(false);
+        return new DoctorFinding($"has {stats.Waiting + stats.Delayed + stats.Inflight} jobs and is retired: no worker serves it", null, repair);
     }
 
     private async Task<List<string>> BatchesAsync(string queue)
@@ -83,8 +126,12 @@ public sealed class QueueDoctor
         var right = new BatchProgress(live + map[1] + map[2] + map[3], map[1], map[2], map[3]) { SpentNanos = before.SpentNanos };
         if (right == before)
             return null;
+        var gone = before.Expected - right.Expected;
+        // Without it a batch that has lost rows would look complete.
+        if (repair && gone > 0)
+            await _queue.Batches.KeepSubmittedAsync(batch).ConfigureAwait(false);
         var repaired = repair && await partition.RecountAsync(batch, before, right).ConfigureAwait(false);
-        return new DoctorFinding($"counts {Text(before)} in partition {partition.Index}; there are {Text(right)}", batch, repaired);
+        return new DoctorFinding($"counts {Text(before)} in partition {partition.Index}; there are {Text(right)}{(gone > 0 ? $": {gone} rows are gone" : "")}", batch, repaired);
     }
 
     private static string Text(BatchProgress counts) =>

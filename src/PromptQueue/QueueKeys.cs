@@ -26,7 +26,7 @@ internal sealed class QueueKeys
         Wake = _tag + ":wake";
     }
 
-    /// <summary>HASH: partitions, version: set once, checked by every script; paused while it is.</summary>
+    /// <summary>HASH: partitions, version: set once, checked by every script; paused while it is; retired while no job is accepted without a registration.</summary>
     public RedisKey Meta { get; }
 
     /// <summary>HASH: id → envelope, until the job has ended (a dead one keeps it).</summary>
@@ -89,8 +89,17 @@ internal sealed class QueueKeys
     /// <summary>STRING: the live run of a batch; expires soon after the run has died.</summary>
     public static RedisKey BatchLock(string prefix, string batch) => $"{prefix}pq:lock:{batch}";
 
-    /// <summary>SET: the queues that exist, without private ones.</summary>
+    /// <summary>SET: the queues that workers serve, without private ones. One that has jobs is here.</summary>
     public static RedisKey Queues(string prefix) => prefix + "pq:queues";
+
+    /// <summary>
+    /// ZSET: queue without jobs → when it was retired, ms. It is added before it leaves <see cref="Queues"/>, so that each queue is in one of
+    /// them or both. Those older than a batch's lifetime are removed with all their keys.
+    /// </summary>
+    public static RedisKey RetiredQueues(string prefix) => prefix + "pq:retired";
+
+    /// <summary>HASH: live worker → the models that it serves, as <see cref="FleetModels"/> has them.</summary>
+    public static RedisKey Models(string prefix) => prefix + "pq:models";
 
     /// <summary>Channel: says that a queue was created.</summary>
     public static string QueuesChannel(string prefix) => prefix + "pq:queues";

@@ -143,6 +143,22 @@ public sealed partial class QueuePartition
         return (long)answer[1];
     }
 
+    /// <summary>Marks this partition as retired if it has no jobs.</summary>
+    /// <param name="idle">How long no job must have been claimed or run here.</param>
+    /// <returns>The time by the clock of Redis; null: it has jobs, is in use or is paused.</returns>
+    internal async Task<DateTimeOffset?> RetireAsync(TimeSpan idle)
+    {
+        var answer = await RunAsync(
+            QueueScripts.Retire, _redis.Commands, [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Delayed, _keys.Inflight, _keys.Workers, _keys.Dead],
+            [(long)idle.TotalMilliseconds]).ConfigureAwait(false);
+        return (int)answer[1] == 1 ? DateTimeOffset.FromUnixTimeMilliseconds((long)answer[2]) : null;
+    }
+
+    /// <summary>Removes all keys of this partition if it is retired and has nothing left.</summary>
+    internal async Task<bool> RemoveAsync() => (int)(await RunAsync(
+        QueueScripts.Remove, _redis.Commands, [_keys.Meta, _keys.Jobs, _keys.Dead, .. _keys.All.Except([_keys.Meta, _keys.Jobs, _keys.Dead])], [])
+        .ConfigureAwait(false))[1] == 1;
+
     /// <summary>How far a batch is here.</summary>
     internal async Task<BatchProgress> ProgressAsync(string batch)
     {

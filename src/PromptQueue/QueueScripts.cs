@@ -32,6 +32,8 @@ internal static class QueueScripts
     public static readonly RedisScript Recount = Load("recount");
     public static readonly RedisScript Revoke = Load("revoke");
     public static readonly RedisScript Stats = Load("stats");
+    public static readonly RedisScript Retire = Load("retire");
+    public static readonly RedisScript Remove = Load("remove");
 
     /// <summary>Runs a script that begins its answer with <c>OK</c> or <c>MISMATCH</c>.</summary>
     /// <returns>The whole answer, <c>OK</c> included.</returns>

@@ -74,6 +74,12 @@ public sealed class RedisCalls
 
     internal Task<bool> SetAddAsync(RedisKey key, RedisValue member) => CallAsync(database => database.SetAddAsync(key, member));
 
+    internal Task<bool> SetRemoveAsync(RedisKey key, RedisValue member) => CallAsync(database => database.SetRemoveAsync(key, member));
+
+    internal Task<bool> SetContainsAsync(RedisKey key, RedisValue member) => CallAsync(database => database.SetContainsAsync(key, member));
+
+    internal Task<long> SetLengthAsync(RedisKey key) => CallAsync(database => database.SetLengthAsync(key));
+
     internal Task<RedisValue[]> SetMembersAsync(RedisKey key) => CallAsync(database => database.SetMembersAsync(key));
 
     /// <summary>A page of a set, and where the next begins; 0 after the last.</summary>
@@ -82,6 +88,8 @@ public sealed class RedisCalls
 
     internal Task<bool> SortedSetAddAsync(RedisKey key, RedisValue member, double score) =>
         CallAsync(database => database.SortedSetAddAsync(key, member, score));
+
+    internal Task<long> SortedSetLengthAsync(RedisKey key) => CallAsync(database => database.SortedSetLengthAsync(key));
 
     internal Task<bool> SortedSetRemoveAsync(RedisKey key, RedisValue member) =>
         CallAsync(database => database.SortedSetRemoveAsync(key, member));

@@ -30,6 +30,9 @@ public sealed record JobResult
 
     /// <summary>What is known beside the body.</summary>
     public required ResultMeta Meta { get; init; }
+
+    /// <summary>How long it is kept, 1 s at least; null for <see cref="ResultStoreOptions.Ttl"/>. Not read back.</summary>
+    public TimeSpan? Life { get; init; }
 }
 
 /// <summary>What is known of a result beside the provider's body.</summary>

@@ -11,9 +11,7 @@ public sealed class ResultStore
     private static readonly RedisScript Statuses = RedisScript.Load(Assembly.GetExecutingAssembly(), "statuses");
     private static readonly RedisScript ForgetError = RedisScript.Load(Assembly.GetExecutingAssembly(), "forget-error");
     private static readonly RedisScript Revoke = RedisScript.Load(Assembly.GetExecutingAssembly(), "revoke");
-    private const int MostPuts = 256;
-    private const int MostStatuses = 500;
-    private const int MostDeletes = 500;
+    private const int MostPuts = 256, MostStatuses = 500, MostDeletes = 500;
     private const long BytesAtOnce = 16 * 1024 * 1024;
     private readonly RedisConnections _redis;
     private readonly ResultStoreOptions _options;
@@ -71,10 +69,12 @@ public sealed class ResultStore
         if (results is [{ Response.Length: > SmallBytes } large])
             return [await _large.StoreAsync(Key(large.JobId), large).ConfigureAwait(false)];
         var stored = new (ResultStatus Stored, bool IsPaidTwice)[results.Count];
+        if (results.Any(result => result.Life != results[0].Life))
+            return await ResultLives.StoreAsync(results, same => StoreAsync(same)).ConfigureAwait(false);
         await ByPlaceAsync(results, result => result.JobId, MostPuts, async (keys, places) =>
         {
             var arguments = new RedisValue[3 + (3 * keys.Length)];
-            (arguments[0], arguments[1], arguments[2]) = ((long)_options.Ttl.TotalSeconds, _redis.PublishVerb, IsSpread ? "1" : "0");
+            (arguments[0], arguments[1], arguments[2]) = ((long)(results[0].Life ?? _options.Ttl).TotalSeconds, _redis.PublishVerb, IsSpread ? "1" : "0");
             for (var n = 0; n < keys.Length; n++)
             {
                 var result = results[places[n]];
@@ -82,9 +82,9 @@ public sealed class ResultStore
             }
 
             var isLarge = places.Sum(place => (long)results[place].Response.Length) > SmallBytes;
-            var wait = new ReplicaWait(_options.Replicas, _options.ReplicaTimeout);
             RedisKey[] all = [IsSpread ? keys[0] : _mark.Key, .. keys];
-            var answer = (RedisResult[])(await _redis.RunAsync(Put, all, arguments, wait, isLarge).ConfigureAwait(false))!;
+            var answer = (RedisResult[])(await _redis.RunAsync(
+                Put, all, arguments, new ReplicaWait(_options.Replicas, _options.ReplicaTimeout), isLarge).ConfigureAwait(false))!;
             // Where nothing stood before, it says nothing.
             for (var n = 0; n < keys.Length; n++)
                 stored[places[n]] = answer.Length == 0 ? (results[places[n]].Status, false) : (ResultFormat.Status((string?)answer[2 * n]), (int)answer[(2 * n) + 1] == 1);

@@ -8,7 +8,8 @@ internal static class DoctorCommand
     private const string Help =
         """
         Examine the queues on a live Redis: every job in exactly one place, every claim with its token, counts that agree with
-        what has ended. With --repair what is found is mended. It may run while workers do.
+        what has ended, no row of a batch gone. With --repair what is found is mended; rows that Redis has lost are told again until
+        they are submitted again. It may run while workers do.
 
         First it tells, on standard error, what is unsafe in how the Redis is set up (eviction, persistence, replicas, version), and what its user may not do.
 
@@ -47,6 +48,8 @@ internal static class DoctorCommand
         // Those of runs too.
         if (named is null)
             queues = [.. queues, .. await fleet.AnsweredAsync(fleet.Queue.Private.ListAsync, cancellationToken).ConfigureAwait(false)];
+        if (named is null)
+            queues = [.. queues.Union(await QueuesOfBatchesAsync(fleet, cancellationToken).ConfigureAwait(false))];
         var unsafeSettings = await RedisPreflight.CheckAsync(fleet.Redis.Connections).ConfigureAwait(false);
         var needs = FleetNeeds.Of(queues, fleet.Queue.Options.KeyPrefix, fleet.Results.Options.KeyPrefix, call.Settings.QuotaPrefix);
         var missing = await RedisPermissions.MissingAsync(fleet.Redis.Connections, needs, cancellationToken).ConfigureAwait(false);
@@ -61,12 +64,27 @@ internal static class DoctorCommand
         var reports = new List<(string Queue, DoctorReport Report)>();
         foreach (var queue in queues)
             reports.Add((queue, await doctor.ExamineAsync(queue, call.Line.GetValue(Repair), cancellationToken).ConfigureAwait(false)));
-        var left = reports.Sum(r => r.Report.Findings.Count(finding => !finding.Repaired));
+        // Those of all queues, which have to be added up.
+        var lost = await fleet.AnsweredAsync(() => doctor.FindLostRowsAsync(cancellationToken), cancellationToken).ConfigureAwait(false);
+        var left = lost.Count + reports.Sum(r => r.Report.Findings.Count(finding => !finding.Repaired));
         if (call.Json)
-            Console.Out.WriteLine(FleetJson.Of(new { Unsafe = unsafeSettings, NotPermitted = missing, Left = left, Closed = closed, Queues = reports.Select(r => new { r.Queue, r.Report.Jobs, r.Report.Findings }) }));
+            Console.Out.WriteLine(FleetJson.Of(new { Unsafe = unsafeSettings, NotPermitted = missing, Left = left, Closed = closed, Queues = reports.Select(r => new { r.Queue, r.Report.Jobs, r.Report.Findings }), Batches = lost }));
         else
-            Tell(reports);
+            Tell(reports, lost);
         return left > 0 || missing.Count > 0 ? ExitCodes.Broke : ExitCodes.Done;
+    }
+
+    // Where the sets of queues are lost, the batches still name them.
+    private static async Task<IEnumerable<string>> QueuesOfBatchesAsync(Fleet fleet, CancellationToken cancellationToken)
+    {
+        var queues = new SortedSet<string>(StringComparer.Ordinal);
+        foreach (var id in await fleet.AnsweredAsync(fleet.Queue.Batches.ListAsync, cancellationToken).ConfigureAwait(false))
+        {
+            if (await fleet.FindBatchAsync(id, cancellationToken).ConfigureAwait(false) is { } batch)
+                queues.UnionWith(batch.Queues.Where(queue => !PrivateQueue.Is(queue)));
+        }
+
+        return queues;
     }
 
     private static async Task<int> ExamineAnswersAsync(FleetCall call, string answers, CancellationToken cancellationToken)
@@ -101,7 +119,7 @@ internal static class DoctorCommand
         return report.Left > 0 ? ExitCodes.Broke : ExitCodes.Done;
     }
 
-    private static void Tell(List<(string Queue, DoctorReport Report)> reports)
+    private static void Tell(List<(string Queue, DoctorReport Report)> reports, IReadOnlyList<DoctorFinding> lost)
     {
         foreach (var (queue, report) in reports)
         {
@@ -110,7 +128,9 @@ internal static class DoctorCommand
             FleetCall.Say($"queue {queue}: {RunConsole.Text(report.Jobs)} jobs, {(report.Findings.Count == 0 ? "nothing is wrong" : $"{RunConsole.Text(report.Findings.Count)} findings, {RunConsole.Text(report.Findings.Count(f => !f.Repaired))} of them left")}");
         }
 
+        foreach (var finding in lost)
+            Console.Out.WriteLine(SafeText.Printable($"batch {finding.Id}: {finding.What}"));
         if (reports.Count == 0)
-            FleetCall.Say("there are no queues to examine");
+            FleetCall.Say("there are no queues and no batches: nothing was submitted to this Redis, or it has lost everything");
     }
 }

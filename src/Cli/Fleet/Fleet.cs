@@ -20,11 +20,13 @@ internal sealed class Fleet(RunRedis redis, PromptQueue queue, ResultStore resul
     /// <summary>Repeats a call until Redis answers it.</summary>
     public Task<T> AnsweredAsync<T>(Func<Task<T>> call, CancellationToken cancellationToken) => redis.AnsweredAsync(call, cancellationToken);
 
-    /// <summary>The queues that exist, or the one that was named.</summary>
+    /// <summary>The shared queues that exist, retired ones included, or the one that was named.</summary>
     /// <exception cref="CliException">There is none of that name.</exception>
     public async Task<IReadOnlyList<string>> QueuesAsync(string? named, CancellationToken cancellationToken)
     {
-        var queues = await AnsweredAsync(queue.QueuesAsync, cancellationToken).ConfigureAwait(false);
+        // One may be registered again between the two.
+        var retired = await AnsweredAsync(queue.RetiredQueuesAsync, cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<string> queues = [.. (await AnsweredAsync(queue.QueuesAsync, cancellationToken).ConfigureAwait(false)).Union(retired).Order(StringComparer.Ordinal)];
         if (named is null)
             return queues;
         return queues.Contains(named, StringComparer.Ordinal) ? [named]

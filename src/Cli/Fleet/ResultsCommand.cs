@@ -70,17 +70,31 @@ internal static class ResultsCommand
                 Console.Out.WriteLine(FleetJson.Of(report));
         }
 
-        Say(report, batch, wait);
+        Say(report, batch, wait, report.Open > 0 && wait ? await WithoutResultAsync(fleet, batch.Id, report, cancellationToken).ConfigureAwait(false) : "");
         return report.Open > 0 ? ExitCodes.Broke : report.Failed + report.Expired > 0 ? ExitCodes.FailedRows : ExitCodes.Done;
     }
 
-    private static void Say(ResultsReport report, BatchInfo batch, bool waited)
+    /// <summary>Why rows have no result although all that is on the queue has ended.</summary>
+    private static async Task<string> WithoutResultAsync(Fleet fleet, string id, ResultsReport report, CancellationToken cancellationToken)
+    {
+        if (await fleet.FindBatchAsync(id, cancellationToken).ConfigureAwait(false) is not { } batch)
+            return $"{RunConsole.Text(report.Open)} rows have no result, and Redis has lost batch {id}: submitting the file again runs them";
+        var expected = (await fleet.AnsweredAsync(() => fleet.Queue.Batches.ProgressAsync(id), cancellationToken).ConfigureAwait(false)).Expected;
+        return (batch.Submitted - expected, batch) switch
+        {
+            ( > 0 and var gone, _) => $"{RunConsole.Text(report.Open)} rows have no result: Redis has lost {RunConsole.Text(gone)} that were submitted; submitting the file again runs them",
+            (_, { Submitted: > 0 } or { IsOfRun: true }) => $"{RunConsole.Text(report.Open)} rows were never on the queue: 'run' had their answers already",
+            _ => $"{RunConsole.Text(report.Open)} rows have no result: they are neither on a queue nor ended; submitting the file again runs them",
+        };
+    }
+
+    private static void Say(ResultsReport report, BatchInfo batch, bool waited, string withoutResult)
     {
         FleetCall.Say($"{RunConsole.Text(report.Rows)} rows: {RunConsole.Text(report.Completed)} completed, {RunConsole.Text(report.Failed)} failed");
         if (report.Expired > 0)
             FleetCall.Say($"{RunConsole.Text(report.Expired)} rows have ended, but their results are no longer kept; submitting the file again runs them again");
         if (report.Open > 0 && waited)
-            FleetCall.Say($"{RunConsole.Text(report.Open)} rows were never on the queue: 'run' had their answers already");
+            FleetCall.Say(withoutResult);
         else if (report.Open > 0)
             FleetCall.Say($"{RunConsole.Text(report.Open)} rows have no result yet{(batch.Sealed ? "" : ", and perhaps not all were submitted")} (--wait waits for them)");
         if (report.Output is null)

@@ -49,6 +49,7 @@ internal static class WorkCommand
         var results = new ResultStore(redis.Connections, settings.Results(), time);
         await using var caller = new LlmCaller(llm, new PromptFunctionSource(queue).FindAsync, time, loggers, fleet: () => redis.Connections);
         var options = new WorkerOptions { Concurrency = concurrency ?? settings.Concurrency ?? 32, MaxMemoryShare = settings.MaxMemoryShare };
+        options.QueueIdleTimeout = settings.QueueIdleTimeout ?? options.QueueIdleTimeout;
         options.DrainTimeout = settings.DrainTimeout ?? options.DrainTimeout;
         await using var worker = new WorkerProcess(redis.Connections, queue, results, caller, options, time, loggers);
         await using var monitoring = await WorkMonitoring.StartAsync(metrics, redis.Connections, queue, caller, time, loggers).ConfigureAwait(false);

@@ -73,7 +73,9 @@ internal sealed class FleetRunner(RunPlan plan, Settings settings, RunConsole co
     {
         foreach (var model in plan.Summary.Models.Keys)
         {
-            if (!await fleet.AnsweredAsync(() => fleet.Queue.IsServedAsync(model), cancellationToken).ConfigureAwait(false))
+            // The second is for workers of earlier versions, which announce nothing.
+            if (!await fleet.AnsweredAsync(() => fleet.Queue.Models.IsServedAsync(model), cancellationToken).ConfigureAwait(false)
+                && !await fleet.AnsweredAsync(() => fleet.Queue.IsServedAsync(model), cancellationToken).ConfigureAwait(false))
                 console.Say($"no worker serves {model} now: its rows wait for one (llmpipe work)");
         }
 

@@ -8,6 +8,9 @@ internal sealed class RunFeeder(
     /// <summary>Rows that were left out.</summary>
     public int Skipped { get; private set; }
 
+    /// <summary>Rows that were put on the queue, or are there from an earlier run.</summary>
+    public int Submitted { get; private set; }
+
     /// <summary>Whether the whole input has been read.</summary>
     public bool IsDone { get; private set; }
 
@@ -25,6 +28,7 @@ internal sealed class RunFeeder(
         Skipped += all.Count - jobs.Count;
         if (jobs.Count == 0)
             return;
+        Submitted += jobs.Count;
         // Before the rows are in the window, where the collector looks for results.
         if (unanswered is not null)
             await unanswered.RevokeAsync(jobs, cancellationToken).ConfigureAwait(false);

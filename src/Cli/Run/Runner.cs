@@ -150,7 +150,7 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(interrupted);
         await worker.StartAsync(queues, interrupted).ConfigureAwait(false);
         await using var progress = console.Watch(tally, spending, worker, caller, toCall);
-        var feeding = FeedAsync(feeder, collector, redis.IsShared ? () => submitter.SealAsync(info, stopping.Token) : null, stopping.Token);
+        var feeding = FeedAsync(feeder, collector, redis.IsShared ? () => submitter.SealAsync(info with { Submitted = Math.Max(info.Submitted, feeder.Submitted) }, stopping.Token) : null, stopping.Token);
         var collecting = collector.RunAsync(stopping.Token);
         var following = earlier?.FollowAsync(feeder, collector, stopping.Token) ?? Task.CompletedTask;
         var isTaken = live?.Lost ?? new TaskCompletionSource<string>().Task;

@@ -6,10 +6,15 @@ namespace LlmPipeline;
 internal sealed partial class BatchDriver(BatchRecord batch, string token, BatchRecords records, BatchTools tools, GatewayParts parts, ILogger<BatchDriver> logger)
 {
     private static readonly TimeSpan SettlingPoll = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan BetweenNotes = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan PausePerModel = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan AfterFault = TimeSpan.FromSeconds(5);
+    private const int MostFaults = 20;
     private readonly string _owner = batch.Owner;
     private BatchRecord _batch = batch;
     private InputFile? _input;
+    private BatchProgress? _noted;
+    private long _notedAt;
 
     /// <summary>Works until the batch has ended, or the lease is lost.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -50,6 +55,19 @@ internal sealed partial class BatchDriver(BatchRecord batch, string token, Batch
             return;
         }
 
+        var refused = new List<BatchFault>();
+        foreach (var model in summary.Models.Keys)
+        {
+            if (refused.Count < MostFaults && await AnsweredAsync(() => parts.Models.IsRefusedAsync(model), cancellationToken))
+                refused.Add(new BatchFault("model_not_found", $"The model '{model}' does not exist", "body.model", null));
+        }
+
+        if (refused.Count > 0)
+        {
+            await FailAsync(refused, cancellationToken);
+            return;
+        }
+
         _input = file;
         await AnsweredAsync(() => records.MoveAsync(_batch, token, BatchState.InProgress, "total", summary.Rows, "models", string.Join('\n', summary.Models.Keys)), cancellationToken);
     }
@@ -60,10 +78,19 @@ internal sealed partial class BatchDriver(BatchRecord batch, string token, Batch
         using var turn = await tools.Queues.TakeAsync(cancellationToken);
         if (await InputAsync(cancellationToken) is not { } input)
             return;
-        var all = await tools.Enqueuer.EnqueueAsync(
-            _batch, input, async () => await LookAsync(cancellationToken) && _batch.Status == BatchState.InProgress, cancellationToken);
-        if (all)
-            await AnsweredAsync(() => DoneAsync(records.MarkEnqueuedAsync(_batch)), cancellationToken);
+        try
+        {
+            var all = await tools.Enqueuer.EnqueueAsync(
+                _batch, input, async () => await LookAsync(cancellationToken) && _batch.Status == BatchState.InProgress, cancellationToken);
+            if (all)
+                await AnsweredAsync(() => DoneAsync(records.MarkEnqueuedAsync(_batch)), cancellationToken);
+        }
+        catch (QueueLimitException e)
+        {
+            LogTooManyModels(_batch.Id, e.Message);
+            await AnsweredAsync(() => DoneAsync(parts.Queue.Batches.CancelAsync(_batch.Id)), cancellationToken);
+            await FailAsync([new BatchFault("model_limit", $"There are as many models as this service takes, and '{e.Queue}' is not among them.", "model", null)], cancellationToken);
+        }
     }
 
     private async Task FollowAsync(CancellationToken cancellationToken)
@@ -88,6 +115,8 @@ internal sealed partial class BatchDriver(BatchRecord batch, string token, Batch
             if (progress.Expected < _batch.Total)
                 await EnqueueAsync(cancellationToken);
             await poll.WaitAsync(progress.Ended > ended, cancellationToken);
+            // Each of its queues is asked: a batch with many of them is asked less often.
+            await Task.Delay(PausePerModel * Math.Max(0, _batch.Models.Count - 1), parts.Time, cancellationToken);
             ended = progress.Ended;
         }
     }
@@ -148,7 +177,18 @@ internal sealed partial class BatchDriver(BatchRecord batch, string token, Batch
         return now.IsOpen;
     }
 
-    private Task<BatchProgress> ProgressAsync(CancellationToken cancellationToken) => AnsweredAsync(() => parts.Queue.Batches.ProgressAsync(_batch.Id), cancellationToken);
+    /// <summary>Asks each queue of the batch how far its rows are, and notes that for the list of batches, at most once a second.</summary>
+    private async Task<BatchProgress> ProgressAsync(CancellationToken cancellationToken)
+    {
+        var progress = await AnsweredAsync(() => parts.Queue.Batches.ProgressAsync(_batch.Id), cancellationToken);
+        if (progress != _noted && (_noted is null || parts.Time.GetElapsedTime(_notedAt) >= BetweenNotes))
+        {
+            await AnsweredAsync(() => DoneAsync(records.NoteAsync(_batch, progress)), cancellationToken);
+            (_noted, _notedAt) = (progress, parts.Time.GetTimestamp());
+        }
+
+        return progress;
+    }
 
     private Task<DateTimeOffset> NowAsync(CancellationToken cancellationToken) => AnsweredAsync(() => parts.Redis.Clock.NowAsync().AsTask(), cancellationToken);
 
@@ -159,6 +199,9 @@ internal sealed partial class BatchDriver(BatchRecord batch, string token, Batch
         await call;
         return true;
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Batch {Batch} fails: {Reason}")]
+    private partial void LogTooManyModels(string batch, string reason);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Batch {Batch}: {Status}")]
     private partial void LogEnded(string batch, string status);

@@ -4,10 +4,13 @@ using Microsoft.AspNetCore.Routing;
 
 namespace LlmPipeline;
 
-/// <summary><c>/batches</c>: make, list, look, cancel.</summary>
-internal sealed class BatchEndpoints(BatchRecords records, BatchDrivers drivers, GatewayParts parts)
+/// <summary><c>/batches</c>: make, list, look, cancel, delete.</summary>
+internal sealed class BatchEndpoints(BatchRecords records, BatchDrivers drivers, BatchDeleter deleter, GatewayParts parts)
 {
     private const int MostInList = 100, InListOtherwise = 20;
+
+    // Of a batch with more, as of those in a list, what its driver has noted is told: each model is a queue that would be asked.
+    private const int MostModelsAsked = 16;
     private static readonly TimeSpan WhenFull = TimeSpan.FromSeconds(30);
 
     public void Map(IEndpointRouteBuilder routes)
@@ -15,6 +18,7 @@ internal sealed class BatchEndpoints(BatchRecords records, BatchDrivers drivers,
         routes.MapPost("/batches", CreateAsync);
         routes.MapGet("/batches", ListAsync);
         routes.MapGet("/batches/{id}", GetAsync);
+        routes.MapDelete("/batches/{id}", DeleteAsync);
         routes.MapPost("/batches/{id}/cancel", CancelAsync);
     }
 
@@ -34,7 +38,7 @@ internal sealed class BatchEndpoints(BatchRecords records, BatchDrivers drivers,
     {
         var (batches, hasMore) = await records.ListAsync(context.Owner(), ListQuery.Read(context.Request, MostInList, InListOtherwise) with { Ascending = false })
             ?? throw ApiError.Invalid("after", "'after' names no batch.").Thrown();
-        var data = await Task.WhenAll(batches.Select(BodyAsync));
+        var data = batches.Select(batch => batch.Body(batch.IsOpen ? batch.Noted : null)).ToArray();
         await context.WriteJsonAsync(
             new ListBody<BatchBody>(data, data.FirstOrDefault()?.Id, data.LastOrDefault()?.Id, hasMore), GatewayJson.Wire.ListBodyBatchBody);
     }
@@ -50,6 +54,15 @@ internal sealed class BatchEndpoints(BatchRecords records, BatchDrivers drivers,
         await WriteAsync(context, id);
     }
 
+    private async Task DeleteAsync(HttpContext context)
+    {
+        var id = Id(context);
+        var batch = await records.FindAsync(context.Owner(), id) ?? throw NoSuchBatch(id).Thrown();
+        if (!await deleter.DeleteAsync(batch, context.RequestAborted))
+            throw ApiError.Conflict($"Batch '{id}' has not ended; cancel it first.", "batch_id").Thrown();
+        await context.WriteJsonAsync(new DeletedBody(id, "batch", true), GatewayJson.Wire.DeletedBody);
+    }
+
     private async Task WriteAsync(HttpContext context, string id)
     {
         var batch = await records.FindAsync(context.Owner(), id) ?? throw NoSuchBatch(id).Thrown();
@@ -57,7 +70,7 @@ internal sealed class BatchEndpoints(BatchRecords records, BatchDrivers drivers,
     }
 
     private async Task<BatchBody> BodyAsync(BatchRecord batch) =>
-        batch.Body(batch.IsOpen ? await parts.Queue.Batches.ProgressAsync(batch.Id) : null);
+        batch.Body(!batch.IsOpen ? null : batch.Models.Count > MostModelsAsked ? batch.Noted : await parts.Queue.Batches.ProgressAsync(batch.Id));
 
     private ApiError Refusal(BatchCreation made, BatchRequest request) => made switch
     {

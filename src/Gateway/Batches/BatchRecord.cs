@@ -7,6 +7,9 @@ namespace LlmPipeline;
 /// <summary>A batch as Redis has it.</summary>
 internal sealed class BatchRecord
 {
+    /// <summary>A field: rows that had ended so when the driver of the batch looked last.</summary>
+    public const string NotedCompleted = "noted_completed", NotedFailed = "noted_failed", NotedCancelled = "noted_cancelled";
+
     private readonly Dictionary<string, string> _fields;
 
     private BatchRecord(string owner, string id, Dictionary<string, string> fields)
@@ -40,11 +43,18 @@ internal sealed class BatchRecord
 
     public DateTimeOffset Cancelling => DateTimeOffset.FromUnixTimeSeconds(Number("cancelling_at"));
 
+    /// <summary>When it has ended; when it was created, while it has not.</summary>
+    public DateTimeOffset Ended => DateTimeOffset.FromUnixTimeSeconds(
+        new[] { "created_at", "completed_at", "failed_at", "expired_at", "cancelled_at" }.Max(Number));
+
     /// <summary>How many rows it has; 0 while that is not known.</summary>
     public int Total => (int)Number("total");
 
     /// <summary>The models of its rows, which are queues.</summary>
     public IReadOnlyList<string> Models => Text("models")?.Split('\n') ?? [];
+
+    /// <summary>How far its rows were when its driver looked last, about a second ago.</summary>
+    public BatchProgress Noted => new(Total, Number(NotedCompleted), Number(NotedFailed), Number(NotedCancelled));
 
     /// <summary>Whether all its rows were put on their queues.</summary>
     public bool IsEnqueued => Text("enqueued") == "1";

@@ -8,6 +8,7 @@ namespace LlmPipeline;
 internal sealed class BatchRecords(RedisConnections redis, string prefix)
 {
     private const string IdPrefix = "batch_";
+    private const int MostExpired = 100;
 
     /// <summary>How long a driver holds a batch without a renewal.</summary>
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(15);
@@ -79,6 +80,14 @@ internal sealed class BatchRecords(RedisConnections redis, string prefix)
     /// <summary>Notes that all rows are on their queues, which is so whoever says it.</summary>
     public Task MarkEnqueuedAsync(BatchRecord batch) => redis.Commands.HashSetAsync(Keys(batch.Owner).Batch(batch.Id), "enqueued", "1");
 
+    /// <summary>Notes how far the rows of a running batch are, so that a list of batches need not ask their queues.</summary>
+    public Task NoteAsync(BatchRecord batch, BatchProgress progress) => redis.Commands.HashSetAsync(
+        Keys(batch.Owner).Batch(batch.Id),
+        [
+            new(BatchRecord.NotedCompleted, progress.Completed), new(BatchRecord.NotedFailed, progress.Failed),
+            new(BatchRecord.NotedCancelled, progress.Cancelled),
+        ]);
+
     /// <summary>Ends a batch. False: it has another status by now, or the lease is lost.</summary>
     /// <param name="batch">The batch.</param>
     /// <param name="token">Of the lease.</param>
@@ -99,6 +108,31 @@ internal sealed class BatchRecords(RedisConnections redis, string prefix)
                 token, batch.Status, to, batch.Id, FileRecords.BatchOutput, batch.OutputLife,
                 batch.OutputId, outputBytes ?? -1, batch.ErrorId, errorBytes ?? -1, .. fields,
             ]) == 1;
+    }
+
+    /// <summary>Removes an owner's batches that ended before a time, the oldest first, up to 100 of them. Their files have an end of their own.</summary>
+    /// <returns>How many were removed.</returns>
+    public async Task<int> ExpireAsync(string owner, DateTimeOffset before)
+    {
+        var (keys, removed) = (Keys(owner), 0);
+        var oldest = await redis.Commands.SortedSetRangeByScoreAsync(keys.Batches, stop: before.ToUnixTimeMilliseconds() * 1000.0, take: MostExpired);
+        foreach (var id in oldest.Select(id => (string)id!))
+        {
+            if (await FindAsync(owner, id) is not { } batch || (batch is { IsOpen: false, Ended: var ended } && ended < before))
+            {
+                await RemoveAsync(owner, id);
+                removed++;
+            }
+        }
+
+        return removed;
+    }
+
+    /// <summary>Removes a batch that has ended.</summary>
+    public async Task RemoveAsync(string owner, string id)
+    {
+        await redis.Commands.KeyDeleteAsync(Keys(owner).Batch(id));
+        await redis.Commands.SortedSetRemoveAsync(Keys(owner).Batches, id);
     }
 
     private static bool IsId(string id) =>

@@ -46,7 +46,7 @@ internal sealed partial class CallEndpoints(GatewayParts parts, ByteBudget budge
         {
             throw (await NoAnswerAsync(job.Queue)).Thrown(e);
         }
-        catch (QueueFullException)
+        catch (Exception e) when (e is QueueFullException or QueueLimitException)
         {
             done = true;
             throw;
@@ -66,6 +66,7 @@ internal sealed partial class CallEndpoints(GatewayParts parts, ByteBudget budge
     {
         var deployment = RequestShape.Segment(context, Deployment);
         var body = await CallBody.ReceiveAsync(context.Request, deployment, parts.Queue.Options.MaxJobBytes, bytes, context.RequestAborted);
+        await parts.Models.CheckAsync(body.Model);
         var job = new Job
         {
             Id = $"c-{context.Owner()}-{RequestId.Of(context).Unique}",
@@ -74,6 +75,8 @@ internal sealed partial class CallEndpoints(GatewayParts parts, ByteBudget budge
             Deadline = parts.Time.GetUtcNow() + parts.Options.CallTimeout,
             MaxAttempts = parts.MaxAttempts,
             AttemptTimeout = parts.AttemptTimeout,
+            // Also when the caller is gone by then.
+            ResultLife = ResultLife,
             Work = new RequestWork { Path = path, Body = body.Bytes },
         };
         return (new OutgoingJob(job, bytes), body.IsStreamed, body.WantsUsage);

@@ -33,6 +33,9 @@ internal sealed record ApiError(int Status, string Message, string Type, string?
 
     public static ApiError TooMany(string message, TimeSpan retryAfter) => new(429, message, "rate_limit_error", null, "rate_limit_exceeded") { RetryAfter = retryAfter };
 
+    /// <summary>The fleet has as many queues as it may have, and none of this model.</summary>
+    public static ApiError TooManyModels() => TooMany("There are as many models as this service takes, and the one of the request is not among them.", TimeSpan.FromMinutes(1));
+
     public static ApiError Away(string message) => new(503, message, "server_error", null, "unavailable") { RetryAfter = TimeSpan.FromSeconds(1) };
 
     public static ApiError Internal() => new(500, "The gateway met an error of its own; its log tells which.", "server_error");

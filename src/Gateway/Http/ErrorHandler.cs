@@ -35,6 +35,7 @@ internal sealed partial class ErrorHandler(ILogger<ErrorHandler> logger)
     private static ApiError Of(Exception e) => e switch
     {
         ApiException known => known.Error,
+        QueueLimitException => ApiError.TooManyModels(),
         QueueFullException full => ApiError.TooMany(full.Message, TimeSpan.FromSeconds(5)),
         BadHttpRequestException bad => ApiError.Of(bad.StatusCode, bad.Message),
         _ when RedisRetry.MayPass(e) => ApiError.Away("Redis does not answer now; try again."),

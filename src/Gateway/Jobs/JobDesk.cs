@@ -7,11 +7,13 @@ internal sealed class JobDesk(JobRecords records, GatewayParts parts)
 {
     /// <summary>Takes jobs. One whose idempotency key is known is the job that is there.</summary>
     /// <returns>The jobs, in their order; of those that were known somebody may want to know how they are.</returns>
-    /// <exception cref="ApiException">An idempotency key belongs to another job; none was taken.</exception>
+    /// <exception cref="ApiException">An idempotency key belongs to another job, or a model is refused; none was taken.</exception>
     /// <exception cref="QueueFullException">A queue is full; none was taken, or what was is cancelled.</exception>
     public async Task<IReadOnlyList<TakenJob>> TakeAsync(string owner, IReadOnlyList<JobRequest> requests)
     {
         var known = await Task.WhenAll(requests.Select(request => KnownAsync(owner, request)));
+        foreach (var model in requests.Where((_, n) => known[n] is null).Select(request => request.Model).Distinct())
+            await parts.Models.CheckAsync(model);
         var created = (await parts.Redis.Clock.NowAsync()).ToUnixTimeMilliseconds();
         var taken = requests.Select((request, n) => new Taken(request, IdOf(request), known[n] ?? RecordOf(request, created), known[n] is not null)).ToList();
         await Task.WhenAll(requests.Select(request => request.Function).OfType<PromptFunction>().DistinctBy(function => function.Sha)
@@ -61,6 +63,16 @@ internal sealed class JobDesk(JobRecords records, GatewayParts parts)
     /// <summary>Asks a job to stop; workers end it.</summary>
     /// <returns>False: it has ended.</returns>
     public async Task<bool> CancelAsync(string owner, string id, JobRecord record) => (await parts.Queue.CancelAsync(record.Model, [JobId.Inner(owner, id)]))[0];
+
+    /// <summary>Removes a job that has ended, with its result.</summary>
+    /// <returns>False: it has not ended.</returns>
+    public async Task<bool> ForgetAsync(string owner, string id, JobRecord record)
+    {
+        if (!await new BatchForgetter(parts.Queue, parts.Results).ForgetAsync(JobId.Inner(owner, id), [record.Model]))
+            return false;
+        await records.RemoveAsync(owner, id);
+        return true;
+    }
 
     private async Task<JobResult?> ResultAsync(string inner, CountedBytes bytes, CancellationToken cancellationToken)
     {
@@ -117,13 +129,13 @@ internal sealed class JobDesk(JobRecords records, GatewayParts parts)
             if (outcomes.Contains(EnqueueOutcome.Full))
                 throw new QueueFullException(jobs[outcomes.ToList().IndexOf(EnqueueOutcome.Full)].Request.Model);
         }
-        catch (Exception e) when (e is ArgumentException or QueueFullException)
+        catch (Exception e) when (e is ArgumentException or QueueFullException or QueueLimitException)
         {
             await saving;
             foreach (var queue in jobs.Where(job => !job.IsKnown).GroupBy(job => job.Request.Model))
                 await parts.Queue.CancelAsync(queue.Key, [.. queue.Select(job => JobId.Inner(owner, job.Id))]);
             await Task.WhenAll(jobs.Where(job => !job.IsKnown).Select(job => records.RemoveAsync(owner, job.Id)));
-            if (e is QueueFullException)
+            if (e is not ArgumentException)
                 throw;
             throw ApiError.TooLarge($"A job is larger than the queue takes: {parts.Queue.Options.MaxJobBytes} bytes with all that goes around it.").Thrown(e);
         }

@@ -97,6 +97,14 @@ internal sealed class JobEndpoints(
         using var bytes = budget.For(context);
         var (owner, id) = (context.Owner(), Id(context));
         var record = await desk.FindAsync(owner, id) ?? throw NoSuchJob(id).Thrown();
+        if (Forgets(context.Request))
+        {
+            if (!await desk.ForgetAsync(owner, id, record))
+                throw ApiError.Conflict($"Job '{id}' has not ended; DELETE without 'forget' cancels it.", "id").Thrown();
+            await context.WriteJsonAsync(new DeletedBody(id, "job", true), GatewayJson.Wire.DeletedBody);
+            return;
+        }
+
         var asked = await desk.CancelAsync(owner, id, record);
         var view = (asked ? await WaitAsync(context, owner, id, record, CancelWait, bytes) : null)
             ?? await desk.ViewAsync(owner, id, record, bytes, context.RequestAborted) ?? throw Gone(id).Thrown();
@@ -130,6 +138,13 @@ internal sealed class JobEndpoints(
             return null;
         }
     }
+
+    private static bool Forgets(HttpRequest request) => request.Query["forget"].ToString() switch
+    {
+        "" or "false" => false,
+        "true" => true,
+        _ => throw ApiError.Invalid("forget", "'forget' must be true or false.").Thrown(),
+    };
 
     private static TimeSpan? Wait(HttpRequest request)
     {

@@ -5,10 +5,10 @@ using Microsoft.AspNetCore.Routing;
 namespace LlmPipeline;
 
 /// <summary>
-/// <c>/models</c>: the models that have a queue on this Redis. A model gets its queue with its first job, so that one which nobody has
-/// called yet is not listed, and can be called all the same. <see href="https://platform.openai.com/docs/api-reference/models"/>.
+/// <c>/models</c>: the models that callers may name, as far as they are known: a worker may serve every model.
+/// <see href="https://platform.openai.com/docs/api-reference/models"/>.
 /// </summary>
-internal sealed class ModelEndpoints(PromptQueue queue)
+internal sealed class ModelEndpoints(ModelAccess models)
 {
     public void Map(IEndpointRouteBuilder routes)
     {
@@ -19,14 +19,14 @@ internal sealed class ModelEndpoints(PromptQueue queue)
 
     private async Task ListAsync(HttpContext context)
     {
-        var models = new ModelList([.. (await queue.QueuesAsync()).Select(name => new ModelBody(name))]);
-        await context.WriteJsonAsync(models, GatewayJson.Wire.ModelList);
+        var list = new ModelList([.. (await models.ListAsync()).Select(name => new ModelBody(name))]);
+        await context.WriteJsonAsync(list, GatewayJson.Wire.ModelList);
     }
 
     private async Task GetAsync(HttpContext context)
     {
         var id = RequestShape.Segment(context, "id")!;
-        if (!(await queue.QueuesAsync()).Contains(id))
+        if (!(await models.ListAsync()).Contains(id, StringComparer.Ordinal))
             throw ApiError.UnknownModel(id).Thrown();
         await context.WriteJsonAsync(new ModelBody(id), GatewayJson.Wire.ModelBody);
     }

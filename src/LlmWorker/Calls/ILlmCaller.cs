@@ -6,6 +6,9 @@ public interface ILlmCaller
     /// <summary>Whether any deployment serves this model.</summary>
     bool Serves(string model);
 
+    /// <summary>The models of which <see cref="Serves"/> is true, or <see cref="FleetModels.Every"/>, the default: which they are is not known.</summary>
+    IReadOnlyCollection<string> Models => [FleetModels.Every];
+
     /// <summary>What the keys of its quotas on Redis begin with.</summary>
     string QuotaPrefix => "";
 

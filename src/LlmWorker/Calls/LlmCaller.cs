@@ -87,6 +87,9 @@ public sealed class LlmCaller : ILlmCaller, IAsyncDisposable
     /// <summary>Whether any deployment serves this model.</summary>
     public bool Serves(string model) => _deployments.For(model).Any();
 
+    /// <inheritdoc/>
+    public IReadOnlyCollection<string> Models => _deployments.Models;
+
     /// <summary>
     /// Whether a simulator that marks its answers is all that serves a model: each deployment is asked for its list of models, which costs
     /// nothing.

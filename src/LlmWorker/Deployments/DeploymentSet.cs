@@ -37,6 +37,10 @@ internal sealed class DeploymentSet(
 
     public IReadOnlyList<Deployment> All => all;
 
+    /// <summary>The models that have a way to go; <see cref="FleetModels.Every"/> where each has one.</summary>
+    public IReadOnlyCollection<string> Models =>
+        [.. _named.Concat(fallbacks.Keys).Append(FleetModels.Every).Distinct(StringComparer.Ordinal).Where(model => For(model).Any())];
+
     /// <summary>All ways a job of this model may go: to deployments of its own model, then to those of the models to fall back to.</summary>
     public IEnumerable<Route> For(string model) => Tiers(model).SelectMany(tier => tier);
 

@@ -5,13 +5,15 @@
 --      11 of a batch the rows, with spaces between; else empty
 --      then per job (<= 500): id, envelope (its first byte is the lane: 1, 2, 3), and of 4: delay ms, deadline in Unix ms (0: none)
 -- Returns {'OK', a digit per job: 1 added | 0 already there | 2 has ended | 3 the queue is full} or {'MISMATCH', partitions, version}
+--      or {'RETIRED'}: no worker may serve the queue; none was added, and the caller is to create the queue and to register it first
 -- Idempotent because an id that is in jobs, or whose row has ended, is left alone.
-local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version', 'paused')
+local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version', 'paused', 'retired')
+if ARGV[12] and (not meta[1] or meta[4]) then return {'RETIRED'} end
 for n, name in ipairs({'partitions', 'version'}) do
   if not meta[n] then meta[n] = ARGV[n] redis.call('HSET', KEYS[1], name, ARGV[n]) end
 end
 if meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2] then return {'MISMATCH', meta[1], meta[2]} end
-if not ARGV[12] then redis.call('HSET', KEYS[1], 'version', ARGV[2]) return {'OK'} end
+if not ARGV[12] then redis.call('HSET', KEYS[1], 'version', ARGV[2]) redis.call('HDEL', KEYS[1], 'retired') return {'OK'} end
 
 local most, time, ended = tonumber(ARGV[9]), redis.call('TIME'), false
 -- Where any number may wait, it is only asked whether any do.
@@ -29,8 +31,7 @@ end
 -- Of an earlier job of the same id a deadline may be left.
 local dated, stopped = redis.call('EXISTS', KEYS[9]) == 1, KEYS[15] and redis.call('HEXISTS', KEYS[15], 'stop') == 1
 local names, stride, ids, rows = {'completed', 'failed', 'cancelled'}, tonumber(ARGV[10]), {}, {}
-for row in string.gmatch(ended and ARGV[11] or '', '%d+') do rows[#rows + 1] = row end
-for i = 12, #ARGV, stride do ids[#ids + 1] = ARGV[i] end
+for row in string.gmatch(ended and ARGV[11] or '', '%d+') do rows[#rows + 1] = row end for i = 12, #ARGV, stride do ids[#ids + 1] = ARGV[i] end
 local there, seen, jobs = redis.call('HMGET', KEYS[2], unpack(ids)), {}, {}
 local out, wake, again, added, pushed = {}, false, false, 0, {{}, {}, {}}
 for n, id in ipairs(ids) do

@@ -1,5 +1,5 @@
--- Writes down what a batch is.
--- KEYS 1 batch as a whole
+-- Writes down what a batch, or a prompt function, is.
+-- KEYS 1 batch as a whole, or prompt
 -- ARGV 1 TTL, s  then field, value ...
 -- Returns 1
 -- Idempotent because it writes the same again.

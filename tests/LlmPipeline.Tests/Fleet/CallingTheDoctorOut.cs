@@ -45,6 +45,41 @@ public sealed class CallingTheDoctorOut(FleetHouse house) : IClassFixture<FleetH
     }
 
     [Fact]
+    public async Task Rows_that_Redis_has_lost_are_told_by_all_commands_until_they_are_submitted_again()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var redis = await Stores.ConnectAsync(server.Address);
+        using var desk = new FleetDesk(server.Address);
+        desk.WriteRows("in.jsonl", 3);
+        var batch = await desk.SubmitAsync("in.jsonl");
+        var keys = new QueueKeys("", desk.Model, 0);
+        await redis.Database.KeyDeleteAsync(keys.Jobs);
+
+        Assert.Contains("3 rows are gone", await desk.OutAsync(1, "doctor"), StringComparison.Ordinal);
+        var mended = await desk.OutAsync(1, "doctor", "--repair");
+        Assert.Contains($"batch {batch}: 3 of 3 rows are neither on a queue nor ended: they are gone", mended, StringComparison.Ordinal);
+        Assert.Equal(1, (int)(await desk.JsonAsync(1, "doctor", "--repair"))["left"]!);
+        var told = await desk.ErrorAsync(1, "results", batch, "--wait");
+        Assert.Contains("3 rows have no result: Redis has lost 3 that were submitted", told, StringComparison.Ordinal);
+        Assert.DoesNotContain("had their answers", told, StringComparison.Ordinal);
+
+        await desk.SubmitAsync("in.jsonl");
+        Assert.Equal("", await desk.OutAsync(0, "doctor"));
+        // Where the sets of queues are lost, the batch still names its queue.
+        await redis.Database.KeyDeleteAsync(QueueKeys.Queues(""));
+        Assert.Contains("has 3 jobs and is retired: no worker serves it", await desk.OutAsync(1, "doctor"), StringComparison.Ordinal);
+        await desk.OutAsync(0, "doctor", "--repair");
+    }
+
+    [Fact]
+    public async Task A_Redis_that_has_nothing_is_not_called_healthy()
+    {
+        await using var server = await RedisServer.StartAsync();
+        using var desk = new FleetDesk(server.Address);
+        Assert.Contains("or it has lost everything", await desk.ErrorAsync(0, "doctor"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task An_unknown_queue_cannot_be_examined() =>
         Assert.Contains("there is no queue nowhere", await _desk.ErrorAsync(1, "doctor", "--queue", "nowhere"));
 }

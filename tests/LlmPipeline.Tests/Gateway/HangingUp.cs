@@ -21,7 +21,9 @@ public sealed class HangingUp
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
 
         await Eventually.HoldsAsync(async () => (await house.Fleet.KeysAsync("result:c-*")).Count == 1, "the call has ended");
-        Assert.Equal("cancelled", (string?)await house.Fleet.Redis.Database.HashGetAsync((await house.Fleet.KeysAsync("result:c-*"))[0], "status"));
+        var result = (await house.Fleet.KeysAsync("result:c-*"))[0];
+        Assert.Equal("cancelled", (string?)await house.Fleet.Redis.Database.HashGetAsync(result, "status"));
+        Assert.InRange((await house.Fleet.Redis.Database.KeyTimeToLiveAsync(result))!.Value, TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(10));
     }
 
     [Fact]

@@ -73,9 +73,64 @@ public sealed class CallingTheDoctor
         await queue.CompleteAsync(jobs[2], EndState.Cancelled);
         await queue.Database.HashSetAsync(queue.Keys.Batch(queue.Batch), [new HashEntry("completed", 4), new HashEntry("expected", 12)]);
         var finding = Assert.Single((await ExamineAsync(queue, repair: true)).Findings);
-        Assert.Equal(new DoctorFinding("counts 4 completed, 1 failed, 1 cancelled of 12 in partition 0; there are 1 completed, 1 failed, 1 cancelled of 10", queue.Batch, true), finding);
+        Assert.Equal(new DoctorFinding("counts 4 completed, 1 failed, 1 cancelled of 12 in partition 0; there are 1 completed, 1 failed, 1 cancelled of 10: 2 rows are gone", queue.Batch, true), finding);
         Assert.Equal(new BatchProgress(10, 1, 1, 1), await queue.ProgressAsync());
         Assert.Empty((await ExamineAsync(queue, repair: false)).Findings);
+    }
+
+    [Theory, ClassData(typeof(Stores))]
+    public async Task Rows_that_are_gone_are_told_until_they_are_submitted_again(Store store)
+    {
+        var queue = await TestQueue.CreateAsync(store, options => (options.Partitions, options.KeyPrefix) = (2, Stores.NewName("app") + ":"));
+        var doctor = new QueueDoctor(queue.Redis, queue.Options, TimeProvider.System);
+        var submitter = new BatchSubmitter(queue.Queue, new ResultStore(queue.Redis, new ResultStoreOptions { KeyPrefix = queue.Options.KeyPrefix }, TimeProvider.System), TimeProvider.System);
+        var batch = new BatchInfo { Id = queue.Batch, Rows = 10, Queues = [queue.Name], Created = TimeProvider.System.GetUtcNow() };
+        await submitter.SubmitAsync(batch, Rows(10));
+        await queue.Partition.CompleteAsync([.. (await queue.Partition.ClaimAsync(1, "token", TestQueue.Worker)).Jobs.Select(job => (job, EndState.Completed))]);
+        Assert.Empty(await doctor.FindLostRowsAsync());
+        var lost = Enumerable.Range(1, 10).Count(row => queue.Partitions[1].Holds(queue.Row(row).Id));
+        Assert.InRange(lost, 1, 9);
+
+        await queue.Database.KeyDeleteAsync(queue.Partitions[1].Keys.Jobs);
+        Assert.Contains((await ExamineAsync(queue, repair: false)).Findings, finding => finding.Id == queue.Batch && finding.What.EndsWith($": {lost} rows are gone", StringComparison.Ordinal));
+        Assert.All((await ExamineAsync(queue, repair: true)).Findings, finding => Assert.True(finding.Repaired));
+        Assert.Empty((await ExamineAsync(queue, repair: true)).Findings);
+        var finding = new DoctorFinding($"{lost} of 10 rows are neither on a queue nor ended: they are gone; submitting the file again runs them", queue.Batch, false);
+        Assert.Equal([finding], await doctor.FindLostRowsAsync());
+
+        await submitter.SubmitAsync(batch, Rows(10));
+        Assert.Empty(await doctor.FindLostRowsAsync());
+        Assert.Empty((await ExamineAsync(queue, repair: false)).Findings);
+
+        // All but the batch itself; and one whose number of rows an earlier version has not saved.
+        foreach (var key in queue.Partitions.SelectMany(partition => partition.Keys.All.Append(partition.Keys.Batch(queue.Batch)).Append(partition.Keys.Ended(queue.Batch))))
+            await queue.Database.KeyDeleteAsync(key);
+        await queue.Queue.Batches.SaveAsync(batch with { Id = queue.Batch + "-old", Rows = 3, Sealed = true });
+        Assert.Equal(
+            [
+                (queue.Batch, "10 of 10 rows are neither on a queue nor ended: they are gone; submitting the file again runs them"),
+                (queue.Batch + "-old", "3 of 3 rows are neither on a queue nor ended: they are gone, or a run had their answers; submitting the file again runs them"),
+            ],
+            (await doctor.FindLostRowsAsync()).Select(one => (one.Id!, one.What)).Order());
+
+        async IAsyncEnumerable<Job> Rows(int count)
+        {
+            for (var row = 1; row <= count; row++)
+                yield return await Task.FromResult(queue.Row(row));
+        }
+    }
+
+    [Theory, ClassData(typeof(Stores))]
+    public async Task A_lowered_expectation_of_an_earlier_batch_is_kept_as_rows_that_are_gone(Store store)
+    {
+        var queue = await TestQueue.CreateAsync(store, options => (options.Partitions, options.KeyPrefix) = (1, Stores.NewName("app") + ":"));
+        await queue.SaveBatchAsync();
+        await queue.EnqueueRowsAsync(1, 4);
+        await queue.Database.HashDeleteAsync(queue.Keys.Jobs, [queue.Row(2).Id, queue.Row(3).Id]);
+        await ExamineAsync(queue, repair: true);
+        Assert.Equal(2, (await queue.Queue.Batches.ProgressAsync(queue.Batch)).Expected);
+        var finding = Assert.Single(await new QueueDoctor(queue.Redis, queue.Options, TimeProvider.System).FindLostRowsAsync());
+        Assert.StartsWith("2 of 4 rows", finding.What, StringComparison.Ordinal);
     }
 
     [Theory, ClassData(typeof(Stores))]

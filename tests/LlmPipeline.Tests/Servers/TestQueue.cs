@@ -46,7 +46,8 @@ internal sealed class TestQueue
 
     public static async Task<TestQueue> CreateAsync(RedisConnections redis, Action<PromptQueueOptions>? configure = null)
     {
-        var options = new PromptQueueOptions();
+        // All tests share a store, each with queues of its own.
+        var options = new PromptQueueOptions { MaxQueues = null };
         configure?.Invoke(options);
         var queue = new PromptQueue(redis, options, TimeProvider.System);
         var name = Stores.NewName("queue");
