@@ -60,7 +60,7 @@ public sealed partial class QueuePartition
         {
             answer = await RunAsync(
                 QueueScripts.Held, _redis.Once.Commands, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Cancel, _keys.Stopped],
-                [token, LeaseMilliseconds, cursor, JobsPerCall]).ConfigureAwait(false);
+                [token, LeaseMilliseconds, cursor, JobsPerSweep]).ConfigureAwait(false);
             var step = ClaimAnswer.Read(Queue, Index, token, answer, _time.GetUtcNow()) with { NextDue = null };
             held = held?.With(step) ?? step;
         }

@@ -18,7 +18,7 @@ if meta[3] then redis.call('ZREM', KEYS[12], ARGV[9]) return {'OK', '0', -1, fla
 
 local now, wall = clock(meta[4], meta[5])
 makeDue(KEYS[6], KEYS[2], 3, now)
-local most, budget, deadline, stopped = tonumber(ARGV[3]), tonumber(ARGV[8]), string.format('%.0f', now + tonumber(ARGV[5])), redis.call('ZRANGE', KEYS[11], 0, 4999)
+local most, budget, deadline, stopped = tonumber(ARGV[3]), tonumber(ARGV[8]), string.format('%.0f', now + tonumber(ARGV[5])), redis.call('ZRANGE', KEYS[11], 0, 999)
 local out, states, count, spent, looked, full = {'OK', string.format('%.0f', wall), -1, flags, '', #stopped, unpack(stopped)}, {}, 0, 0, 0, false
 -- Each job in flight has a lease: where there are no more, none that waits was ever claimed.
 local claimed, asking, fresh = redis.call('HLEN', KEYS[8]) ~= redis.call('ZCARD', KEYS[7]), redis.call('EXISTS', KEYS[10]) == 1, ARGV[4] .. '|0|0|' .. ARGV[6]

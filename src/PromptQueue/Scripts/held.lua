@@ -11,7 +11,7 @@ if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH
 
 local now, wall = clock(meta[3], meta[4])
 local deadline = string.format('%.0f', now + tonumber(ARGV[4]))
-local stopped, scan, ids = redis.call('ZRANGE', KEYS[6], 0, 4999), redis.call('ZSCAN', KEYS[3], ARGV[5], 'COUNT', ARGV[6]), {}
+local stopped, scan, ids = redis.call('ZRANGE', KEYS[6], 0, 999), redis.call('ZSCAN', KEYS[3], ARGV[5], 'COUNT', ARGV[6]), {}
 local out, states = {'OK', string.format('%.0f', wall), scan[1] == '0' and -1 or scan[1], 0, '', #stopped, unpack(stopped)}, {}
 for i = 1, #scan[2], 2 do ids[#ids + 1] = scan[2][i] end
 local leases = #ids > 0 and redis.call('HMGET', KEYS[4], unpack(ids)) or {}

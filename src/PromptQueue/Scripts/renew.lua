@@ -20,5 +20,5 @@ for i = 5, #ARGV, 2 do
     out[#out + 1] = 0
   end
 end
-for _, batch in ipairs(redis.call('ZRANGE', KEYS[6], 0, 4999)) do out[#out + 1] = batch end
+for _, batch in ipairs(redis.call('ZRANGE', KEYS[6], 0, 999)) do out[#out + 1] = batch end
 return out

@@ -13,7 +13,7 @@ redis.call('ZREM', KEYS[4], '')
 local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version', 'seen', 'skew')
 if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH', meta[1], meta[2] or ''} end
 
-local stopped, single, batches = redis.call('ZRANGE', KEYS[8], 0, 4999), redis.call('SCARD', KEYS[7]) > 0, {}
+local stopped, single, batches = redis.call('ZRANGE', KEYS[8], 0, 999), redis.call('SCARD', KEYS[7]) > 0, {}
 local now, wall = clock(meta[3], meta[4])
 local out, states = {'OK', string.format('%.0f', wall), -1, 0, '', #stopped, unpack(stopped)}, {}
 -- Whether any that waits is due; of those that are gone or dead nothing is due any more, and those in flight end by themselves. Behind many of these any may wait.
