@@ -5,6 +5,7 @@
 -- Returns the ids that fit, how many were popped, the bytes spent now, whether any envelope was taken, true when one did not fit
 -- Idempotent as little as the claim that it is part of.
 local function dropTaken(lane)
+  if redis.call('LINDEX', lane, 0) ~= '{}' then return 0 end
   local ids, n = redis.call('LRANGE', lane, 0, 1999), 0
   while ids[n + 1] == '{}' do n = n + 1 end
   if n > 0 then redis.call('LTRIM', lane, n, -1) end
