@@ -75,7 +75,7 @@ internal sealed class BoundsRun : IAsyncDisposable
 
         yield return await RunAsync("complete 256", 2, _ => _partition.CompleteAsync([.. claimed.Dequeue().Select(job => (job, EndState.Completed))]));
         yield return await RunAsync("find what a lost claim took", 1, async _ => await _partition.ClaimAsync(JobsPerCall, "lost", Worker, repeated: true));
-        yield return await RunAsync("reclaim", rounds, _ => _partition.ReclaimAsync(CancellationToken.None));
+        yield return await RunAsync("reclaim", 1, _ => _partition.ReclaimAsync(CancellationToken.None));
         yield return await RunAsync("ask 500 jobs to stop", rounds, n => queue.CancelAsync(OwnBatch.Model, [.. Rows(n, rounds)]));
         yield return await RunAsync("sweep, all places", 1, _ => SweepAsync());
         yield return await RunAsync("claim behind what a sweep took", rounds, async _ => claimed.Enqueue(await ClaimAsync()));

@@ -16,7 +16,7 @@ public sealed partial class QueuePartition
             QueueScripts.Cancel, _redis.Commands, [_keys.Meta, _keys.Jobs, _keys.Delayed, _keys.Dead, _keys.Cancel],
             [_keys.Wake, _redis.PublishVerb, .. step.Select(id => (RedisValue)id)]).ConfigureAwait(false);
         return [.. answer.Skip(1).Select(a => (int)a == 1)];
-    });
+    }, JobsPerLongCall);
 
     /// <summary>Asks the rows of a batch to stop, and makes those of them due that are delayed, in bounded steps.</summary>
     internal async Task StopAsync(string batch)

@@ -8,6 +8,9 @@ public sealed partial class QueuePartition
 {
     private const int JobsPerCall = 500;
     private const int JobsPerSweep = 200;
+
+    // Of the verbs that make some ten commands of Redis for each job.
+    private const int JobsPerLongCall = 200;
     private const int IdsPerExamination = 100_000;
     private const int BytesPerClaim = 4 * 1024 * 1024;
     private readonly RedisConnections _redis;
@@ -202,12 +205,12 @@ public sealed partial class QueuePartition
     }
 
     // A script runs alone on its server, so one call takes a bounded number of jobs. An empty call is made too: a renewal says that the worker lives.
-    private static async Task<IReadOnlyList<TAnswer>> InStepsAsync<TJob, TAnswer>(IReadOnlyList<TJob> jobs, Func<IReadOnlyList<TJob>, Task<IReadOnlyList<TAnswer>>> call)
+    private static async Task<IReadOnlyList<TAnswer>> InStepsAsync<TJob, TAnswer>(IReadOnlyList<TJob> jobs, Func<IReadOnlyList<TJob>, Task<IReadOnlyList<TAnswer>>> call, int most = JobsPerCall)
     {
-        if (jobs.Count <= JobsPerCall)
+        if (jobs.Count <= most)
             return await call(jobs).ConfigureAwait(false);
         var answers = new List<TAnswer>(jobs.Count);
-        foreach (var step in jobs.Chunk(JobsPerCall))
+        foreach (var step in jobs.Chunk(most))
             answers.AddRange(await call(step).ConfigureAwait(false));
         return answers;
     }
