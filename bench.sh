@@ -5,6 +5,7 @@
 #   ./bench.sh quota           how much of a provider's quota is used (docs/quota.md); quota --help tells the options
 #   ./bench.sh large           rows of 4 and 16 MB: time, memory, the longest script; large --help tells the options
 #   ./bench.sh hostile         synchronous calls alone, and beside batches that go wrong in every way; hostile --help tells the options
+#   ./bench.sh bounds          the longest run of each script where 10 million jobs are on the queue; bounds --help tells the options
 #   ./bench.sh micro           parts of it by BenchmarkDotNet: scripts, envelopes, tokens, quota; --filter '*Claim*' takes some
 #
 # For --peers, what is missing of the Debian packages that the peers need is installed by apt-get, as root or by sudo without a password.

@@ -62,6 +62,7 @@ install_tools() {
   local packages=() root=()
   command -v redis-server > /dev/null 2>&1 || packages+=(redis-server)
   command -v faketime > /dev/null 2>&1 || packages+=(faketime)
+  command -v gcc > /dev/null 2>&1 || packages+=(gcc libc6-dev)
   command -v node > /dev/null 2>&1 || packages+=(nodejs)
   command -v npm > /dev/null 2>&1 || packages+=(npm)
   has_compose || packages+=(docker-compose)

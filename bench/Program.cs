@@ -6,6 +6,6 @@ var root = args.Any(word => word == "--peers" || word.StartsWith("--peers=", Str
     ? PeersCommand.Create()
     : new RootCommand("Measurements of LlmPipeline. With --peers DIR it is compared with its peers: --peers DIR --help tells more. Each command says what it measures.")
     {
-        QuotaCommand.Create(), LargeCommand.Create(), HostileCommand.Create(), HostileEndpoint.Create(), MicroCommand.Create(), OwnDriver.Create(), LoopDriver.Create(), SocketsDriver.Create(), MemoryDriver.CreateFill(), MemoryDriver.CreateDrain(), GrowthDriver.Create(),
+        QuotaCommand.Create(), LargeCommand.Create(), HostileCommand.Create(), BoundsCommand.Create(), HostileEndpoint.Create(), MicroCommand.Create(), OwnDriver.Create(), LoopDriver.Create(), SocketsDriver.Create(), MemoryDriver.CreateFill(), MemoryDriver.CreateDrain(), GrowthDriver.Create(),
     };
 return await root.Parse(args).InvokeAsync();

@@ -49,6 +49,12 @@ internal sealed partial class Reclaimer(IReadOnlyList<QueuePartition> partitions
                 watch.Gap = answer.Away ? watch.Gap * 2 : _gap;
             if (may && answer.Away)
                 watch.Back = time.GetTimestamp();
+            if (answer.SteppedBack > TimeSpan.Zero)
+            {
+                WorkerTelemetry.ClockSteps.Add(1, new KeyValuePair<string, object?>("messaging.destination.name", partition.Queue));
+                LogSteppedBack(partition.Queue, partition.Index, answer.SteppedBack.TotalSeconds);
+            }
+
             if (answer.Returned == 0)
                 return;
             WorkerTelemetry.Reclaimed.Add(answer.Returned, new KeyValuePair<string, object?>("messaging.destination.name", partition.Queue));
@@ -64,6 +70,9 @@ internal sealed partial class Reclaimer(IReadOnlyList<QueuePartition> partitions
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} jobs of queue {Queue}, partition {Partition}, wait again: their worker is gone or lost its lease")]
     private partial void LogReclaimed(int count, string queue, int partition);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The clock of Redis has stepped back by {Seconds} s or a little more; the times of queue {Queue}, partition {Partition}, go on from the latest one")]
+    private partial void LogSteppedBack(string queue, int partition, double seconds);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Expired leases of queue {Queue}, partition {Partition}, could not be looked for ({Error})")]
     private partial void LogFailed(string queue, int partition, string error);

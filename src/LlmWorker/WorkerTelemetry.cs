@@ -12,6 +12,9 @@ internal static class WorkerTelemetry
 
     public static readonly Counter<long> Reclaimed = Meter.CreateCounter<long>("llmpipeline.leases.reclaimed", "{lease}", "Leases that this process returned to a queue");
 
+    public static readonly Counter<long> ClockSteps = Meter.CreateCounter<long>(
+        "llmpipeline.clock.steps", "{step}", "Steps back of Redis' clock, each once in a partition of a queue and once in a quota account");
+
     public static readonly Counter<long> Fenced = Meter.CreateCounter<long>("llmpipeline.settle.fenced", "{job}", "Settle calls refused because the claim is another's");
 
     public static readonly Histogram<double> Wait = Meter.CreateHistogram(

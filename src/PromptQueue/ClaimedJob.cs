@@ -39,6 +39,13 @@ public sealed record ClaimResult(IReadOnlyList<ClaimedJob> Jobs, TimeSpan? NextD
 
     /// <summary>Whether the one that stood before did so until now. If not, it may have been answered: see <see cref="QueuePartition.WithdrawAsync"/>.</summary>
     public bool HasStood { get; init; }
+
+    /// <summary>This and what another step found of the same claim; a job that both found, once.</summary>
+    internal ClaimResult With(ClaimResult step) => step.IsEmpty ? this : step with
+    {
+        Jobs = [.. Jobs.Concat(step.Jobs).DistinctBy(claimed => claimed.Job.Id)],
+        Unreadable = [.. Unreadable.Concat(step.Unreadable).DistinctBy(job => job.Id)],
+    };
 }
 
 /// <summary>What a renewal found.</summary>

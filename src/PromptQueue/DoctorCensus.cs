@@ -33,6 +33,8 @@ internal sealed class DoctorCensus
 
         foreach (var lane in keys.Waiting)
             await PagesAsync(from => database.ListRangeAsync(lane, from, from + PageSize - 1), sighting => sighting.Places++, census, cancellationToken).ConfigureAwait(false);
+        // An empty place of a list, as sweep.lua leaves it, is no job's.
+        census._seen.Remove("{}");
         await SetAsync(keys.Delayed, sighting => sighting.Places++).ConfigureAwait(false);
         await SetAsync(keys.Dead, sighting => sighting.Places++).ConfigureAwait(false);
         await SetAsync(keys.Inflight, sighting =>

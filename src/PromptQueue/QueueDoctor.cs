@@ -43,8 +43,9 @@ public sealed class QueueDoctor
             foreach (var id in census.Suspects)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                if ((await partition.ExamineAsync(id, repair).ConfigureAwait(false)).Fault() is { } fault)
-                    findings.Add(new DoctorFinding(fault, id, repair));
+                var facts = await partition.ExamineAsync(id, repair).ConfigureAwait(false);
+                if (facts.Fault() is { } fault)
+                    findings.Add(new DoctorFinding(fault, id, repair && !facts.ListsAreLong));
             }
 
             var rows = census.Jobs.Select(UnreadableJob.FromId).OfType<(string Batch, int Row)>().ToLookup(place => place.Batch, place => place.Row);

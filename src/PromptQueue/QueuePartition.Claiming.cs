@@ -1,3 +1,5 @@
+using StackExchange.Redis;
+
 namespace LlmPipeline;
 
 /// <summary>Claiming, and claims that stand until there is a job.</summary>
@@ -50,6 +52,19 @@ public sealed partial class QueuePartition
     }
 
     /// <summary>What a claim or a sweep has taken whose answer was lost.</summary>
-    private async Task<ClaimResult> HeldAsync(string token) => ClaimAnswer.Read(Queue, Index, token, await RunAsync(
-        QueueScripts.Held, _redis.Once.Commands, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Cancel, _keys.Stopped], [token, LeaseMilliseconds]).ConfigureAwait(false), _time.GetUtcNow());
+    private async Task<ClaimResult> HeldAsync(string token)
+    {
+        ClaimResult? held = null;
+        var answer = Array.Empty<RedisResult>();
+        for (var cursor = 0L; cursor >= 0; cursor = (long)answer[2])
+        {
+            answer = await RunAsync(
+                QueueScripts.Held, _redis.Once.Commands, [_keys.Meta, _keys.Jobs, _keys.Inflight, _keys.Leases, _keys.Cancel, _keys.Stopped],
+                [token, LeaseMilliseconds, cursor, JobsPerSweep]).ConfigureAwait(false);
+            var step = ClaimAnswer.Read(Queue, Index, token, answer, _time.GetUtcNow()) with { NextDue = null };
+            held = held?.With(step) ?? step;
+        }
+
+        return held!;
+    }
 }

@@ -99,7 +99,7 @@ public sealed partial class QueuePartition
                     j.Job.Job.Id, j.Job.Token, j.Attempts, (long)Math.Ceiling(j.Delay.TotalMilliseconds), (int)j.Job.Job.Lane + 1, j.Job.Job.Batch ?? "",
                     batches.IndexOf(Paid(j.Job)), JobCost.Encode(j.Job.Costs),
                 })]);
-        });
+        }, JobsPerLongCall);
 
         static string? Paid(ClaimedJob job) => job.Costs.Count > 0 ? job.Job.Batch : null;
     }
@@ -123,7 +123,7 @@ public sealed partial class QueuePartition
                     (long)_options.BatchTtl.TotalSeconds, Math.Max(1, _options.MaxDead / _partitions), (long)_options.MaxDeadAge.TotalMilliseconds,
                     .. step.SelectMany(j => new RedisValue[] { j.Id, j.Token, batches.IndexOf(j.Batch), j.Row, j.Costs }),
                 ]);
-        });
+        }, JobsPerLongCall);
 
     private async Task<IReadOnlyList<SettleOutcome>> SettleAsync(RedisScript script, RedisKey[] keys, RedisValue[] arguments)
     {

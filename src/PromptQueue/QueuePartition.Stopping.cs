@@ -16,7 +16,7 @@ public sealed partial class QueuePartition
             QueueScripts.Cancel, _redis.Commands, [_keys.Meta, _keys.Jobs, _keys.Delayed, _keys.Dead, _keys.Cancel],
             [_keys.Wake, _redis.PublishVerb, .. step.Select(id => (RedisValue)id)]).ConfigureAwait(false);
         return [.. answer.Skip(1).Select(a => (int)a == 1)];
-    });
+    }, JobsPerLongCall);
 
     /// <summary>Asks the rows of a batch to stop, and makes those of them due that are delayed, in bounded steps.</summary>
     internal async Task StopAsync(string batch)
@@ -55,7 +55,7 @@ public sealed partial class QueuePartition
         var answer = await RunAsync(
             QueueScripts.Sweep, _redis.Once.Commands,
             [_keys.Meta, _keys.Jobs, isDelayed ? _keys.Delayed : _keys.Waiting[place], _keys.Inflight, _keys.Leases, _keys.Workers, _keys.Cancel, _keys.Stopped, _keys.Deadlines, _keys.Dead],
-            [token, LeaseMilliseconds, worker, isDelayed ? 1 : 0, from, JobsPerSweep, BytesPerClaim]).ConfigureAwait(false);
+            [token, LeaseMilliseconds, worker, isDelayed ? 0 : place + 1, from, JobsPerSweep, BytesPerClaim]).ConfigureAwait(false);
         return (ClaimAnswer.Read(Queue, Index, token, answer, _time.GetUtcNow()), (long)answer[2]);
     }
 }

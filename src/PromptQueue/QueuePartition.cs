@@ -8,6 +8,10 @@ public sealed partial class QueuePartition
 {
     private const int JobsPerCall = 500;
     private const int JobsPerSweep = 200;
+
+    // Of the verbs that make some ten commands of Redis for each job.
+    private const int JobsPerLongCall = 200;
+    private const int IdsPerExamination = 100_000;
     private const int BytesPerClaim = 4 * 1024 * 1024;
     private readonly RedisConnections _redis;
     private readonly PromptQueueOptions _options;
@@ -78,6 +82,7 @@ public sealed partial class QueuePartition
     {
         const int Step = 100;
         var (returned, rank, time) = (0, 0L, answered?.ToUnixTimeMilliseconds() ?? -1);
+        var back = TimeSpan.Zero;
         while (rank >= 0)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -85,8 +90,9 @@ public sealed partial class QueuePartition
                 QueueScripts.Reclaim, _redis.Once.Commands, [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Inflight, _keys.Leases, _keys.Workers],
                 [_keys.Wake, _redis.PublishVerb, Step, (long)_options.WorkerTimeout.TotalMilliseconds, rank, answered is null ? -1 : Math.Max(0, time), (long)gap.TotalMilliseconds])
                 .ConfigureAwait(false);
+            back += TimeSpan.FromMilliseconds((long)answer[^1]);
             if ((string?)answer[0] == "AWAY")
-                return new ReclaimAnswer(returned, true, DateTimeOffset.FromUnixTimeMilliseconds((long)answer[1]));
+                return new ReclaimAnswer(returned, true, DateTimeOffset.FromUnixTimeMilliseconds((long)answer[1]), back);
             var step = (int)answer[1];
             returned += step;
             (rank, time) = ((long)answer[2], (long)answer[3]);
@@ -94,7 +100,7 @@ public sealed partial class QueuePartition
                 rank = 0;
         }
 
-        return new ReclaimAnswer(returned, false, DateTimeOffset.FromUnixTimeMilliseconds(time));
+        return new ReclaimAnswer(returned, false, DateTimeOffset.FromUnixTimeMilliseconds(time), back);
     }
 
     /// <summary>Runs dead jobs again, with fresh attempts; their error results are for the caller to remove first.</summary>
@@ -175,7 +181,7 @@ public sealed partial class QueuePartition
     internal async Task<DoctorFacts> ExamineAsync(string id, bool mend) => DoctorFacts.Read(await RunAsync(
         QueueScripts.Examine, _redis.Commands,
         [_keys.Meta, _keys.Jobs, .. _keys.Waiting, _keys.Delayed, _keys.Inflight, _keys.Leases, _keys.Dead, _keys.Cancel],
-        [_keys.Wake, _redis.PublishVerb, mend ? 1 : 0, id]).ConfigureAwait(false));
+        [_keys.Wake, _redis.PublishVerb, mend ? 1 : 0, id, IdsPerExamination]).ConfigureAwait(false));
 
     /// <summary>Sets the counts of a batch, unless they are no longer as they were read.</summary>
     internal async Task<bool> RecountAsync(string batch, BatchProgress read, BatchProgress right) => (int)await QueueScripts.Recount.RunAsync(
@@ -195,9 +201,16 @@ public sealed partial class QueuePartition
     }
 
     /// <summary>Drops the finished list up to a position, and dead letters.</summary>
-    internal Task ForgetAsync(string batch, long upTo, IEnumerable<string> dead) =>
-        QueueScripts.Forget.RunAsync(
-            _redis.Commands, [_keys.Jobs, _keys.Leases, _keys.Dead, _keys.Batch(batch), _keys.Finished(batch)], [upTo, .. dead.Select(id => (RedisValue)id)]);
+    internal async Task ForgetAsync(string batch, long upTo, IEnumerable<string> dead)
+    {
+        var steps = dead.Chunk(JobsPerCall).ToList();
+        for (var (step, gone) = (0, -1L); gone < upTo || step < steps.Count; step++)
+        {
+            gone = (long)await QueueScripts.Forget.RunAsync(
+                _redis.Commands, [_keys.Jobs, _keys.Leases, _keys.Dead, _keys.Batch(batch), _keys.Finished(batch)],
+                [upTo, .. (step < steps.Count ? steps[step] : []).Select(id => (RedisValue)id)]).ConfigureAwait(false);
+        }
+    }
 
     /// <summary>Waiting high, normal, low, delayed, in flight, dead; 1 when paused.</summary>
     internal async Task<long[]> CountAsync()
@@ -208,12 +221,12 @@ public sealed partial class QueuePartition
     }
 
     // A script runs alone on its server, so one call takes a bounded number of jobs. An empty call is made too: a renewal says that the worker lives.
-    private static async Task<IReadOnlyList<TAnswer>> InStepsAsync<TJob, TAnswer>(IReadOnlyList<TJob> jobs, Func<IReadOnlyList<TJob>, Task<IReadOnlyList<TAnswer>>> call)
+    private static async Task<IReadOnlyList<TAnswer>> InStepsAsync<TJob, TAnswer>(IReadOnlyList<TJob> jobs, Func<IReadOnlyList<TJob>, Task<IReadOnlyList<TAnswer>>> call, int most = JobsPerCall)
     {
-        if (jobs.Count <= JobsPerCall)
+        if (jobs.Count <= most)
             return await call(jobs).ConfigureAwait(false);
         var answers = new List<TAnswer>(jobs.Count);
-        foreach (var step in jobs.Chunk(JobsPerCall))
+        foreach (var step in jobs.Chunk(most))
             answers.AddRange(await call(step).ConfigureAwait(false));
         return answers;
     }

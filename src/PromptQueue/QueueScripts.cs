@@ -6,25 +6,25 @@ namespace LlmPipeline;
 /// <summary>The verbs of the queue, and what every one of their calls shares.</summary>
 internal static class QueueScripts
 {
-    public static readonly RedisScript Enqueue = Load("hand", "enqueue");
-    public static readonly RedisScript Claim = Load("due", "fitting", "claim");
-    public static readonly RedisScript Held = Load("held");
-    public static readonly RedisScript Renew = Load("renew");
+    public static readonly RedisScript Enqueue = Load("clock", "hand", "enqueue");
+    public static readonly RedisScript Claim = Load("clock", "due", "fitting", "claim");
+    public static readonly RedisScript Held = Load("clock", "held");
+    public static readonly RedisScript Renew = Load("clock", "renew");
     public static readonly RedisScript Complete = Load("complete");
-    public static readonly RedisScript Retry = Load("retry");
+    public static readonly RedisScript Retry = Load("clock", "retry");
     public static readonly RedisScript Release = Load("release");
     public static readonly RedisScript Bury = Load("bury");
     public static readonly RedisScript Redrive = Load("redrive");
-    public static readonly RedisScript Reclaim = Load("reclaim");
+    public static readonly RedisScript Reclaim = Load("clock", "reclaim");
     public static readonly RedisScript Follow = Load("follow");
     public static readonly RedisScript Forget = Load("forget");
     public static readonly RedisScript SaveBatch = Load("save-batch");
     public static readonly RedisScript LockBatch = Load("lock-batch");
     public static readonly RedisScript UnlockBatch = Load("unlock-batch");
     public static readonly RedisScript Withdraw = Load("withdraw");
-    public static readonly RedisScript Cancel = Load("cancel");
-    public static readonly RedisScript Stop = Load("stop");
-    public static readonly RedisScript Sweep = Load("sweep");
+    public static readonly RedisScript Cancel = Load("clock", "cancel");
+    public static readonly RedisScript Stop = Load("clock", "stop");
+    public static readonly RedisScript Sweep = Load("clock", "sweep");
     public static readonly RedisScript Pause = Load("pause");
     public static readonly RedisScript Purge = Load("purge");
     public static readonly RedisScript Scan = Load("scan");
@@ -32,7 +32,7 @@ internal static class QueueScripts
     public static readonly RedisScript Recount = Load("recount");
     public static readonly RedisScript Revoke = Load("revoke");
     public static readonly RedisScript Stats = Load("stats");
-    public static readonly RedisScript Retire = Load("retire");
+    public static readonly RedisScript Retire = Load("clock", "retire");
     public static readonly RedisScript Remove = Load("remove");
 
     /// <summary>Runs a script that begins its answer with <c>OK</c> or <c>MISMATCH</c>.</summary>

@@ -19,7 +19,7 @@ internal sealed record RedisNeeds(
         "LPOS k v", "LPUSH k v", "LRANGE k 0 0", "LREM k 0 v", "LSET k 0 v", "LTRIM k 0 -1", "PEXPIRE k 1", "PEXPIREAT k 1", "PTTL k", "RENAME k k", "RPUSH k v",
         "SADD k v", "SCARD k", "SET k v", "SETBIT k 0 0", "SETRANGE k 0 v", "SISMEMBER k v", "SMEMBERS k", "SMISMEMBER k v", "SREM k v",
         "SSCAN k 0", "STRLEN k", "ZADD k 1 v", "ZCARD k", "ZCOUNT k 0 1", "ZMSCORE k v", "ZPOPMIN k", "ZRANGE k 0 0", "ZRANGEBYSCORE k 0 1",
-        "ZRANK k v", "ZREM k v", "ZREMRANGEBYSCORE k 0 0", "ZREVRANGE k 0 0", "ZREVRANK k v", "ZSCORE k v",
+        "ZRANK k v", "ZREM k v", "ZREMRANGEBYSCORE k 0 0", "ZREVRANGE k 0 0", "ZREVRANK k v", "ZSCAN k 0", "ZSCORE k v",
         "EVAL return 0", "EVALSHA 0 0", "INFO", "PING", "PUBSUB NUMSUB", "TIME",
     ];
 }

@@ -110,4 +110,7 @@ internal sealed record QuotaAnswer
 
     /// <summary>How long the account has been kept.</summary>
     public TimeSpan Age { get; init; }
+
+    /// <summary>By how much the clock of the account has stepped back since the last exchange of any worker; its times go on from the latest one.</summary>
+    public TimeSpan SteppedBack { get; init; }
 }

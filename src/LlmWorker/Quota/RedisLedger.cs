@@ -11,7 +11,7 @@ namespace LlmPipeline;
 internal sealed class RedisLedger : IQuotaLedger
 {
     private static readonly RedisScript Settle = RedisScript.Load(Assembly.GetExecutingAssembly(), "settle");
-    private static readonly RedisScript Reserve = RedisScript.Load(Assembly.GetExecutingAssembly(), "reserve");
+    private static readonly RedisScript Reserve = RedisScript.Load(Assembly.GetExecutingAssembly(), "window", "reserve");
 
     private readonly Func<RedisConnections> _find;
     private RedisConnections? _redis;
@@ -126,6 +126,7 @@ internal sealed class RedisLedger : IQuotaLedger
             WaitingElsewhere = (int)numbers[14],
             Age = TimeSpan.FromMilliseconds(numbers[15]),
             IsProbing = numbers[16] > 0,
+            SteppedBack = TimeSpan.FromMilliseconds(numbers[17]),
         };
     }
 

@@ -11,6 +11,9 @@ internal sealed partial class RequestTokenLimiter
     // What a completion without max_tokens has cost the provider knows a moment before we do.
     private const double SafeTokens = 0.997;
 
+    // Less than that is how clocks are kept right.
+    private static readonly TimeSpan LeastStep = TimeSpan.FromSeconds(1);
+
     private double AverageTokens { get; set; } = FirstGuess;
 
     private double SecondsSinceLast => _time.GetElapsedTime(_lastAt).TotalSeconds;
@@ -123,6 +126,11 @@ internal sealed partial class RequestTokenLimiter
             _nextTry = _lastAt + (long)(Math.Max(0.001, answer.Wait.TotalSeconds) * _time.TimestampFrequency);
             if (_failures > 0)
                 LogBack(_logger, _failures);
+            if (answer.SteppedBack >= LeastStep)
+            {
+                WorkerTelemetry.ClockSteps.Add(1);
+                LogSteppedBack(_logger, answer.SteppedBack.TotalSeconds);
+            }
             _failures = 0;
             _probes |= answer is { IsProbing: true, Granted: > 0 };
             foreach (var node in asking.Take(answer.Granted))
@@ -281,6 +289,9 @@ internal sealed partial class RequestTokenLimiter
 
     [LoggerMessage(LogLevel.Information, "The fleet's quota answers again, after {Failures} tries")]
     private static partial void LogBack(ILogger logger, int failures);
+
+    [LoggerMessage(LogLevel.Warning, "The clock of Redis has stepped back by {Seconds} s; the times of the fleet's quota go on from the latest one")]
+    private static partial void LogSteppedBack(ILogger logger, double seconds);
 
     [LoggerMessage(LogLevel.Error, "The quota cannot be kept")]
     private static partial void LogBroken(ILogger logger, Exception e);

@@ -4,11 +4,10 @@
 -- Returns {'OK', per id: 1 asked | 0 not there, or has ended} or {'MISMATCH', partitions, version}
 -- Idempotent because a flag that is set is set.
 redis.call('ZREM', KEYS[3], '')
-local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version')
+local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version', 'seen', 'skew')
 if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH', meta[1], meta[2] or ''} end
 
-local time = redis.call('TIME')
-local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+local now = string.format('%.0f', (clock(meta[3], meta[4])))
 local out, asked = {'OK'}, {}
 for i = 5, #ARGV do
   local id, answer = ARGV[i], 0

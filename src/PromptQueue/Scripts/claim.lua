@@ -11,31 +11,33 @@
 --      or {'MISMATCH', partitions, version}
 -- Not idempotent: after a lost answer held.lua tells what the token holds.
 redis.call('ZREM', KEYS[7], '')
-local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version', 'paused')
+local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version', 'paused', 'seen', 'skew', 'taken1', 'taken2', 'taken3')
 if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH', meta[1], meta[2] or ''} end
-local time, flags = redis.call('TIME'), redis.call('ZSCORE', KEYS[12], ARGV[9]) and 2 or 0
+local flags = redis.call('ZSCORE', KEYS[12], ARGV[9]) and 2 or 0
 if meta[3] then redis.call('ZREM', KEYS[12], ARGV[9]) return {'OK', '0', -1, flags + 1, '', 0} end
 
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now, wall = clock(meta[4], meta[5])
 makeDue(KEYS[6], KEYS[2], 3, now)
-local most, budget, deadline, stopped = tonumber(ARGV[3]), tonumber(ARGV[8]), string.format('%.0f', now + tonumber(ARGV[5])), redis.call('ZRANGE', KEYS[11], 0, 4999)
-local out, states, count, spent, looked, full = {'OK', string.format('%.0f', now), -1, flags, '', #stopped, unpack(stopped)}, {}, 0, 0, 0, false
+local most, budget, deadline, stopped = tonumber(ARGV[3]), tonumber(ARGV[8]), string.format('%.0f', now + tonumber(ARGV[5])), redis.call('ZRANGE', KEYS[11], 0, 999)
+local out, states, count, spent, looked, full = {'OK', string.format('%.0f', wall), -1, flags, '', #stopped, unpack(stopped)}, {}, 0, 0, 0, false
 -- Each job in flight has a lease: where there are no more, none that waits was ever claimed.
 local claimed, asking, fresh = redis.call('HLEN', KEYS[8]) ~= redis.call('ZCARD', KEYS[7]), redis.call('EXISTS', KEYS[10]) == 1, ARGV[4] .. '|0|0|' .. ARGV[6]
 for step = 0, 2 do
-  local lane, more = KEYS[3 + (tonumber(ARGV[7]) + step - 1) % 3], true
+  local place = (tonumber(ARGV[7]) + step - 1) % 3
+  local lane, more, passed = KEYS[3 + place], true, meta[6 + place] and dropTaken(KEYS[3 + place]) or 0
+  looked, full = looked + passed, full or looked + passed >= 2000
   while more and not full do
     -- Few at first, then as many as their mean size promises to fit.
-    local width = math.min(most - count, spent == 0 and 8 or math.max(1, math.min(250, math.floor((budget - spent) * count / spent))))
+    local width = math.min(most - count, spent == 0 and (looked < 8 and 8 or 250) or math.max(1, math.min(250, math.floor((budget - spent) * count / spent))))
     local ids, popped, any
     ids, popped, spent, any, full = popFitting(lane, KEYS[2], width, spent, budget, count > 0)
-    if #ids == 0 then break end
+    if #ids == 0 then more = popped > 0 break end
     local envelopes = redis.call('HMGET', KEYS[2], unpack(ids))
     local leases, asked = claimed and redis.call('HMGET', KEYS[8], unpack(ids)) or {}, asking and redis.call('SMISMEMBER', KEYS[10], unpack(ids)) or {}
     local scores, fences, holes, n, at, fence = {}, {}, {}, 0, #out
     for i, id in ipairs(ids) do
       local envelope = envelopes[i]
-      if not envelope then holes[#holes + 1] = id
+      if not envelope then holes[#holes + 1], passed = id, passed + (id == '{}' and 1 or 0)
       else
         count, fence = count + 1, fresh
         if leases[i] or asked[i] == 1 then
@@ -50,6 +52,7 @@ for step = 0, 2 do
     if n > 0 then redis.call('ZADD', KEYS[7], unpack(scores)) redis.call('HSET', KEYS[8], unpack(fences)) end
     looked, more, full = looked + #ids, popped == width, full or count == most or looked + #ids >= 2000
   end
+  if meta[6 + place] then countTaken(KEYS[1], 'taken' .. place + 1, passed, not more and not full) end
 end
 if count > 0 then redis.call('ZADD', KEYS[9], string.format('%.0f', now), ARGV[6]) end
 if count == 0 and not full and ARGV[10] ~= '' then

@@ -7,18 +7,18 @@
 -- Returns {'OK', a digit per job: 1 added | 0 already there | 2 has ended | 3 the queue is full} or {'MISMATCH', partitions, version}
 --      or {'RETIRED'}: no worker may serve the queue; none was added, and the caller is to create the queue and to register it first
 -- Idempotent because an id that is in jobs, or whose row has ended, is left alone.
-local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version', 'paused', 'retired')
-if ARGV[12] and (not meta[1] or meta[4]) then return {'RETIRED'} end
+local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version', 'paused', 'seen', 'skew', 'taken1', 'taken2', 'taken3', 'retired')
+if ARGV[12] and (not meta[1] or meta[9]) then return {'RETIRED'} end
 for n, name in ipairs({'partitions', 'version'}) do
   if not meta[n] then meta[n] = ARGV[n] redis.call('HSET', KEYS[1], name, ARGV[n]) end
 end
 if meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2] then return {'MISMATCH', meta[1], meta[2]} end
 if not ARGV[12] then redis.call('HSET', KEYS[1], 'version', ARGV[2]) redis.call('HDEL', KEYS[1], 'retired') return {'OK'} end
 
-local most, time, ended = tonumber(ARGV[9]), redis.call('TIME'), false
+local most, ended, taken, now, wall = tonumber(ARGV[9]), false, (meta[6] or 0) + (meta[7] or 0) + (meta[8] or 0), clock(meta[4], meta[5])
 -- Where any number may wait, it is only asked whether any do.
-local waiting = most < 0 and redis.call('EXISTS', KEYS[3], KEYS[4], KEYS[5]) or redis.call('LLEN', KEYS[3]) + redis.call('LLEN', KEYS[4]) + redis.call('LLEN', KEYS[5])
-local full, now = most >= 0 and waiting + redis.call('ZCARD', KEYS[6]) >= most, time[1] * 1000 + math.floor(time[2] / 1000)
+local waiting = most < 0 and taken == 0 and redis.call('EXISTS', KEYS[3], KEYS[4], KEYS[5]) or redis.call('LLEN', KEYS[3]) + redis.call('LLEN', KEYS[4]) + redis.call('LLEN', KEYS[5]) - taken
+local full = most >= 0 and waiting + redis.call('ZCARD', KEYS[6]) >= most
 if KEYS[15] then
   -- Four rows a byte, grown by doubling: a store that copies what grows would else copy it for each row.
   local first, last, size = math.floor(tonumber(ARGV[7]) / 4), math.floor(tonumber(ARGV[8]) / 4), redis.call('STRLEN', KEYS[16])
@@ -49,14 +49,14 @@ for n, id in ipairs(ids) do
     if delay > 0 and not stopped then
       redis.call('ZADD', KEYS[6], string.format('%.0f', now + delay), id)
       wake = wake or redis.call('ZRANGE', KEYS[6], 0, 0)[1] == id
-    else wake = wake or waiting == 0 table.insert(pushed[string.byte(ARGV[i + 1]) - 48], id) end
+    else wake = wake or waiting <= 0 table.insert(pushed[string.byte(ARGV[i + 1]) - 48], id) end
   end
   out[n] = code
 end
 -- Where there is nothing to write, the same is written again: a write each time is what a WAIT for replicas confirms.
 if #jobs > 0 then redis.call('HSET', KEYS[2], unpack(jobs)) else redis.call('HSET', KEYS[1], 'version', ARGV[2]) end
 -- A single new one that finds all lanes empty needs none.
-local handed = wake and #jobs == 2 and #pushed[1] + #pushed[2] + #pushed[3] == 1 and not stopped and not meta[3] and hand(10, jobs[1], jobs[2], now)
+local handed = wake and #jobs == 2 and #pushed[1] + #pushed[2] + #pushed[3] == 1 and not stopped and not meta[3] and hand(10, jobs[1], jobs[2], now, wall)
 for lane = 1, handed and 0 or 3 do if #pushed[lane] > 0 then redis.call('RPUSH', KEYS[2 + lane], unpack(pushed[lane])) end end
 -- Rows of a stopped batch are taken and end as cancelled; who runs ended rows again wants them to run.
 if stopped and again then redis.call('HDEL', KEYS[15], 'stop') redis.call('ZREM', KEYS[8], string.match(KEYS[15], '}:batch:(.*)$'))

@@ -4,17 +4,22 @@
 --      5 leases to check, at most (<= 500), and no more than envelopes of 4 MiB (one always passes): each is read for its lane
 --      6 a process not seen for so many ms is gone  7 rank in inflight to look from, for leases of the gone
 --      8 the time that the caller's last such call answered, ms, or -1: don't ask  9 the longest gap since then, ms
--- Returns {'OK', jobs returned, rank to go on from or -1 when all were looked at, time, ms} or {'AWAY', time, ms}: the gap was longer, so
---      this Redis may have been away and not the workers; nothing was done. Or {'MISMATCH', partitions, version}
+-- Returns {'OK', jobs returned, rank to go on from or -1 when all were looked at, time, ms, ms that Redis' clock stepped back, 0 in most cases} or {'AWAY', time, ms,
+--      that}: the gap was longer, so this Redis may have been away and not the workers; nothing was done. Or {'MISMATCH', partitions, version}
 -- Idempotent because a lease that was returned is no longer in inflight.
 redis.call('ZREM', KEYS[6], '')
-local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version')
+local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version', 'seen', 'skew')
 if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH', meta[1], meta[2] or ''} end
 
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local told = string.format('%.0f', now)
-if ARGV[8] ~= '-1' and math.abs(now - tonumber(ARGV[8])) > tonumber(ARGV[9]) then return {'AWAY', told} end
+local now, wall = clock(meta[3], meta[4])
+local told, step = string.format('%.0f', now), 0
+-- Written down rarely, as all workers do this all the time: a smaller step back than that only makes things later by as much.
+if meta[1] and now - (meta[3] or 0) >= 10000 then redis.call('HSET', KEYS[1], 'seen', told) end
+if now > wall + (meta[4] or 0) then
+  step = now - wall - (meta[4] or 0)
+  redis.call('HSET', KEYS[1], 'skew', string.format('%.0f', now - wall))
+end
+if ARGV[8] ~= '-1' and math.abs(now - tonumber(ARGV[8])) > tonumber(ARGV[9]) then return {'AWAY', told, step} end
 local most, from, returned, bytes = tonumber(ARGV[5]), tonumber(ARGV[7]), 0, 0
 local function isOver(id)
   local size = redis.call('HSTRLEN', KEYS[2], id)
@@ -33,11 +38,11 @@ local function giveBack(id, lease)
 end
 
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[6], '-inf', told, 'LIMIT', 0, most)) do
-  if isOver(id) then redis.call(ARGV[4], ARGV[3], '1') return {'OK', returned, from, told} end
+  if isOver(id) then redis.call(ARGV[4], ARGV[3], '1') return {'OK', returned, from, told, step} end
   giveBack(id, redis.call('HGET', KEYS[7], id))
 end
 local gone, any = {}, false
-for _, worker in ipairs(redis.call('ZRANGEBYSCORE', KEYS[8], '-inf', string.format('%.0f', now - tonumber(ARGV[6])))) do gone[worker], any = true, true end
+for _, worker in ipairs(redis.call('ZRANGEBYSCORE', KEYS[8], '-inf', string.format('%.0f', now - tonumber(ARGV[6])), 'LIMIT', 0, 1000)) do gone[worker], any = true, true end
 local nextRank = -1
 if any then
   local ids, kept, over = redis.call('ZRANGE', KEYS[6], from, from + most - 1), 0, false
@@ -48,7 +53,11 @@ if any then
     else giveBack(id, lease) end
   end
   -- At the end of a pass, a process that is gone for ten times that has had each of its leases looked at many times.
-  if #ids == most or over then nextRank = from + kept else redis.call('ZREMRANGEBYSCORE', KEYS[8], '-inf', string.format('%.0f', now - 10 * tonumber(ARGV[6]))) end
+  if #ids == most or over then nextRank = from + kept
+  else
+    local old = redis.call('ZRANGEBYSCORE', KEYS[8], '-inf', string.format('%.0f', now - 10 * tonumber(ARGV[6])), 'LIMIT', 0, most)
+    if #old > 0 then redis.call('ZREM', KEYS[8], unpack(old)) end
+  end
 end
 if returned > 0 then redis.call(ARGV[4], ARGV[3], '1') end
-return {'OK', returned, nextRank, told}
+return {'OK', returned, nextRank, told, step}

@@ -4,11 +4,10 @@
 -- Returns {'OK', per job: 1 extended | 2 extended, and asked to stop | 0 lost,  then the stopped batches} or {'MISMATCH', partitions, version}
 -- Idempotent because it writes the same again. A lease that has expired but was not reclaimed is extended: nobody else has it.
 redis.call('ZREM', KEYS[2], '')
-local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version')
+local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version', 'seen', 'skew')
 if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH', meta[1], meta[2] or ''} end
 
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = clock(meta[3], meta[4])
 local deadline = string.format('%.0f', now + tonumber(ARGV[3]))
 redis.call('ZADD', KEYS[4], string.format('%.0f', now), ARGV[4])
 local out = {'OK'}
@@ -21,5 +20,5 @@ for i = 5, #ARGV, 2 do
     out[#out + 1] = 0
   end
 end
-for _, batch in ipairs(redis.call('ZRANGE', KEYS[6], 0, 4999)) do out[#out + 1] = batch end
+for _, batch in ipairs(redis.call('ZRANGE', KEYS[6], 0, 999)) do out[#out + 1] = batch end
 return out

@@ -4,11 +4,10 @@
 -- Returns {'OK', 1 marked | 0 has jobs, is in use or is paused, now in Unix ms} or {'MISMATCH', partitions, version}
 -- Idempotent because a mark that exists is set again.
 redis.call('ZREM', KEYS[7], '')
-local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version', 'paused')
+local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version', 'paused', 'seen', 'skew')
 if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH', meta[1], meta[2] or ''} end
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local told = string.format('%.0f', now)
+local now, wall = clock(meta[4], meta[5])
+local told = string.format('%.0f', wall)
 if meta[3] or redis.call('EXISTS', KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]) > 0 or redis.call('HLEN', KEYS[2]) > redis.call('ZCARD', KEYS[9]) then
   return {'OK', 0, told}
 end

@@ -6,11 +6,10 @@
 -- Returns {'OK', a sign per job: 1 settled | 0 had ended already | - someone else's} or {'MISMATCH', partitions, version}
 -- Idempotent because the claim's token is gone after the first time.
 redis.call('ZREM', KEYS[7], '')
-local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version')
+local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version', 'seen', 'skew')
 if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH', meta[1], meta[2] or ''} end
 
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = clock(meta[3], meta[4])
 local signs, wake = {}, false
 for i = 6, #ARGV, 8 do
   local id, delay = ARGV[i], tonumber(ARGV[i + 3])

@@ -80,6 +80,16 @@ internal sealed class TestFleet : IAsyncDisposable
         return await StartAsync(server, server.Address, llm, lease, 0, partitions);
     }
 
+    /// <summary>The same on a redis-server of the test's, which the fleet disposes of.</summary>
+    /// <param name="server">Where.</param>
+    /// <param name="latency">Of each call to the LLM, ms.</param>
+    /// <param name="lease">Of the workers, s.</param>
+    public static async Task<TestFleet> StartAsync(RedisServer server, int latency, double lease)
+    {
+        var llm = await LlmSimulator.StartAsync(new SimulatorOptions { Latency = TimeSpan.FromMilliseconds(latency), CountTokens = false });
+        return await StartAsync(server, server.Address, llm, lease, 0, 1);
+    }
+
     /// <summary>The same on a cluster, which the fleet disposes of.</summary>
     /// <param name="cluster">Where.</param>
     /// <param name="replicas">That must have a job and a result before it counts.</param>

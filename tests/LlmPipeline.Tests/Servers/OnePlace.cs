@@ -20,7 +20,7 @@ internal static class OnePlace
     {
         var places = new List<(string Place, string Id)>();
         foreach (var lane in keys.Waiting)
-            places.AddRange((await database.ListRangeAsync(lane)).Select(id => ("waiting", (string)id!)));
+            places.AddRange((await database.ListRangeAsync(lane)).Where(id => id != "{}").Select(id => ("waiting", (string)id!)));
         places.AddRange((await database.SortedSetRangeByRankAsync(keys.Delayed)).Select(id => ("delayed", (string)id!)));
         places.AddRange((await database.SortedSetRangeByRankAsync(keys.Inflight)).Select(id => ("inflight", (string)id!)));
         places.AddRange((await database.SortedSetRangeByRankAsync(keys.Dead)).Select(id => ("dead", (string)id!)));

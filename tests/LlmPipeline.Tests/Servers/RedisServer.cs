@@ -12,11 +12,13 @@ internal sealed class RedisServer : IAsyncDisposable
     private static readonly Lazy<Task<RedisServer>> OfTheTests = new(() => StartAsync());
     private readonly string _folder = Directory.CreateTempSubdirectory("llmpipe-redis-").FullName;
     private readonly string[] _options;
+    private readonly SteppedClock? _clock;
     private Process? _process;
     private Task _drained = Task.CompletedTask;
 
-    private RedisServer(int port, string[] options)
+    private RedisServer(int port, string[] options, SteppedClock? clock)
     {
+        _clock = clock;
         Port = port;
         _options = options;
         AppDomain.CurrentDomain.ProcessExit += (_, _) =>
@@ -43,11 +45,13 @@ internal sealed class RedisServer : IAsyncDisposable
     public static Task<RedisServer> StartAsync(params string[] options) => StartAsync(() => options);
 
     /// <summary>The same with options that name ports: asked for anew when somebody else has taken one in between.</summary>
-    public static async Task<RedisServer> StartAsync(Func<string[]> options)
+    /// <param name="options">See there.</param>
+    /// <param name="clock">Its clock; null for the machine's.</param>
+    public static async Task<RedisServer> StartAsync(Func<string[]> options, SteppedClock? clock = null)
     {
         for (var attempt = 1; ; attempt++)
         {
-            var server = new RedisServer(FreePort(), options());
+            var server = new RedisServer(FreePort(), options(), clock);
             try
             {
                 await server.RestartAsync();
@@ -67,6 +71,7 @@ internal sealed class RedisServer : IAsyncDisposable
         var start = new ProcessStartInfo("redis-server") { RedirectStandardOutput = true, WorkingDirectory = _folder };
         foreach (var word in (string[])["--port", Port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--dir", _folder, "--save", "", "--appendonly", "no", .. _options])
             start.ArgumentList.Add(word);
+        _clock?.Set(start.Environment);
         try
         {
             _process = Process.Start(start)!;

@@ -6,8 +6,8 @@
 -- Returns 1
 -- Not idempotent: whoever gets no answer must not repeat what gives back.
 local key, time = KEYS[1], redis.call('TIME') redis.call('HDEL', key, '')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local stored = redis.call('HMGET', key, 'first', 'l1', 'l2', 'gate', 'cutAt')
+local stored = redis.call('HMGET', key, 'first', 'l1', 'l2', 'gate', 'cutAt', 'at', 'skew')
+local now = math.max(time[1] * 1000 + math.floor(time[2] / 1000) + (stored[7] or 0), tonumber(stored[6] or 0))
 local first, gate, cutAt = tonumber(stored[1] or 0), tonumber(stored[4] or 0), tonumber(stored[5] or 0)
 local level1, level2 = tonumber(stored[2] or 0), tonumber(stored[3] or 0)
 if ARGV[1] ~= '' then redis.call('HSET', key, 'g1', ARGV[1], 'guess', ARGV[3]) end

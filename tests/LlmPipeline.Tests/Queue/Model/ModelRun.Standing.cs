@@ -41,8 +41,13 @@ internal sealed partial class ModelRun
         var (at, claim) = stood;
         var withdrawn = await _queue.Partitions[at].WithdrawAsync(claim);
         _claims.AddRange(withdrawn.Jobs);
-        return (Text(at, _model[at].Withdraw(claim.Token)), Text(withdrawn.Jobs));
+        return (Text(at, InOrder(_model[at].Withdraw(claim.Token))), Text(InOrder(withdrawn.Jobs)));
     }
+
+    // What a claim took is looked for in steps, which have no order.
+    private static IEnumerable<ModelJob> InOrder(IEnumerable<ModelJob> jobs) => jobs.OrderBy(job => job.Id, StringComparer.Ordinal);
+
+    private static IEnumerable<ClaimedJob> InOrder(IEnumerable<ClaimedJob> jobs) => jobs.OrderBy(job => job.Job.Id, StringComparer.Ordinal);
 
     private string Text(int at, IEnumerable<ModelJob> jobs) => Text(jobs.Select(job => $"{job.Id} {job.Attempts} {job.Lost} {_model[at].IsAsked(job)}"));
 

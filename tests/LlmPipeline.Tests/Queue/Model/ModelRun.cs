@@ -205,8 +205,8 @@ internal sealed partial class ModelRun
         List<ModelJob> held = repeated ? _model[at].HeldBy(token) : [];
         var (jobs, paused, delayed) = held.Count > 0 ? (held, false, false) : _model[at].Claim(most, token, worker, lane, stands);
         return (
-            Text(at, jobs) + $"; {paused} {delayed} {stands && !paused && jobs.Count == 0}",
-            Text(claim.Jobs) + $"; {claim.Paused} {claim.NextDue is not null} {claim.Stands}");
+            Text(at, held.Count > 0 ? InOrder(held) : jobs) + $"; {paused} {delayed} {stands && !paused && jobs.Count == 0}",
+            Text(held.Count > 0 ? InOrder(claim.Jobs) : claim.Jobs) + $"; {claim.Paused} {claim.NextDue is not null} {claim.Stands}");
     }
 
     private async Task<(string Model, string Store)> SweepAsync(int at, int place, string worker)
