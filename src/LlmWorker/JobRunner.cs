@@ -17,7 +17,7 @@ internal sealed partial class JobRunner(
         var job = held.Claim.Job;
         if (stands is { } status)
         {
-            settler.Settle(Settlement.With(status, held, await CostsOfAsync(job.Id, giveUp).ConfigureAwait(false)));
+            settler.Settle(Settlement.With(status, held, await CostsOfAsync(held.Claim, giveUp).ConfigureAwait(false)));
             return;
         }
 
@@ -72,11 +72,11 @@ internal sealed partial class JobRunner(
         switch (outcome.Verdict)
         {
             case CallVerdict.Retry:
-                settler.Settle(new Settlement(SettleVerb.Retry, held, outcome.Costs) { Attempts = outcome.Attempts, Delay = outcome.Delay });
+                settler.Settle(new Settlement(SettleVerb.Retry, held, outcome.Costs) { Attempts = outcome.Attempts, Delay = outcome.Delay, Used = UsedBy(held.Claim, outcome) });
                 break;
             // Back to where it was, and uncharged; but what its calls have cost is spent, and only a retry counts that.
             case CallVerdict.Release when outcome.Costs.Count > 0:
-                settler.Settle(new Settlement(SettleVerb.Retry, held, outcome.Costs) { Attempts = held.Claim.Attempts });
+                settler.Settle(new Settlement(SettleVerb.Retry, held, outcome.Costs) { Attempts = held.Claim.Attempts, Used = UsedBy(held.Claim, outcome) });
                 break;
             case CallVerdict.Release:
                 settler.Settle(new Settlement(SettleVerb.Release, held, []));
@@ -97,15 +97,23 @@ internal sealed partial class JobRunner(
     private void Store(HeldJob held, ResultStatus status, CallOutcome outcome)
     {
         held.Spans = held.Spans with { Store = WorkerTelemetry.Store(status) };
-        writer.Write(held, Result(held.Claim.Job, status, outcome), outcome.Costs);
+        writer.Write(held, Result(held.Claim.Job, status, outcome, UsedBy(held.Claim, outcome)), outcome.Costs);
     }
 
     /// <summary>What the result has cost that a worker stored and could not settle any more: its claim has counted nothing.</summary>
-    private async Task<IReadOnlyList<JobCost>> CostsOfAsync(string jobId, CancellationToken giveUp)
+    private async Task<IReadOnlyList<JobCost>> CostsOfAsync(ClaimedJob claim, CancellationToken giveUp)
     {
-        var result = await RedisRetry.UntilAnsweredAsync(() => results.GetAsync(jobId), time, logger, giveUp).ConfigureAwait(false);
-        return result?.Meta is { Cost: { } cost, Deployment: { } deployment } ? [new JobCost(deployment, JobCost.NanosOf(cost))] : [];
+        var result = await RedisRetry.UntilAnsweredAsync(() => results.GetAsync(claim.Job.Id), time, logger, giveUp).ConfigureAwait(false);
+        // What earlier claims have cost was counted with them.
+        return result?.Meta is { Cost: { } cost, Deployment: { } deployment } && JobCost.NanosOf(cost) - (claim.Used.Nanos ?? 0) is > 0 and var nanos
+            ? [new JobCost(deployment, nanos)]
+            : [];
     }
+
+    // A result tells of all calls of its job, also those under earlier claims.
+    private static JobUsage UsedBy(ClaimedJob claim, CallOutcome outcome) => claim.Used + new JobUsage(
+        outcome.Costs.Count > 0 ? outcome.Costs.Sum(cost => cost.Nanos) : null,
+        outcome.Usage.Input, outcome.Usage.Cached, outcome.Usage.Output);
 
     private static ResultStatus Status(CallVerdict verdict) => verdict switch
     {
@@ -114,7 +122,7 @@ internal sealed partial class JobRunner(
         _ => ResultStatus.Failed,
     };
 
-    private JobResult Result(Job job, ResultStatus status, CallOutcome outcome) => new()
+    private JobResult Result(Job job, ResultStatus status, CallOutcome outcome, JobUsage used) => new()
     {
         JobId = job.Id,
         Status = status,
@@ -128,11 +136,11 @@ internal sealed partial class JobRunner(
             Error = outcome.ErrorCode is null ? null : new ResultError(outcome.ErrorCode, outcome.ErrorMessage ?? outcome.ErrorCode),
             Model = job.Model,
             Deployment = outcome.Deployment,
-            InputTokens = outcome.Usage.Input,
-            CachedTokens = outcome.Usage.Cached,
-            OutputTokens = outcome.Usage.Output,
+            InputTokens = used.Input,
+            CachedTokens = used.Cached,
+            OutputTokens = used.Output,
             UsageEstimated = outcome.IsUsageEstimated,
-            Cost = outcome.Costs.Count > 0 ? JobCost.Amount(outcome.Costs.Sum(cost => cost.Nanos)) : null,
+            Cost = used.Nanos is { } nanos ? JobCost.Amount(nanos) : null,
             Attempts = outcome.Attempts,
             Reasks = outcome.Reasks,
             Flags = outcome.Flags,

@@ -20,13 +20,16 @@ internal enum SettleVerb
 internal sealed record Settlement(SettleVerb Verb, HeldJob Job, IReadOnlyList<JobCost> Costs)
 {
     /// <summary>The claim with what it has cost.</summary>
-    public ClaimedJob Claim => Costs.Count == 0 ? Job.Claim : Job.Claim with { Costs = Costs };
+    public ClaimedJob Claim => Costs.Count == 0 && Used == default ? Job.Claim : Job.Claim with { Costs = Costs, Used = Used };
 
     /// <summary>How a completed claim is counted.</summary>
     public EndState State { get; init; }
 
     /// <summary>Attempts charged so far, of one to be tried again.</summary>
     public int Attempts { get; init; }
+
+    /// <summary>What its calls have used until now, of one to be tried again.</summary>
+    public JobUsage Used { get; init; }
 
     /// <summary>How long it waits for its next try.</summary>
     public TimeSpan Delay { get; init; }

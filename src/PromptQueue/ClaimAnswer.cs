@@ -28,8 +28,8 @@ internal sealed class ClaimAnswer(string queue, int partition, string token, Dat
         for (var (i, place) = (first, 1); i + 1 < answer.Length; i += 2, place++)
         {
             // Nearly all are claimed for the first time.
-            var (_, attempts, lost, asked) = states.Count == 0 ? default : states.GetValueOrDefault(place);
-            read.Add((string)answer[i]!, (byte[])answer[i + 1]!, attempts, lost, asked, stopped);
+            var (_, attempts, lost, asked, used) = states.Count == 0 ? default : states.GetValueOrDefault(place);
+            read.Add((string)answer[i]!, (byte[])answer[i + 1]!, attempts, lost, asked, used, stopped);
         }
 
         var (due, flags) = ((long)answer[2], (int)answer[3]);
@@ -40,11 +40,11 @@ internal sealed class ClaimAnswer(string queue, int partition, string token, Dat
     public static ClaimResult Read(string queue, int partition, HandedJob handed, DateTimeOffset here)
     {
         var read = new ClaimAnswer(queue, partition, handed.Token, handed.At, here);
-        read.Add(handed.JobId, handed.Envelope, 0, 0, false, []);
+        read.Add(handed.JobId, handed.Envelope, 0, 0, false, default, []);
         return read.Result(null) with { AreNew = handed.IsNew };
     }
 
-    private void Add(string id, ReadOnlyMemory<byte> envelope, int attempts, int lost, bool asked, HashSet<string> stopped)
+    private void Add(string id, ReadOnlyMemory<byte> envelope, int attempts, int lost, bool asked, JobUsage used, HashSet<string> stopped)
     {
         try
         {
@@ -52,7 +52,7 @@ internal sealed class ClaimAnswer(string queue, int partition, string token, Dat
             // From here on a deadline is compared with the clock of this process, which may be wrong; what is left of it is the same on both.
             _jobs.Add(new ClaimedJob(
                 job.Deadline is null ? job : job with { Deadline = Envelope.Shifted(job.Deadline, here - now) }, partition, token, attempts, lost,
-                asked || (job.Batch is not null && stopped.Contains(job.Batch)), now > job.Enqueued ? now - job.Enqueued : TimeSpan.Zero));
+                asked || (job.Batch is not null && stopped.Contains(job.Batch)), now > job.Enqueued ? now - job.Enqueued : TimeSpan.Zero) { Used = used });
         }
         catch (FormatException e)
         {
@@ -62,10 +62,10 @@ internal sealed class ClaimAnswer(string queue, int partition, string token, Dat
 
     private ClaimResult Result(TimeSpan? due) => new(_jobs, due) { Unreadable = _unreadable, At = now };
 
-    private static (int Place, int Attempts, int Lost, bool Asked) State(string state)
+    private static (int Place, int Attempts, int Lost, bool Asked, JobUsage Used) State(string state)
     {
         var parts = state.Split('|');
-        return (Number(parts[0]), Number(parts[1]), Number(parts[2]), parts[3] == "1");
+        return (Number(parts[0]), Number(parts[1]), Number(parts[2]), parts[3] == "1", parts.Length > 4 ? JobUsage.Decode(parts[4]) : default);
 
         static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
     }

@@ -12,6 +12,9 @@ public sealed record ClaimedJob(Job Job, int Partition, string Token, int Attemp
 {
     /// <summary>What the calls under this claim have cost; counted, for its batch and by deployment, once: when the claim is completed, buried or retried.</summary>
     public IReadOnlyList<JobCost> Costs { get; init; } = [];
+
+    /// <summary>What calls under earlier claims have used. A retry keeps it for the next claim.</summary>
+    public JobUsage Used { get; init; }
 }
 
 /// <summary>What a claim brought.</summary>

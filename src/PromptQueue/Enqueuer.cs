@@ -164,16 +164,15 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
         var partitions = PrivateQueue.Is(queue) ? 1 : options.Partitions ?? await RepeatedAsync(() => FindPartitionsAsync(redis, options, queue), cancellationToken).ConfigureAwait(false);
         if (!PrivateQueue.Is(queue))
             await RepeatedAsync(() => DoneAsync(_registry.AdmitAsync(queue)), cancellationToken).ConfigureAwait(false);
-        await RegisterAsync(queue, partitions, 0, cancellationToken).ConfigureAwait(false);
+        await RegisterAsync(queue, partitions, Enumerable.Range(0, partitions), cancellationToken).ConfigureAwait(false);
         _created[queue] = (version, partitions);
         return partitions;
     }
 
     /// <summary>Removes the mark of a retired queue, and only then has workers serve it; a job is added after both.</summary>
-    private async Task RegisterAsync(string queue, int partitions, int partition, CancellationToken cancellationToken)
+    private async Task RegisterAsync(string queue, int partitions, IEnumerable<int> marked, CancellationToken cancellationToken)
     {
-        foreach (var created in partition == 0 ? [0] : new[] { 0, partition })
-            await RunAsync(queue, partitions, created, null, false, [], cancellationToken).ConfigureAwait(false);
+        await Task.WhenAll(marked.Select(partition => RunAsync(queue, partitions, partition, null, false, [], cancellationToken))).ConfigureAwait(false);
         if (PrivateQueue.Is(queue))
             await RepeatedAsync(() => redis.Commands.SortedSetAddAsync(QueueKeys.PrivateQueues(options.KeyPrefix), queue, time.GetUtcNow().ToUnixTimeMilliseconds()), cancellationToken).ConfigureAwait(false);
         else
@@ -191,7 +190,7 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
                 return answer;
             if (registrations == MostRegistrations)
                 throw new InvalidOperationException($"queue {queue} was retired {registrations} times while jobs were enqueued");
-            await RegisterAsync(queue, partitions, partition, cancellationToken).ConfigureAwait(false);
+            await RegisterAsync(queue, partitions, partition == 0 ? [0] : [0, partition], cancellationToken).ConfigureAwait(false);
         }
     }
 

@@ -102,8 +102,7 @@ public sealed class ResultStore
     /// <summary>The same for any number and size: about 16 MiB of bodies are fetched at a time at most, a larger one by itself.</summary>
     /// <param name="jobIds">The jobs.</param>
     /// <param name="cancellationToken">Ends it with an exception.</param>
-    public async IAsyncEnumerable<JobResult?> ReadAsync(
-        IReadOnlyList<string> jobIds, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public async IAsyncEnumerable<JobResult?> ReadAsync(IReadOnlyList<string> jobIds, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(jobIds);
         for (var first = 0; first < jobIds.Count;)
@@ -159,8 +158,7 @@ public sealed class ResultStore
     /// </summary>
     /// <param name="jobId">The job.</param>
     /// <param name="cancellationToken">Ends the wait with an exception.</param>
-    public Task<JobResult> WaitAsync(string jobId, CancellationToken cancellationToken = default) =>
-        WaitAsync(jobId, null, cancellationToken);
+    public Task<JobResult> WaitAsync(string jobId, CancellationToken cancellationToken = default) => WaitAsync(jobId, null, cancellationToken);
 
     /// <summary>The same for a caller with little memory, which is given the size of a result before it is fetched.</summary>
     /// <param name="jobId">The job.</param>
@@ -222,8 +220,7 @@ public sealed class ResultStore
     {
         ArgumentNullException.ThrowIfNull(jobIds);
         var connection = areLarge ? await _redis.LargeAsync().ConfigureAwait(false) : _redis.Commands;
-        return await Task.WhenAll(jobIds.Select(async id =>
-            ResultFormat.Decode(id, await connection.HashGetAsync(Key(id), ResultFormat.Fields).ConfigureAwait(false)))).ConfigureAwait(false);
+        return await Task.WhenAll(jobIds.Select(async id => ResultFormat.Decode(id, await connection.HashGetAsync(Key(id), ResultFormat.Fields).ConfigureAwait(false)))).ConfigureAwait(false);
     }
 
     private Task<long> SizeAsync(string jobId) => _redis.Commands.HashStringLengthAsync(Key(jobId), "body");
@@ -231,8 +228,7 @@ public sealed class ResultStore
     /// <summary>Follows the answer of a job that asks for a stream, as it comes; of any other, and for a reader that comes late, the result alone.</summary>
     /// <param name="jobId">The job.</param>
     /// <param name="cancellationToken">Ends it with an exception.</param>
-    public IAsyncEnumerable<StreamedPart> StreamAsync(string jobId, CancellationToken cancellationToken = default) =>
-        StreamAsync(jobId, () => Task.CompletedTask, null, cancellationToken);
+    public IAsyncEnumerable<StreamedPart> StreamAsync(string jobId, CancellationToken cancellationToken = default) => StreamAsync(jobId, () => Task.CompletedTask, null, cancellationToken);
 
     /// <summary>The same for a job that is still to be enqueued, so that its very first delta is seen, and for a reader whose memory is bounded.</summary>
     /// <param name="jobId">The job.</param>

@@ -6,7 +6,8 @@
 -- Returns {'OK', now in Unix ms (0 when paused), ms until the next delayed job (0: claim again, the list had many ids without an envelope)
 --      or -1,
 --      the sum of 1 when paused, 2 when 9 stood until now (else it may have been answered), 4 when one stands now: 9 if it stood, else 10,
---      of the jobs that are not claimed for the first time, or asked to stop: 'which of these|attempts charged|times lost|1 when asked to stop else 0', with spaces between,
+--      of the jobs that are not claimed for the first time, or asked to stop: 'which of these|attempts charged|times lost|1 when asked to stop else 0', then '|used' of what
+--      retry.lua was told of, with spaces between,
 --      count of stopped batches, these,  per job: id, envelope}
 --      or {'MISMATCH', partitions, version}
 -- Not idempotent: after a lost answer held.lua tells what the token holds.
@@ -41,8 +42,8 @@ for step = 0, 2 do
       else
         count, fence = count + 1, fresh
         if leases[i] or asked[i] == 1 then
-          local charged = string.match(leases[i] or '|0|0|', '^[^|]*(|%d+|%d+|)')
-          fence, states[#states + 1] = ARGV[4] .. charged .. ARGV[6], count .. charged .. (asked[i] or 0)
+          local charged, used = string.match(leases[i] or '|0|0|', '^[^|]*(|%d+|%d+|)[^|]*(.*)$')
+          fence, states[#states + 1] = ARGV[4] .. charged .. ARGV[6] .. used, count .. charged .. (asked[i] or 0) .. used
         end
         scores[n + 1], scores[n + 2], fences[n + 1], fences[n + 2] = deadline, id, id, fence
         n, out[at + 1], out[at + 2], at = n + 2, id, envelope, at + 2

@@ -41,6 +41,7 @@ if place == 'none' or place == 'dead' then
   redis.call('HDEL', KEYS[8], id)
   redis.call('SREM', KEYS[10], id)
 elseif held and place ~= 'inflight' then
-  redis.call('HSET', KEYS[8], id, '|' .. (string.match(lease, '^[^|]*|(%d+|%d+|)') or '0|0|'))
+  local charged, used = string.match(lease, '^[^|]*|(%d+|%d+|)[^|]*(.*)$')
+  redis.call('HSET', KEYS[8], id, '|' .. (charged or '0|0|') .. (used or ''))
 end
 return out

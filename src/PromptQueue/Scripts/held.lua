@@ -16,11 +16,11 @@ local out, states = {'OK', string.format('%.0f', wall), scan[1] == '0' and -1 or
 for i = 1, #scan[2], 2 do ids[#ids + 1] = scan[2][i] end
 local leases = #ids > 0 and redis.call('HMGET', KEYS[4], unpack(ids)) or {}
 for i, id in ipairs(ids) do
-  local token, attempt, lost = string.match(leases[i] or '', '^([^|]*)|(%d+)|(%d+)|')
+  local token, attempt, lost, used = string.match(leases[i] or '', '^([^|]*)|(%d+)|(%d+)|[^|]*(.*)$')
   local envelope = token == ARGV[3] and redis.call('HGET', KEYS[2], id)
   if envelope then
     redis.call('ZADD', KEYS[3], deadline, id)
-    states[#states + 1] = table.concat({#states + 1, attempt, lost, redis.call('SISMEMBER', KEYS[5], id)}, '|')
+    states[#states + 1] = table.concat({#states + 1, attempt, lost, redis.call('SISMEMBER', KEYS[5], id)}, '|') .. used
     out[#out + 1], out[#out + 2] = id, envelope
   end
 end

@@ -28,11 +28,11 @@ local function isOver(id)
   return false
 end
 local function giveBack(id, lease)
-  local attempt, lost = string.match(lease or '|0|0|', '^[^|]*|(%d+)|(%d+)|')
+  local attempt, lost, used = string.match(lease or '|0|0|', '^[^|]*|(%d+)|(%d+)|[^|]*(.*)$')
   redis.call('ZREM', KEYS[6], id)
   local envelope = redis.call('HGET', KEYS[2], id)
   if not envelope then redis.call('HDEL', KEYS[7], id) return end
-  redis.call('HSET', KEYS[7], id, table.concat({'', attempt, string.format('%.0f', lost + 1), ''}, '|'))
+  redis.call('HSET', KEYS[7], id, table.concat({'', attempt, string.format('%.0f', lost + 1), ''}, '|') .. used)
   redis.call('LPUSH', KEYS[2 + tonumber(string.match(envelope, '^[123]') or 2)], id)
   returned = returned + 1
 end
@@ -48,7 +48,7 @@ if any then
   local ids, kept, over = redis.call('ZRANGE', KEYS[6], from, from + most - 1), 0, false
   for _, id in ipairs(ids) do
     local lease = redis.call('HGET', KEYS[7], id)
-    if not gone[string.match(lease or '', '([^|]*)$')] then kept = kept + 1
+    if not gone[string.match(lease or '', '^[^|]*|%d+|%d+|([^|]*)') or ''] then kept = kept + 1
     elseif isOver(id) then over = true break
     else giveBack(id, lease) end
   end

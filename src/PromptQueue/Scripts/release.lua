@@ -10,11 +10,11 @@ if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH
 local signs, wake = {}, false
 for i = #ARGV - 2, 5, -3 do
   local id = ARGV[i]
-  local token, attempt, lost = string.match(redis.call('HGET', KEYS[7], id) or '', '^([^|]*)|(%d+)|(%d+)|')
+  local token, attempt, lost, used = string.match(redis.call('HGET', KEYS[7], id) or '', '^([^|]*)|(%d+)|(%d+)|[^|]*(.*)$')
   local sign = '-'
   if token == ARGV[i + 1] then
     redis.call('ZREM', KEYS[6], id)
-    redis.call('HSET', KEYS[7], id, table.concat({'', attempt, lost, ''}, '|'))
+    redis.call('HSET', KEYS[7], id, table.concat({'', attempt, lost, ''}, '|') .. used)
     redis.call('LPUSH', KEYS[2 + tonumber(ARGV[i + 2])], id)
     sign, wake = '1', true
   elseif redis.call('HEXISTS', KEYS[2], id) == 0 or redis.call('ZSCORE', KEYS[8], id) then

@@ -1,7 +1,8 @@
 -- Ends claims for now: the jobs wait for another try, after a delay.
 -- KEYS 1 meta  2 jobs  3-5 waiting high, normal, low  6 delayed  7 inflight  8 leases  9 dead  10 cancel  11 stopped  12 spent  then per batch: batch, ended, finished
 -- ARGV 1 partitions  2 schema version  3 wake channel  4 publish verb  5 batch TTL, s
---      then per job: id, token, attempts charged so far, delay ms, lane (1-3), batch ('' for none), its place (1, 2 ...; 0 for none), costs ('nanos deployment', a line each)
+--      then per job: id, token, attempts charged so far, delay ms, lane (1-3), batch ('' for none), its place (1, 2 ...; 0 for none), costs ('nanos deployment', a line each),
+--      what its calls have used until now ('' for nothing): the next claims tell it
 --      What is asked to stop is not delayed, so that it ends soon.
 -- Returns {'OK', a sign per job: 1 settled | 0 had ended already | - someone else's} or {'MISMATCH', partitions, version}
 -- Idempotent because the claim's token is gone after the first time.
@@ -11,13 +12,13 @@ if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH
 
 local now = clock(meta[3], meta[4])
 local signs, wake = {}, false
-for i = 6, #ARGV, 8 do
+for i = 6, #ARGV, 9 do
   local id, delay = ARGV[i], tonumber(ARGV[i + 3])
   local token, lost = string.match(redis.call('HGET', KEYS[8], id) or '', '^([^|]*)|%d+|(%d+)|')
   local sign = '-'
   if token == ARGV[i + 1] then
     redis.call('ZREM', KEYS[7], id)
-    redis.call('HSET', KEYS[8], id, table.concat({'', ARGV[i + 2], lost, ''}, '|'))
+    redis.call('HSET', KEYS[8], id, table.concat({'', ARGV[i + 2], lost, ARGV[i + 8] ~= '' and '|' .. ARGV[i + 8] or ''}, '|'))
     if redis.call('SISMEMBER', KEYS[10], id) == 1 or redis.call('ZSCORE', KEYS[11], ARGV[i + 5]) then delay = 0 end
     if delay > 0 then
       redis.call('ZADD', KEYS[6], string.format('%.0f', now + delay), id)

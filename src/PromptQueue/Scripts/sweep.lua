@@ -43,10 +43,10 @@ for i, id in ipairs(ids) do
     local envelope = redis.call('HGET', KEYS[2], id)
     taken, spent = taken + 1, spent + size
     if delayed then redis.call('ZREM', KEYS[3], id) else redis.call('LSET', KEYS[3], string.format('%.0f', from + i - 1), '{}') end
-    local attempt, lost = string.match(redis.call('HGET', KEYS[5], id) or '|0|0|', '^[^|]*|(%d+)|(%d+)|')
+    local attempt, lost, used = string.match(redis.call('HGET', KEYS[5], id) or '|0|0|', '^[^|]*|(%d+)|(%d+)|[^|]*(.*)$')
     redis.call('ZADD', KEYS[4], deadline, id)
-    redis.call('HSET', KEYS[5], id, table.concat({ARGV[3], attempt, lost, ARGV[5]}, '|'))
-    states[taken], out[#out + 1], out[#out + 2] = table.concat({taken, attempt, lost, stop and 1 or 0}, '|'), id, envelope
+    redis.call('HSET', KEYS[5], id, table.concat({ARGV[3], attempt, lost, ARGV[5]}, '|') .. used)
+    states[taken], out[#out + 1], out[#out + 2] = table.concat({taken, attempt, lost, stop and 1 or 0}, '|') .. used, id, envelope
   end
   looked = i
 end

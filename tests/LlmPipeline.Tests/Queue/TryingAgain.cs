@@ -24,6 +24,35 @@ public sealed class TryingAgain
     }
 
     [Theory, ClassData(typeof(Stores))]
+    public async Task What_its_calls_have_used_stays_with_a_job_until_it_ends(Store store)
+    {
+        var used = new JobUsage(1_234_567_890_123, 7, 3, 2);
+        var queue = await TestQueue.CreateAsync(store);
+        await queue.EnqueueRowsAsync(1, 2);
+        var jobs = await queue.ClaimAsync(2);
+        await queue.RetryAsync(jobs[0] with { Used = used }, 1, TimeSpan.Zero);
+        await queue.RetryAsync(jobs[1], 1, TimeSpan.Zero);
+        jobs = await ClaimAsync();
+        await queue.ReleaseAsync(jobs[0]);
+        await queue.ReleaseAsync(jobs[1]);
+        jobs = await ClaimAsync();
+        foreach (var job in jobs)
+            await queue.ExpireAsync(job);
+        await queue.ReclaimAsync();
+        jobs = await ClaimAsync();
+        Assert.Equal([1, 1], jobs.Select(job => job.Lost));
+        await queue.RetryAsync(jobs[0] with { Used = used with { Nanos = null } }, 2, TimeSpan.Zero);
+        Assert.Equal(used with { Nanos = null }, (await queue.ClaimOneAsync()).Used);
+
+        async Task<IReadOnlyList<ClaimedJob>> ClaimAsync()
+        {
+            var claimed = (await queue.ClaimAsync(2)).OrderBy(job => job.Job.Row).ToList();
+            Assert.Equal([used, default], claimed.Select(job => job.Used));
+            return claimed;
+        }
+    }
+
+    [Theory, ClassData(typeof(Stores))]
     public async Task A_delay_passes_by_itself(Store store)
     {
         var queue = await TestQueue.CreateAsync(store);

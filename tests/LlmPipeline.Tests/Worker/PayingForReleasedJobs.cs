@@ -25,6 +25,7 @@ public sealed class PayingForReleasedJobs
         await Eventually.HoldsAsync(async () => (await queue.ProgressAsync()).Completed == 1, "the row is completed");
 
         Assert.Equal(70 + 5, (await queue.ProgressAsync()).SpentNanos);
+        Assert.Equal(JobCost.Amount(70 + 5), (await results.GetAsync(queue.Row(1).Id))!.Meta.Cost);
         // No attempt was charged for the first claim.
         Assert.Equal([0, 0], caller.Attempts);
     }
