@@ -52,7 +52,8 @@ internal sealed class ClaimAnswer(string queue, int partition, string token, Dat
             // From here on a deadline is compared with the clock of this process, which may be wrong; what is left of it is the same on both.
             _jobs.Add(new ClaimedJob(
                 job.Deadline is null ? job : job with { Deadline = Envelope.Shifted(job.Deadline, here - now) }, partition, token, attempts, lost,
-                asked || (job.Batch is not null && stopped.Contains(job.Batch)), now > job.Enqueued ? now - job.Enqueued : TimeSpan.Zero) { Used = used });
+                asked || (job.Batch is not null && stopped.Contains(job.Batch)), now > job.Enqueued ? now - job.Enqueued : TimeSpan.Zero)
+            { Used = used });
         }
         catch (FormatException e)
         {

@@ -79,6 +79,32 @@ public sealed class SteppingClocks : IAsyncLifetime
         Assert.Equal([1, 2, 3], rows.Order());
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_clock_that_is_ahead_for_a_moment_delays_nothing_until_then(bool isRetried)
+    {
+        var queue = await QueueAsync();
+        _clock.Set(TimeSpan.Zero);
+        await queue.EnqueueRowsAsync(1, 1);
+        await queue.ReclaimAsync();
+        var claimed = await queue.ClaimOneAsync();
+        _clock.Set(Hour);
+        if (isRetried)
+            await queue.RetryAsync(claimed, 1, TimeSpan.FromSeconds(2));
+        else
+            await queue.EnqueueAsync(queue.Row(2) with { Delay = TimeSpan.FromSeconds(2) });
+        StepBack();
+
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                await queue.ReclaimAsync();
+                return (await queue.ClaimAsync()).Count > 0;
+            },
+            "it is due", Patience);
+    }
+
     [Fact]
     public async Task A_deadline_goes_by_the_clock_itself()
     {

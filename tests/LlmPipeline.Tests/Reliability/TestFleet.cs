@@ -52,8 +52,10 @@ internal sealed class TestFleet : IAsyncDisposable
     /// <param name="retryAfter">See there.</param>
     /// <param name="partitions">Of its queue; null for as many as a new queue gets.</param>
     /// <param name="failShare">The share of calls that end in a passing fault.</param>
+    /// <param name="clock">Of redis-server; null for the machine's.</param>
     public static async Task<TestFleet> StartAsync(
-        int latency = 50, double lease = 30, int answerWords = 24, string[]? redis = null, FaultKind[]? script = null, double retryAfter = 0.1, int? partitions = null, double failShare = 0)
+        int latency = 50, double lease = 30, int answerWords = 24, string[]? redis = null, FaultKind[]? script = null, double retryAfter = 0.1, int? partitions = null, double failShare = 0,
+        SteppedClock? clock = null)
     {
         var endpoint = new SimulatorOptions
         {
@@ -65,7 +67,7 @@ internal sealed class TestFleet : IAsyncDisposable
             FailShare = failShare,
             Faults = [FaultKind.ServerError, FaultKind.TooManyRequests, FaultKind.Reset, FaultKind.Cut, FaultKind.NotJson],
         };
-        return await StartAsync(endpoint, lease, redis, partitions);
+        return await StartAsync(endpoint, lease, redis, partitions, clock);
     }
 
     /// <summary>The same with an endpoint of its own.</summary>
@@ -73,9 +75,11 @@ internal sealed class TestFleet : IAsyncDisposable
     /// <param name="lease">Of the workers, s.</param>
     /// <param name="redis">Options of redis-server.</param>
     /// <param name="partitions">Of its queue; null for as many as a new queue gets.</param>
-    public static async Task<TestFleet> StartAsync(SimulatorOptions endpoint, double lease, string[]? redis = null, int? partitions = null)
+    /// <param name="clock">Of redis-server; null for the machine's.</param>
+    public static async Task<TestFleet> StartAsync(
+        SimulatorOptions endpoint, double lease, string[]? redis = null, int? partitions = null, SteppedClock? clock = null)
     {
-        var server = await RedisServer.StartAsync(redis ?? []);
+        var server = await RedisServer.StartAsync(() => redis ?? [], clock);
         var llm = await LlmSimulator.StartAsync(endpoint);
         return await StartAsync(server, server.Address, llm, lease, 0, partitions);
     }
@@ -120,10 +124,11 @@ internal sealed class TestFleet : IAsyncDisposable
     /// <param name="concurrency">Calls at a time.</param>
     /// <param name="through">The proxy.</param>
     /// <param name="clock">Sets its clock; null for the clock of the machine.</param>
-    public WorkProcess StartWorker(int concurrency = 8, TcpProxy? through = null, WrongClock? clock = null)
+    /// <param name="user">As whom it connects, with the password: <c>NAME:PASSWORD</c>; null for Redis' default user.</param>
+    public WorkProcess StartWorker(int concurrency = 8, TcpProxy? through = null, WrongClock? clock = null, string? user = null)
     {
         clock?.Set(_llmpipe.Environment);
-        var worker = new WorkProcess(_llmpipe.Start("work", "--redis", through?.Address ?? _address, "--concurrency", $"{concurrency}"));
+        var worker = new WorkProcess(_llmpipe.Start("work", "--redis", user is null ? through?.Address ?? _address : $"redis://{user}@{through?.Address ?? _address}", "--concurrency", $"{concurrency}"));
         WrongClock.Unset(_llmpipe.Environment);
         _workers.Add(worker);
         return worker;

@@ -1,9 +1,10 @@
 namespace LlmPipeline;
 
 /// <summary>One fault after the other, in random order, each mended before the next.</summary>
-internal sealed class SoakFaults(TestFleet fleet, SoakWorkers workers, SoakFigures figures, int seed)
+internal sealed class SoakFaults(TestFleet fleet, SoakWorkers workers, SteppedClock clock, SoakFigures figures, int seed)
 {
     private static readonly string[] Verbs = ["claim", "renew", "put", "complete", "retry", "bury", "reclaim", "statuses"];
+    private static readonly string[] Denied = ["-evalsha", "-hset", "-@write", "resetkeys", "resetchannels"];
     private static readonly TimeSpan PastItsLeases = TimeSpan.FromSeconds(6.5);
     private readonly Random _random = new(seed);
 
@@ -14,6 +15,7 @@ internal sealed class SoakFaults(TestFleet fleet, SoakWorkers workers, SoakFigur
             ("worker killed", KillAsync), ("worker killed", KillAsync), ("worker frozen past its leases", FreezeAsync), ("worker terminated", TerminateAsync),
             ("redis-server killed", KillRedisAsync), ("connections reset", CutAsync), ("answer lost", LoseAnswerAsync), ("answers 200 ms late", DelayAsync),
             ("connections silent for 3 s", SilenceAsync), ("SCRIPT FLUSH", FlushAsync), ("queue paused", PauseAsync), ("Redis out of memory", OutOfMemoryAsync),
+            ("Redis' clock stepped", StepClockAsync), ("workers denied", DenyAsync),
         ];
         while (true)
         {
@@ -49,7 +51,7 @@ internal sealed class SoakFaults(TestFleet fleet, SoakWorkers workers, SoakFigur
         foreach (var partition in await RedisRetry.UntilAnsweredAsync(() => fleet.Queue.PartitionsAsync(fleet.Name), TimeProvider.System))
         {
             var leases = await RedisRetry.UntilAnsweredAsync(() => fleet.Redis.Database.HashValuesAsync(partition.Keys.Leases), TimeProvider.System);
-            if (leases.Any(lease => ((string)lease!).EndsWith("|" + name, StringComparison.Ordinal)))
+            if (leases.Any(lease => ((string)lease!).Split('|')[3] == name))
                 return true;
         }
 
@@ -126,6 +128,19 @@ internal sealed class SoakFaults(TestFleet fleet, SoakWorkers workers, SoakFigur
         await AnsweredAsync("CONFIG", "SET", "maxmemory", "1");
         await Task.Delay(_random.Next(200, 1500));
         await AnsweredAsync("CONFIG", "SET", "maxmemory", "0");
+    }
+
+    private async Task StepClockAsync(int worker)
+    {
+        clock.Set(TimeSpan.FromHours(_random.Next(-1, 2)));
+        await Task.Delay(_random.Next(500, 3000));
+    }
+
+    private async Task DenyAsync(int worker)
+    {
+        await AnsweredAsync("ACL", "SETUSER", SoakWorkers.User, Denied[_random.Next(Denied.Length)]);
+        await Task.Delay(_random.Next(200, 1500));
+        await AnsweredAsync("ACL", "SETUSER", SoakWorkers.User, "+@all", "allkeys", "allchannels");
     }
 
     private Task AnsweredAsync(params string[] words) => RedisRetry.UntilAnsweredAsync(() => fleet.TellRedisAsync(words), TimeProvider.System);

@@ -6,6 +6,14 @@ namespace LlmPipeline;
 internal sealed partial class SoakWorkers : IAsyncDisposable
 {
     public const int Concurrency = 8;
+
+    /// <summary>The Redis user of the workers.</summary>
+    public const string User = "worker";
+
+    /// <summary>Has redis-server know that user.</summary>
+    public static readonly string[] RedisOptions = ["--user", User, "on", ">secret", "allkeys", "allchannels", "+@all"];
+
+    private const string Login = User + ":secret";
     private readonly TestFleet _fleet;
     private readonly WorkProcess[] _processes;
 
@@ -13,7 +21,7 @@ internal sealed partial class SoakWorkers : IAsyncDisposable
     {
         _fleet = fleet;
         Proxies = [.. Enumerable.Range(0, count).Select(_ => new TcpProxy(fleet.Server.Port))];
-        _processes = [.. Proxies.Select(proxy => fleet.StartWorker(Concurrency, proxy))];
+        _processes = [.. Proxies.Select(proxy => fleet.StartWorker(Concurrency, proxy, user: Login))];
     }
 
     public IReadOnlyList<TcpProxy> Proxies { get; }
@@ -39,7 +47,7 @@ internal sealed partial class SoakWorkers : IAsyncDisposable
     }
 
     /// <summary>Starts another one in its place.</summary>
-    public void Replace(int index) => _processes[index] = _fleet.StartWorker(Concurrency, Proxies[index]);
+    public void Replace(int index) => _processes[index] = _fleet.StartWorker(Concurrency, Proxies[index], user: Login);
 
     public async ValueTask DisposeAsync()
     {

@@ -17,11 +17,13 @@ public sealed class Soaking(ITestOutputHelper output)
         var duration = minutes is null ? Short : TimeSpan.FromMinutes(double.Parse(minutes, CultureInfo.InvariantCulture));
         var seed = (int)(TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() % 100_000);
         output.WriteLine($"seed {seed}");
-        await using var fleet = await TestFleet.StartAsync(latency: 100, redis: TestFleet.Durable, failShare: 0.02);
+        using var clock = await SteppedClock.CreateAsync(TimeSpan.Zero);
+        await using var fleet = await TestFleet.StartAsync(
+            latency: 100, redis: [.. TestFleet.Durable, .. SoakWorkers.RedisOptions], failShare: 0.02, clock: clock);
         await using var workers = new SoakWorkers(fleet, 4);
         var figures = new SoakFigures();
         var load = new SoakLoad(fleet, figures, seed);
-        var faults = new SoakFaults(fleet, workers, figures, seed);
+        var faults = new SoakFaults(fleet, workers, clock, figures, seed);
         using var stop = new CancellationTokenSource(duration);
         await Task.WhenAll(load.RunAsync(stop.Token), faults.RunAsync(stop.Token), figures.WatchMemoryAsync(fleet, workers, stop.Token));
 
