@@ -47,7 +47,9 @@ internal sealed class QueueRegistry(RedisConnections redis, PromptQueueOptions o
     /// <summary>Has workers serve a queue, and tells them. Safe to repeat.</summary>
     public async Task RegisterAsync(string queue)
     {
-        await redis.Commands.SetAddAsync(_registered, queue).ConfigureAwait(false);
+        // A Redis without memory refuses to add what is there already.
+        if (!await IsRegisteredAsync(queue).ConfigureAwait(false))
+            await redis.Commands.SetAddAsync(_registered, queue).ConfigureAwait(false);
         await redis.Commands.PublishAsync(RedisChannel.Literal(QueueKeys.QueuesChannel(options.KeyPrefix)), "1").ConfigureAwait(false);
     }
 

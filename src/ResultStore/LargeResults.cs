@@ -20,7 +20,8 @@ internal sealed class LargeResults(RedisConnections redis, ResultStoreOptions op
     /// <summary>Stores one, as <see cref="ResultStore.StoreAsync(JobResult)"/> does. Safe to repeat.</summary>
     /// <param name="key">Its key.</param>
     /// <param name="result">The result.</param>
-    public async Task<(ResultStatus Stored, bool IsPaidTwice)> StoreAsync(RedisKey key, JobResult result)
+    /// <returns>Null: Redis is at its <c>maxmemory</c>, where it lets in only what goes through a script that frees something first.</returns>
+    public async Task<(ResultStatus Stored, bool IsPaidTwice)?> StoreAsync(RedisKey key, JobResult result)
     {
         var meta = ResultFormat.Encode(result.Meta);
         // The hash tag puts both into one slot.
@@ -28,19 +29,33 @@ internal sealed class LargeResults(RedisConnections redis, ResultStoreOptions op
         RedisKey[] keys = [redis.IsCluster ? key : mark.Key, key, body];
         RedisValue[] arguments =
             [(long)options.Ttl.TotalSeconds, redis.PublishVerb, redis.IsCluster ? "1" : "0", ResultFormat.Text(result.Status), meta];
-        var connection = await redis.LargeAsync().ConfigureAwait(false);
-        while (true)
+        while (await redis.RepeatedAsync(() => WriteAsync(body, meta, result.Response)).ConfigureAwait(false))
         {
-            // In this order, so that the key has its end before it is large.
-            await Task.WhenAll(
-                connection.HashSetAsync(body, "meta", meta),
-                connection.KeyExpireAsync(body, LifeOfBody),
-                connection.HashSetAsync(body, "body", result.Response)).ConfigureAwait(false);
             var wait = new ReplicaWait(options.Replicas, options.ReplicaTimeout);
             var answer = (RedisResult[])(await redis.RunAsync(Put, keys, arguments, wait).ConfigureAwait(false))!;
             // Where the body is gone already, it is written again.
             if (answer.Length > 0)
                 return (ResultFormat.Status((string?)answer[0]), (int)answer[1] == 1);
+        }
+
+        return null;
+    }
+
+    // In this order, so that the key has its end before it is large.
+    private async Task<bool> WriteAsync(RedisKey key, RedisValue meta, RedisValue body)
+    {
+        var connection = await redis.Once.LargeAsync().ConfigureAwait(false);
+        try
+        {
+            await Task.WhenAll(
+                connection.HashSetAsync(key, "meta", meta),
+                connection.KeyExpireAsync(key, LifeOfBody),
+                connection.HashSetAsync(key, "body", body)).ConfigureAwait(false);
+            return true;
+        }
+        catch (RedisServerException e) when (RedisRetry.IsFull(e))
+        {
+            return false;
         }
     }
 }

@@ -66,8 +66,8 @@ public sealed class ResultStore
     public async Task<IReadOnlyList<(ResultStatus Stored, bool IsPaidTwice)>> StoreAsync(IReadOnlyList<JobResult> results)
     {
         ArgumentNullException.ThrowIfNull(results);
-        if (results is [{ Response.Length: > SmallBytes } large])
-            return [await _large.StoreAsync(Key(large.JobId), large).ConfigureAwait(false)];
+        if (results is [{ Response.Length: > SmallBytes } large] && await _large.StoreAsync(Key(large.JobId), large).ConfigureAwait(false) is { } done)
+            return [done];
         var stored = new (ResultStatus Stored, bool IsPaidTwice)[results.Count];
         if (results.Any(result => result.Life != results[0].Life))
             return await ResultLives.StoreAsync(results, same => StoreAsync(same)).ConfigureAwait(false);

@@ -258,6 +258,7 @@ public sealed class StoringResults
 
         Assert.Equal(ResultStatus.Completed, await results.PutAsync(Result(jobs[0].Job.Id, ResultStatus.Completed)));
         Assert.Equal(SettleOutcome.Settled, await queue.CompleteAsync(jobs[0]));
+        Assert.Equal(ResultStatus.Completed, await results.PutAsync(Large(jobs[5].Job.Id, ResultStatus.Completed, 'c')));
         Assert.Equal(SettleOutcome.Settled, await queue.BuryAsync(jobs[1]));
         Assert.Equal(SettleOutcome.Settled, await queue.RetryAsync(jobs[2], 1, TimeSpan.FromHours(1)));
         Assert.Equal(SettleOutcome.Settled, await queue.ReleaseAsync(jobs[3]));
