@@ -4,7 +4,7 @@ namespace LlmPipeline;
 internal sealed class SoakFaults(TestFleet fleet, SoakWorkers workers, SteppedClock clock, SoakFigures figures, int seed)
 {
     private static readonly string[] Verbs = ["claim", "renew", "put", "complete", "retry", "bury", "reclaim", "statuses"];
-    private static readonly string[] Denied = ["-evalsha", "-hset", "-@write", "resetkeys", "resetchannels"];
+    private static readonly string[] Denied = ["-evalsha", "-@write", "resetkeys", "resetchannels"];
     private static readonly TimeSpan PastItsLeases = TimeSpan.FromSeconds(6.5);
     private readonly Random _random = new(seed);
 
