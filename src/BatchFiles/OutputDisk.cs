@@ -11,7 +11,8 @@ internal class OutputDisk
     {
         // On Windows a locked file can be deleted before it is closed only if that is shared; on Unix any sharing would make the lock a shared one.
         FileShare share = OperatingSystem.IsWindows() ? FileShare.Delete : FileShare.None;
-        return File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, share);
+        var options = new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = share, BufferSize = 0 };
+        return PrivateFiles.Open(path, options).SafeFileHandle;
     }
 
     /// <summary>Writes all of it, or throws.</summary>

@@ -42,6 +42,7 @@ public sealed class BatchSubmitter(PromptQueue queue, ResultStore results, TimeP
         var isSealed = known is { Sealed: true } && known.Rows >= batch.Rows;
         var info = batch with
         {
+            Name = batch.Name ?? known?.Name,
             Rows = isSealed ? known!.Rows : batch.Rows,
             Queues = [.. batch.Queues.Union(known?.Queues ?? [])],
             Models = [.. batch.Models.Union(known?.Models ?? [])],

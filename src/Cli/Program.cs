@@ -15,6 +15,7 @@ var root = new RootCommand(
     WorkCommand.Create(),
     ServeCommand.Create(),
     StatusCommand.Create(),
+    WorkersCommand.Create(),
     ResultsCommand.Create(),
     ResultCommand.Create(),
     CancelCommand.Create(),

@@ -34,6 +34,7 @@ internal static class FleetNeeds
             ($"{queuePrefix}pq:prompt:*", QueueKeys.Prompt(queuePrefix, Any)),
             ($"{queuePrefix}pq:private", QueueKeys.PrivateQueues(queuePrefix)),
             ($"{queuePrefix}pq:retired", QueueKeys.RetiredQueues(queuePrefix)), ($"{queuePrefix}pq:models", QueueKeys.Models(queuePrefix)),
+            ($"{queuePrefix}pq:workers", QueueKeys.FleetWorkers(queuePrefix)),
             ($"{queuePrefix}pq:lock:*", QueueKeys.BatchLock(queuePrefix, Any)),
             ($"{resultPrefix}result:*", $"{resultPrefix}result:{Any}"), ($"{resultPrefix}results:waited", $"{resultPrefix}results:waited"),
             ($"{quotaPrefix}{{quota:*}}", RedisLedger.KeyOf(Any, quotaPrefix)),

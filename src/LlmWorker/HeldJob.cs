@@ -25,6 +25,7 @@ internal sealed class HeldJob(ClaimedJob claim, QueuePartition partition, IJobOw
     private readonly CancellationTokenSource _stop = new();
     private ClaimedJob _claim = claim;
     private int _lost;
+    private int _settling;
     private int _cancelled;
     private int _called;
     private int _unstored;
@@ -56,6 +57,12 @@ internal sealed class HeldJob(ClaimedJob claim, QueuePartition partition, IJobOw
 
     /// <summary>True when the lease is somebody else's now.</summary>
     public bool Lost => Volatile.Read(ref _lost) != 0;
+
+    /// <summary>True when the end of its claim is on its way to Redis: from then on that call tells whose the claim was, and no renewal does.</summary>
+    public bool IsSettling => Volatile.Read(ref _settling) != 0;
+
+    /// <summary>Says that the end of its claim is on its way to Redis.</summary>
+    public void BeginSettling() => Volatile.Write(ref _settling, 1);
 
     /// <summary>True when somebody asked for the job, or its batch, to be cancelled.</summary>
     public bool CancelAsked => _claim.CancelAsked || Volatile.Read(ref _cancelled) != 0;

@@ -20,7 +20,8 @@ internal sealed partial class LeaseKeeper(VersionedSignal restored, PromptQueueO
 
     public void Start() => _loop = LoopAsync(_stop.Token);
 
-    public void Add(HeldJob job) => _held.GetOrAdd(job.Partition, _ => new()).TryAdd(job.Claim.Job.Id, job);
+    /// <summary>Holds a job. One of the same id that was given back, and whose end has not been noticed here, is held no more.</summary>
+    public void Add(HeldJob job) => _held.GetOrAdd(job.Partition, _ => new())[job.Claim.Job.Id] = job;
 
     public void Remove(HeldJob job)
     {
@@ -104,8 +105,8 @@ internal sealed partial class LeaseKeeper(VersionedSignal restored, PromptQueueO
                 var held = await partition.RenewAsync(options.Name, [.. part.Select(j => j.Claim)]).ConfigureAwait(false);
                 foreach (var (job, state) in part.Zip(held))
                 {
-                    // A job that was settled while the call was on its way is no loss.
-                    if (state == LeaseState.Held || !(_held.TryGetValue(partition, out var now) && now.TryGetValue(job.Claim.Job.Id, out var current) && ReferenceEquals(current, job)))
+                    // A job that was settled while the call was on its way is no loss, also where the answer of settling comes after this one.
+                    if (state == LeaseState.Held || job.IsSettling || !(_held.TryGetValue(partition, out var now) && now.TryGetValue(job.Claim.Job.Id, out var current) && ReferenceEquals(current, job)))
                         continue;
                     if (state == LeaseState.Lost)
                         Lose(job);

@@ -92,13 +92,15 @@ internal sealed partial class ServedQueues(
         }
     }
 
-    /// <summary>Tells the fleet which models this process serves.</summary>
+    /// <summary>Tells the fleet of this process, and which models it serves.</summary>
     private async Task AnnounceAsync()
     {
         if (_announced is { } at && parts.Time.GetElapsedTime(at) < FleetModels.Renewal)
             return;
+        var isFirst = _announced is null;
         _announced = parts.Time.GetTimestamp();
         await AnsweredAsync(() => DoneAsync(queue.Models.AnnounceAsync(parts.Options.Name, parts.Caller.Models))).ConfigureAwait(false);
+        await AnsweredAsync(() => DoneAsync(queue.Workers.AnnounceAsync(parts.Options.Name, parts.Options.Concurrency, isFirst))).ConfigureAwait(false);
     }
 
     private async Task WithdrawAsync()
@@ -106,6 +108,7 @@ internal sealed partial class ServedQueues(
         try
         {
             await queue.Models.WithdrawAsync(parts.Options.Name).WaitAsync(LastCall, parts.Time).ConfigureAwait(false);
+            await queue.Workers.WithdrawAsync(parts.Options.Name).WaitAsync(LastCall, parts.Time).ConfigureAwait(false);
         }
         catch (Exception e) when (RedisRetry.MayPass(e) || e is TimeoutException)
         {

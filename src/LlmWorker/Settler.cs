@@ -20,6 +20,7 @@ internal sealed partial class Settler(TimeProvider time, ILogger<Settler> logger
     public void Settle(Settlement settlement)
     {
         settlement.Job.TellCalled();
+        settlement.Job.BeginSettling();
         _partitions.GetOrAdd(settlement.Job.Partition, static (partition, settler) => new(JobsPerCall, Calls, all => settler.SettleAsync(partition, all)), this).Add(settlement);
     }
 

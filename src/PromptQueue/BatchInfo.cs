@@ -6,6 +6,9 @@ public sealed record BatchInfo
     /// <summary>Its id.</summary>
     public required string Id { get; init; }
 
+    /// <summary>What its submitter calls it, for people; several batches may have the same name. Null: it has none, and saving leaves the one that it has.</summary>
+    public string? Name { get; init; }
+
     /// <summary>How many rows it has; 0 while that is not known.</summary>
     public int Rows { get; init; }
 

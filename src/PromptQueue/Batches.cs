@@ -33,6 +33,7 @@ public sealed class Batches
             "endpoint", batch.Endpoint,
             "created", batch.Created.ToUnixTimeMilliseconds(),
             "sealed", batch.Sealed ? 1 : 0,
+            .. batch.Name is not null ? new RedisValue[] { "name", batch.Name } : [],
             .. batch.Submitted > 0 ? new RedisValue[] { "submitted", batch.Submitted } : [],
         ]).ConfigureAwait(false);
         var all = QueueKeys.AllBatches(_options.KeyPrefix);
@@ -50,6 +51,7 @@ public sealed class Batches
         return new BatchInfo
         {
             Id = id,
+            Name = fields.GetValueOrDefault("name"),
             Rows = int.Parse(fields["rows"], CultureInfo.InvariantCulture),
             Queues = fields["queues"].Split('\n', StringSplitOptions.RemoveEmptyEntries),
             Models = fields.GetValueOrDefault("models")?.Split('\n', StringSplitOptions.RemoveEmptyEntries)!,
@@ -65,6 +67,19 @@ public sealed class Batches
     /// <summary>The ids of the batches, the newest first. One may be gone by the time that it is looked for.</summary>
     public async Task<IReadOnlyList<string>> ListAsync() =>
         [.. (await _redis.Commands.SortedSetRangeByRankAsync(QueueKeys.AllBatches(_options.KeyPrefix), order: Order.Descending).ConfigureAwait(false)).Select(id => (string)id!)];
+
+    /// <summary>The ids of the batches of a name, the newest first. It asks each batch for its name.</summary>
+    public async Task<IReadOnlyList<string>> NamedAsync(string name)
+    {
+        var named = new List<string>();
+        foreach (var ids in (await ListAsync().ConfigureAwait(false)).Chunk(RowsPerRevoke))
+        {
+            var names = await Task.WhenAll(ids.Select(id => _redis.Commands.HashGetAsync(QueueKeys.WholeBatch(_options.KeyPrefix, id), "name"))).ConfigureAwait(false);
+            named.AddRange(ids.Where((_, n) => names[n] == name));
+        }
+
+        return named;
+    }
 
     /// <summary>How far a batch is, over its queues and their partitions; all 0 when there is none of that id.</summary>
     public async Task<BatchProgress> ProgressAsync(string batch)

@@ -59,6 +59,10 @@ public sealed class FleetModels
         return (long)answer[1] is var listening && listening > 0 && listening <= announced.Workers;
     }
 
+    /// <summary>Each worker that is announced, also when it was long ago: its models, and when it announced them.</summary>
+    internal async Task<IReadOnlyDictionary<string, (DateTimeOffset Seen, IReadOnlyList<string> Models)>> AnnouncedAsync() =>
+        (await _redis.Commands.HashGetAllAsync(_key).ConfigureAwait(false)).ToDictionary(entry => (string)entry.Name!, entry => Parse(entry.Value), StringComparer.Ordinal);
+
     /// <summary>Announces what a worker serves, in place of what it announced before.</summary>
     internal async Task AnnounceAsync(string worker, IEnumerable<string> models)
     {
@@ -78,19 +82,26 @@ public sealed class FleetModels
         var (workers, models) = (0, new HashSet<string>(StringComparer.Ordinal));
         foreach (var entry in await _redis.Commands.HashGetAllAsync(_key).ConfigureAwait(false))
         {
-            var lines = ((string)entry.Value!).Split('\n');
-            var since = now - DateTimeOffset.FromUnixTimeMilliseconds(long.TryParse(lines[0], CultureInfo.InvariantCulture, out var written) ? written : 0);
+            var (seen, served) = Parse(entry.Value);
+            var since = now - seen;
             if (since > Kept)
                 await WithdrawAsync(entry.Name!).ConfigureAwait(false);
             if (since > Lifetime)
                 continue;
             workers++;
-            models.UnionWith(lines.Skip(1));
+            models.UnionWith(served);
         }
 
         var announced = new Announced(read, workers, models);
         Volatile.Write(ref _last, announced);
         return announced;
+    }
+
+    private static (DateTimeOffset Seen, IReadOnlyList<string> Models) Parse(RedisValue value)
+    {
+        var lines = ((string)value!).Split('\n');
+        var written = long.TryParse(lines[0], CultureInfo.InvariantCulture, out var ms) ? ms : 0;
+        return (DateTimeOffset.FromUnixTimeMilliseconds(written), lines[1..]);
     }
 
     private sealed record Announced(long Read, int Workers, IReadOnlySet<string> Models)

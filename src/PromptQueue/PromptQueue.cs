@@ -27,10 +27,14 @@ public sealed class PromptQueue
         Private = new PrivateQueues(redis, options, time);
         Registry = new QueueRegistry(redis, options);
         Models = new FleetModels(redis, options, time);
+        Workers = new FleetWorkers(redis, this);
     }
 
     /// <summary>The models that live workers serve.</summary>
     public FleetModels Models { get; }
+
+    /// <summary>The workers that serve the shared queues.</summary>
+    public FleetWorkers Workers { get; }
 
     /// <summary>Which shared queues exist.</summary>
     internal QueueRegistry Registry { get; }

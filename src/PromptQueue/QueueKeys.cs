@@ -101,6 +101,9 @@ internal sealed class QueueKeys
     /// <summary>HASH: live worker → the models that it serves, as <see cref="FleetModels"/> has them.</summary>
     public static RedisKey Models(string prefix) => prefix + "pq:models";
 
+    /// <summary>HASH: live worker → what it says of itself, as <see cref="LlmPipeline.FleetWorkers"/> has it.</summary>
+    public static RedisKey FleetWorkers(string prefix) => prefix + "pq:workers";
+
     /// <summary>Channel: says that a queue was created.</summary>
     public static string QueuesChannel(string prefix) => prefix + "pq:queues";
 

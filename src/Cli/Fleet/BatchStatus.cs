@@ -8,6 +8,10 @@ internal sealed record BatchStatus
 {
     public required string Batch { get; init; }
 
+    /// <summary>The name that it was submitted with; absent when it has none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public required string? Name { get; init; }
+
     /// <summary>submitting, running, cancelling or ended.</summary>
     public required string State { get; init; }
 
@@ -32,6 +36,14 @@ internal sealed record BatchStatus
 
     /// <summary>Rows that have not ended. Of a batch that was submitted as a whole: those that are on the queue.</summary>
     public required long Left { get; init; }
+
+    /// <summary>Rows that ended in a second, over the time that was measured; absent when it was not measured, and when the batch has ended.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? RowsPerSecond { get; init; }
+
+    /// <summary>The seconds that are left at this rate; absent where no row ended in the time that was measured.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? SecondsLeft { get; init; }
 
     /// <summary>What its calls have cost, those that failed included, in the price table's currency; absent as long as no price is known.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -59,6 +71,7 @@ internal sealed record BatchStatus
         return new BatchStatus
         {
             Batch = batch.Id,
+            Name = batch.Name,
             State = left == 0 ? "ended" : batch.Cancelled ? "cancelling" : batch.Sealed || progress.Expected >= batch.Rows ? "running" : "submitting",
             Created = batch.Created,
             Queues = batch.Queues,
@@ -79,12 +92,12 @@ internal sealed record BatchStatus
         CultureInfo.InvariantCulture,
         $"""
         batch      {Batch}, {State}
-        created    {Created:yyyy-MM-dd HH:mm:ss}Z, for {string.Join(", ", Models)} at {Endpoint}
+        {(Name is null ? "" : $"name       {Name}\n")}created    {Created:yyyy-MM-dd HH:mm:ss}Z, for {string.Join(", ", Models)} at {Endpoint}
         rows       {RunConsole.Text(Rows)}{(Submitted < Rows ? $", {RunConsole.Text(Submitted)} of them submitted" : "")}
         completed  {RunConsole.Text(Completed)}
         failed     {RunConsole.Text(Failed)}
         cancelled  {RunConsole.Text(Cancelled)}
-        {(Cost is { } cost ? $"cost       {Money.Text(cost)}\n" : "")}left       {RunConsole.Text(Left)}{(Simulated ? "\nsimulated  some results are a simulator's (llmpipe simulate)" : "")}
+        {(Cost is { } cost ? $"cost       {Money.Text(cost)}\n" : "")}left       {RunConsole.Text(Left)}{(RowsPerSecond is { } rate ? $"\nrate       {BatchRates.Text(rate)} rows/s{(SecondsLeft is { } left ? $", about {BatchRates.TimeText(left)} left" : "")}" : "")}{(Simulated ? "\nsimulated  some results are a simulator's (llmpipe simulate)" : "")}
 
         """);
 }

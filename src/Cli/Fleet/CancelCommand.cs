@@ -20,7 +20,7 @@ internal static class CancelCommand
         Exit codes: 0 asked for, or it had ended already; 1 there is no such batch or job; 2 bad usage.
         """;
 
-    private static readonly Argument<string> Id = new("BATCH|JOB") { Description = "The id of a batch or of a job." };
+    private static readonly Argument<string> Id = new("BATCH|JOB") { Description = "The id or the name of a batch, or the id of a job." };
 
     public static Command Create() => FleetCommand.Create("cancel", Help, [Id], ExecuteAsync);
 
@@ -28,8 +28,9 @@ internal static class CancelCommand
     {
         var id = call.Line.GetRequiredValue(Id);
         await using var fleet = await call.OpenAsync(cancellationToken).ConfigureAwait(false);
-        if (await fleet.FindBatchAsync(id, cancellationToken).ConfigureAwait(false) is { } batch)
+        if (await BatchNames.FindAsync(fleet, id, cancellationToken).ConfigureAwait(false) is { } batch)
         {
+            id = batch.Id;
             // Before and after: workers may end its rows faster than the next look.
             var before = await BatchStatus.ReadAsync(fleet, batch, cancellationToken).ConfigureAwait(false);
             await fleet.Queue.Batches.CancelAsync(id).ConfigureAwait(false);

@@ -34,9 +34,10 @@ internal sealed class Fleet(RunRedis redis, PromptQueue queue, ResultStore resul
             : throw CliException.Broke($"there is no queue {named} on Redis at {Name}; there are {string.Join(", ", queues)}");
     }
 
-    /// <exception cref="CliException">There is no such batch.</exception>
+    /// <summary>The batch of an id or a name.</summary>
+    /// <exception cref="CliException">There is no such batch, or several have the name.</exception>
     public async Task<BatchInfo> BatchAsync(string id, CancellationToken cancellationToken) =>
-        await FindBatchAsync(id, cancellationToken).ConfigureAwait(false)
+        await BatchNames.FindAsync(this, id, cancellationToken).ConfigureAwait(false)
         ?? throw CliException.Broke($"there is no batch {id} on Redis at {Name}: it never existed, or its {queue.Options.BatchTtl.TotalDays:0.#} days are over");
 
     public Task<BatchInfo?> FindBatchAsync(string id, CancellationToken cancellationToken) =>

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace LlmPipeline;
 
 /// <summary>The queues of a fleet and its newest batches.</summary>
@@ -34,24 +32,15 @@ internal sealed record FleetStatus(
         return new FleetStatus(queues, batches, DeploymentCost.Sums(costs), closed);
     }
 
-    public string ToText()
+    /// <param name="width">Columns of the terminal that it is to fit; null: all is shown.</param>
+    public string ToText(int? width = null)
     {
         if (Queues.Count == 0 && Batches.Count == 0)
             return "no queues: nothing was submitted to this Redis yet\n";
-        var batches = new FleetTable([.. (string[])["BATCH", "CREATED", "STATE", "ROWS", "COMPLETED", "FAILED", "CANCELLED", "LEFT"], .. Batches.Any(b => b.Cost is not null) ? new[] { "COST" } : []]);
-        foreach (var b in Batches)
-        {
-            batches.Add([
-                b.Batch, b.Created.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture), b.Simulated ? b.State + ", simulated" : b.State, RunConsole.Text(b.Rows), RunConsole.Text(b.Completed),
-                RunConsole.Text(b.Failed), RunConsole.Text(b.Cancelled), RunConsole.Text(b.Left),
-                .. Batches.Any(one => one.Cost is not null) ? new[] { b.Cost is { } cost ? Money.Text(cost) : "" } : [],
-            ]);
-        }
-
         var deployments = new FleetTable("DEPLOYMENT", "COST");
         foreach (var (deployment, cost) in Deployments)
             deployments.Add(deployment, Money.Text(cost));
-        return QueueStatus.Table(Queues) + (Batches.Count > 0 ? "\n" + batches : "") + (Deployments.Count > 0 ? "\n" + deployments : "")
+        return QueueStatus.Table(Queues, width) + (Batches.Count > 0 ? "\n" + BatchTable.Of(Batches, width) : "") + (Deployments.Count > 0 ? "\n" + deployments : "")
             + (Closed.Count > 0 ? "\n" + string.Concat(DeploymentState.Closed(Closed).Select(line => line + "\n")) : "");
     }
 }

@@ -9,17 +9,61 @@ internal sealed class FleetTable(params string[] header)
 
     public void Add(params string[] cells) => _rows.Add(Array.ConvertAll(cells, cell => SafeText.Printable(cell)));
 
+    /// <summary>The table as it fits: columns are left out, and then the first is cut.</summary>
+    /// <param name="width">Columns of the terminal; null: all is shown.</param>
+    /// <param name="leaveOut">The headers of the columns that may be left out, the least important first.</param>
+    public string ToText(int? width, params string[] leaveOut)
+    {
+        var text = ToString();
+        if (width is not { } most)
+            return text;
+        var table = this;
+        foreach (var column in leaveOut)
+        {
+            if (table.Width() <= most)
+                break;
+            table = table.Without(column);
+        }
+
+        return table.Width() <= most ? table.ToString() : table.Narrowed(most).ToString();
+    }
+
     public override string ToString()
     {
-        var widths = Enumerable.Range(0, header.Length).Select(column => _rows.Max(row => row[column].Length)).ToArray();
+        var widths = Enumerable.Range(0, header.Length).Select(column => _rows.Max(row => TerminalText.WidthOf(row[column]))).ToArray();
         var text = new StringBuilder();
         foreach (var row in _rows)
         {
-            var cells = row.Select((cell, column) => IsNumber(column) ? cell.PadLeft(widths[column]) : cell.PadRight(widths[column]));
+            var cells = row.Select((cell, column) => IsNumber(column) ? Space(cell, widths[column]) + cell : cell + Space(cell, widths[column]));
             text.Append(string.Join("  ", cells).TrimEnd()).Append('\n');
         }
 
         return text.ToString();
+    }
+
+    private static string Space(string cell, int width) => new(' ', width - TerminalText.WidthOf(cell));
+
+    private int Width() => ToString().Split('\n').Max(TerminalText.WidthOf);
+
+    private FleetTable Without(string name)
+    {
+        var at = Array.IndexOf(_rows[0], name);
+        return at < 0 ? this : Of(_rows.Select(row => row.Where((_, column) => column != at).ToArray()));
+    }
+
+    private FleetTable Narrowed(int most)
+    {
+        var first = _rows.Max(row => TerminalText.WidthOf(row[0]));
+        return Of(_rows.Select(row => (string[])[TerminalText.Fit(row[0], Math.Max(1, first - (Width() - most))), .. row[1..]]));
+    }
+
+    private static FleetTable Of(IEnumerable<string[]> rows)
+    {
+        var all = rows.ToList();
+        var table = new FleetTable(all[0]);
+        foreach (var row in all.Skip(1))
+            table.Add(row);
+        return table;
     }
 
     private bool IsNumber(int column) => _rows.Count > 1 && _rows.Skip(1).All(row => row[column].Length > 0 && row[column].All(c => char.IsDigit(c) || c == ','));

@@ -23,7 +23,7 @@ internal static class ForgetCommand
         Exit codes: 0 forgotten; 1 there is no such batch or job, or it has not ended; 2 bad usage.
         """;
 
-    private static readonly Argument<string> Id = new("BATCH|JOB") { Description = "The id of a batch or of a job." };
+    private static readonly Argument<string> Id = new("BATCH|JOB") { Description = "The id or the name of a batch, or the id of a job." };
 
     public static Command Create() => FleetCommand.Create("forget", Help, [Id], ExecuteAsync);
 
@@ -32,8 +32,9 @@ internal static class ForgetCommand
         var id = call.Line.GetRequiredValue(Id);
         await using var fleet = await call.OpenAsync(cancellationToken).ConfigureAwait(false);
         var forgetter = new BatchForgetter(fleet.Queue, fleet.Results);
-        if (await fleet.FindBatchAsync(id, cancellationToken).ConfigureAwait(false) is { } batch)
+        if (await BatchNames.FindAsync(fleet, id, cancellationToken).ConfigureAwait(false) is { } batch)
         {
+            id = batch.Id;
             if (!await forgetter.ForgetAsync(batch, cancellationToken).ConfigureAwait(false))
                 throw CliException.Broke($"batch {id} has rows that have not ended: 'llmpipe cancel {id}' ends them");
             call.Report(new { Batch = id, Forgotten = true, StillHeld }, $"batch {id} is forgotten. {StillHeld}");

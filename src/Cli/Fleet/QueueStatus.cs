@@ -30,7 +30,9 @@ internal sealed record QueueStatus(string Queue, long? Waiting, long? Delayed, l
         }
     }
 
-    public static string Table(IEnumerable<QueueStatus> queues)
+    /// <param name="queues">The queues.</param>
+    /// <param name="width">Columns of the terminal that it is to fit; null: all is shown.</param>
+    public static string Table(IEnumerable<QueueStatus> queues, int? width = null)
     {
         var table = new FleetTable("QUEUE", "WAITING", "DELAYED", "RUNNING", "DEAD", "PARTITIONS", "STATE");
         foreach (var q in queues)
@@ -40,7 +42,7 @@ internal sealed record QueueStatus(string Queue, long? Waiting, long? Delayed, l
                 q.Problem is not null ? "mismatch" : q.Paused == true ? "paused" : "open");
         }
 
-        return table.ToString();
+        return table.ToText(width, "PARTITIONS", "DELAYED", "STATE");
     }
 
     /// <summary>Tells people what is wrong with some of the queues.</summary>

@@ -28,7 +28,7 @@ internal static class ResultsCommand
         some failed, 130 interrupted.
         """;
 
-    private static readonly Argument<string> Batch = new("BATCH") { Description = "The batch's id." };
+    private static readonly Argument<string> Batch = new("BATCH") { Description = "The batch's id or name." };
     private static readonly Option<string?> Output = new("--output", "-o") { Description = "Where the completions go: a .jsonl file, or with --input a .csv file that also gets the input's columns.", HelpName = "OUTPUT" };
     private static readonly Option<string?> Input = new("--input") { Description = "The file that was submitted, for the columns of a table.", HelpName = "FILE" };
     private static readonly Option<string?> Prompt = new("--prompt") { Description = "With --input: the prompt function that the rows are for, as 'submit' got it. Needed only where the file does not show its kind.", HelpName = "NAME" };

@@ -20,7 +20,7 @@ internal static class RetryCommand
         """;
 
     private const int RowsPerCall = 500;
-    private static readonly Argument<string> Batch = new("BATCH") { Description = "The batch's id." };
+    private static readonly Argument<string> Batch = new("BATCH") { Description = "The batch's id or name." };
 
     public static Command Create() => FleetCommand.Create("retry", Help, [Batch], ExecuteAsync);
 

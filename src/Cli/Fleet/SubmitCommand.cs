@@ -16,10 +16,14 @@ internal static class SubmitCommand
         have these. So the same command again, also
         after a kill in the middle, is the same batch: rows that are there or have ended are left alone, missing ones are added.
 
+        With --name the batch can be called by that name wherever its id is asked for. Submitting the same file again with
+        another name renames it.
+
         Examples:
           llmpipe submit questions.jsonl --redis redis.internal:6379
           batch=$(llmpipe submit rows.jsonl --prompt solve-math --lane low) && llmpipe results $batch --wait -o answers.jsonl
           llmpipe submit notes.txt --model gpt-4o-mini --system "Answer in one sentence." --set temperature=0 --deadline 3600
+          llmpipe submit monday.csv --name "monday reviews" && llmpipe status "monday reviews"
 
         Exit codes: 0 all rows are on the queue, 1 broke (the same command again goes on), 2 bad usage or input (nothing was
         enqueued), 130 interrupted.
@@ -30,6 +34,7 @@ internal static class SubmitCommand
     private static readonly Option<string?> Model = new("--model") { Description = "The model for rows and plain text. Default: the function's, else the setting Model (gpt-4o-mini).", HelpName = "M" };
     private static readonly Option<string?> SystemText = new("--system") { Description = "A system message before each prompt of rows and plain text.", HelpName = "TEXT" };
     private static readonly Option<string[]> Set = new("--set") { Description = "A parameter of the calls for rows and plain text, such as temperature=0; repeatable.", HelpName = "NAME=VALUE", AllowMultipleArgumentsPerToken = false };
+    private static readonly Option<string?> Name = BatchNames.Option();
     private static readonly Option<Lane> LaneName = Lanes();
     private static readonly Option<double?> Deadline = RunCommand.Seconds("--deadline", "A row that has no answer so many seconds from now ends as expired. Default: never.", 365 * 86400);
     private static readonly Option<int?> MaxAttempts = RunCommand.Number("--max-attempts", "How often a row is tried at most. Default: 8.", "N", 1, 1000);
@@ -40,7 +45,7 @@ internal static class SubmitCommand
     private static readonly Option<int?> Partitions = RunCommand.Number("--partitions", "Partitions of a queue that this command creates; fixed from then on. Default: 1, or 16 on a Redis Cluster.", "P", 1, 1024);
 
     public static Command Create() => FleetCommand.Create(
-        "submit", Help, [Input, Prompt, Model, SystemText, Set, LaneName, Deadline, MaxAttempts, AttemptTimeout, RetryFailed, Again, Partitions, Wait], ExecuteAsync);
+        "submit", Help, [Input, Prompt, Model, SystemText, Set, Name, LaneName, Deadline, MaxAttempts, AttemptTimeout, RetryFailed, Again, Partitions, Wait], ExecuteAsync);
 
     private static async Task<int> ExecuteAsync(FleetCall call, CancellationToken cancellationToken)
     {
@@ -52,6 +57,7 @@ internal static class SubmitCommand
             Model = line.GetValue(Model),
             System = line.GetValue(SystemText),
             Set = line.GetValue(Set) ?? [],
+            Name = line.GetValue(Name),
             Lane = line.GetValue(LaneName),
             Deadline = line.GetValue(Deadline) is { } deadline ? TimeProvider.System.GetUtcNow().AddSeconds(deadline) : null,
             MaxAttempts = line.GetValue(MaxAttempts),

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace LlmPipeline;
 
 /// <summary>Puts the rows of a checked file on the queues of a fleet. Safe to repeat from the start, wherever it was cut off.</summary>
@@ -43,14 +45,22 @@ internal sealed class Submitter
         if (_plan.Function is { } function)
             await _fleet.Redis.DoneAsync(() => _fleet.Queue.SavePromptAsync(function.Sha, function.Name, function.Files),
                 cancellationToken).ConfigureAwait(false);
-        var info = await submitter.AnnounceAsync(_plan.Info(Batch), cancellationToken).ConfigureAwait(false);
+        var info = await submitter.AnnounceAsync(_plan.Info(Batch) with { Name = options.Name }, cancellationToken).ConfigureAwait(false);
         var counts = (await submitter.SubmitAsync(info, _plan.JobsAsync(Batch, isWanted, cancellationToken),
             cancellationToken).ConfigureAwait(false))!;
         return new SubmitReport(
             Batch, _plan.Rows, counts.Added, counts.AlreadyThere, counts.Ended, info.Cancelled && !options.RetryFailed, info.Simulated
-                && !options.RetryFailed);
+                && !options.RetryFailed)
+        {
+            Name = info.Name,
+        };
     }
 }
 
 /// <summary>What became of the rows of a submit.</summary>
-internal sealed record SubmitReport(string Batch, int Rows, int Enqueued, int AlreadyThere, int Ended, bool Cancelled, bool Simulated);
+internal sealed record SubmitReport(string Batch, int Rows, int Enqueued, int AlreadyThere, int Ended, bool Cancelled, bool Simulated)
+{
+    /// <summary>The batch's name; absent when it has none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Name { get; init; }
+}

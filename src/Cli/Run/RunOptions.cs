@@ -35,6 +35,9 @@ internal sealed record RunOptions
     /// <summary>Whether the workers of that Redis make the calls.</summary>
     public bool Fleet { get; init; }
 
+    /// <summary>What the batch is called by people; null for nothing.</summary>
+    public string? Name { get; init; }
+
     public Lane Lane { get; init; } = Lane.Normal;
 
     /// <summary>When the rows are no longer wanted; null for never.</summary>

@@ -16,7 +16,7 @@ internal sealed class FileFolder(string path)
         try
         {
             var whole = System.IO.Path.GetFullPath(path);
-            Directory.CreateDirectory(whole);
+            PrivateFiles.CreateFolder(whole);
             var probe = System.IO.Path.Join(whole, $".{Guid.NewGuid():N}{Part}");
             File.WriteAllBytes(probe, []);
             File.Delete(probe);
@@ -34,7 +34,7 @@ internal sealed class FileFolder(string path)
     /// <summary>Begins a file under a name of its own.</summary>
     public FilePart Begin(string owner, string id)
     {
-        Directory.CreateDirectory(System.IO.Path.Join(path, owner));
+        PrivateFiles.OwnFolder(System.IO.Path.Join(path, owner));
         return new FilePart(PathOf(owner, id), System.IO.Path.Join(path, owner, $"{id}.{Guid.NewGuid():N}{Part}"));
     }
 

@@ -11,7 +11,7 @@ internal sealed class FilePart : IAsyncDisposable
     {
         _path = path;
         _temporary = temporary;
-        _file = new FileStream(temporary, new FileStreamOptions
+        _file = PrivateFiles.Open(temporary, new FileStreamOptions
         {
             Mode = FileMode.CreateNew,
             Access = FileAccess.Write,

@@ -1,0 +1,53 @@
+using System.Globalization;
+using System.Text;
+
+namespace LlmPipeline;
+
+/// <summary>Text that a terminal shows as it is: no line wraps, and nothing scrolls away.</summary>
+internal static class TerminalText
+{
+    private const char Cut = '…';
+
+    /// <summary>Cuts lines that are wider, and the lines that are too many.</summary>
+    /// <param name="text">Lines, each with its line feed.</param>
+    /// <param name="width">Columns, at least 1.</param>
+    /// <param name="height">Lines, at least 1.</param>
+    public static string Fit(string text, int width, int height)
+    {
+        var lines = text.Split('\n')[..^1];
+        IEnumerable<string> shown = lines.Length <= height
+            ? lines
+            : [.. lines.Take(height - 1), string.Create(CultureInfo.InvariantCulture, $"{Cut} {lines.Length - height + 1} more lines")];
+        return string.Concat(shown.Select(line => Fit(line, width) + "\n"));
+    }
+
+    /// <summary>Cuts a line that is wider.</summary>
+    public static string Fit(string line, int width)
+    {
+        if (WidthOf(line) <= width)
+            return line;
+        var (fitting, used) = (new StringBuilder(), 0);
+        foreach (var rune in line.EnumerateRunes())
+        {
+            used += WidthOf(rune);
+            if (used > width - 1)
+                break;
+            fitting.Append(rune.ToString());
+        }
+
+        return fitting.Append(Cut).ToString();
+    }
+
+    /// <summary>The columns that a line takes.</summary>
+    public static int WidthOf(string line) => line.EnumerateRunes().Sum(WidthOf);
+
+    // East Asian and emoji take two. Marks that take none count as one: a line is then cut a little early.
+    private static int WidthOf(Rune rune) => rune.Value switch
+    {
+        < 0x1100 => 1,
+        <= 0x115F or (>= 0x2E80 and <= 0xA4CF) or (>= 0xAC00 and <= 0xD7A3) or (>= 0xF900 and <= 0xFAFF) => 2,
+        (>= 0xFE30 and <= 0xFE6F) or (>= 0xFF00 and <= 0xFF60) or (>= 0xFFE0 and <= 0xFFE6) => 2,
+        (>= 0x231A and <= 0x27BF) or (>= 0x1F300 and <= 0x1FAFF) or (>= 0x20000 and <= 0x3FFFD) => 2,
+        _ => 1,
+    };
+}
