@@ -109,7 +109,7 @@ internal sealed class RunProgress : IAsyncDisposable
         var left = _rows - completed - failed;
         var text = string.Create(
             CultureInfo.InvariantCulture,
-            $"{RunConsole.Text(completed + failed)}/{RunConsole.Text(_rows)} done, {RunConsole.Text(failed)} failed, {_worker.InFlight} in flight, {rate:0.0}/s, {RunConsole.Text(perMinute)}{(limit > 0 ? $" of {RunConsole.Text(limit)}" : "")} tokens/min, {RunConsole.Text(deployments.Sum(d => d.Retries))} retries");
+            $"{RunConsole.Text(completed + failed)}/{RunConsole.Text(_rows)} done, {RunConsole.Text(failed)} failed, {_worker.Counts}, {rate:0.0}/s, {RunConsole.Text(perMinute)}{(limit > 0 ? $" of {RunConsole.Text(limit)}" : "")} tokens/min, {RunConsole.Text(deployments.Sum(d => d.Retries))} retries");
         if (rate > 0 && left > 0)
             text += ", " + Left(TimeSpan.FromSeconds(left / rate)) + " left";
         if (_spending.OfThisRun is { } spent)
