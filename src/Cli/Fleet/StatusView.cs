@@ -12,7 +12,7 @@ internal sealed class StatusView(bool json)
         return status.HasEnded;
     }
 
-    public void Show(FleetStatus status) => Draw(json ? FleetJson.Of(status) + "\n" : status.ToText());
+    public void Show(FleetStatus status) => Draw(json ? FleetJson.Of(status) + "\n" : SafeText.Printable(status.ToText(), keepLineFeeds: true));
 
     private void Draw(string text)
     {
