@@ -61,7 +61,7 @@ internal static class WorkCommand
         options.DrainTimeout = settings.DrainTimeout ?? options.DrainTimeout;
         await using var worker = new WorkerProcess(redis.Connections, queue, results, caller, options, time, loggers);
         await using var monitoring = await WorkMonitoring.StartAsync(metrics, redis.Connections, queue, caller, time, log).ConfigureAwait(false);
-        await using var reporter = DeploymentReporter.Start(new DeploymentReports(redis.Connections, queue.Options.KeyPrefix, time), caller, options.Name, time, loggers.CreateLogger<DeploymentReporter>());
+        await using var reporter = DeploymentReporter.Start(new DeploymentReports(redis.Connections, queue.Options.KeyPrefix, time), caller, options.Name, time, loggers.CreateLogger<DeploymentReporter>(), () => worker.Counts);
         worker.ServeAll();
         log.Say($"working on {redis.Connections.Name} as {options.Name}, up to {options.Concurrency} calls at a time; Ctrl+C stops");
         await Task.WhenAny(worker.Failed, Task.Delay(Timeout.Infinite, interrupt.Token)).ConfigureAwait(false);
