@@ -15,15 +15,21 @@ internal static class Complaint
     }
 
     /// <summary>A command ended with an exception.</summary>
-    public static int Of(Exception e)
+    public static int Of(Exception e) => Of(e, line => Console.Error.WriteLine($"llmpipe: {SafeText.Printable(line)}"));
+
+    /// <summary>A command ended with an exception.</summary>
+    /// <param name="e">The exception.</param>
+    /// <param name="say">Gets each line, as it came.</param>
+    /// <returns>The exit code.</returns>
+    public static int Of(Exception e, Action<string> say)
     {
         var known = CliException.From(e);
         foreach (var line in (known?.Message ?? $"{e.GetType().Name}: {e.Message}").Split('\n'))
-            Console.Error.WriteLine($"llmpipe: {SafeText.Printable(line.TrimEnd())}");
+            say(line.TrimEnd());
         if (Environment.GetEnvironmentVariable("LLMPIPE_DEBUG") == "1")
             Console.Error.WriteLine(SafeText.Printable(e.ToString(), keepLineFeeds: true));
         else if (known is null)
-            Console.Error.WriteLine("llmpipe: this should not happen; LLMPIPE_DEBUG=1 shows where it did");
+            say("this should not happen; LLMPIPE_DEBUG=1 shows where it did");
         return known?.ExitCode ?? ExitCodes.Broke;
     }
 }

@@ -31,9 +31,14 @@ internal static class ServeCommand
         var urls = new Option<string>("--urls") { Description = "Where to listen, several separated by semicolons; port 0 takes a free one.", HelpName = "URL", DefaultValueFactory = _ => DefaultUrl };
         var files = new Option<string?>("--files") { Description = "The folder of the files, shared by all gateways on this Redis. Default: the setting Gateway:Files, else llmpipe-files.", HelpName = "DIR" };
         var config = new Option<string?>("--config") { Description = "Settings; default: llmpipe.json in the working directory.", HelpName = "FILE" };
-        var command = new Command("serve", Help) { redis, urls, files, config };
-        command.SetAction((parsed, _) => ExecuteAsync(
-            Settings.Load(parsed.GetValue(config)), parsed.GetValue(redis), parsed.GetRequiredValue(urls), parsed.GetValue(files)));
+        var logFormat = CommandLog.Option();
+        var command = new Command("serve", Help) { redis, urls, files, config, logFormat };
+        command.SetAction(async (parsed, _) =>
+        {
+            using var log = new CommandLog(CommandLog.Format(parsed.GetRequiredValue(logFormat)), Console.Error);
+            return await log.RunAsync(() => ExecuteAsync(
+                log, Settings.Load(parsed.GetValue(config)), parsed.GetValue(redis), parsed.GetRequiredValue(urls), parsed.GetValue(files))).ConfigureAwait(false);
+        });
         return command;
     }
 
@@ -50,11 +55,10 @@ internal static class ServeCommand
         }
     }
 
-    private static async Task<int> ExecuteAsync(Settings settings, string? address, string urls, string? files)
+    private static async Task<int> ExecuteAsync(CommandLog log, Settings settings, string? address, string urls, string? files)
     {
         using var interrupt = new Interrupt(ExitCodes.Done);
-        using var loggers = LoggerFactory.Create(builder => builder.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning)
-            .AddProvider(new StderrLoggerProvider(Console.Error.WriteLine, LogLevel.Information)));
+        var loggers = log.Loggers;
         var options = settings.Gateway;
         options.Files = files ?? options.Files;
         var time = TimeProvider.System;
@@ -74,9 +78,9 @@ internal static class ServeCommand
             },
             interrupt.Token).ConfigureAwait(false);
         await using var gauge = new QueueGauge(new PromptQueue(redis.Connections.Once, settings.Queue(), time), time, loggers.CreateLogger<QueueGauge>());
-        Console.Error.WriteLine($"llmpipe: serving on {string.Join(", ", gateway.Addresses)}, Redis at {redis.Connections.Name}, files in {Path.GetFullPath(options.Files)}; Ctrl+C stops");
+        log.Say($"serving on {string.Join(", ", gateway.Addresses)}, Redis at {redis.Connections.Name}, files in {Path.GetFullPath(options.Files)}; Ctrl+C stops");
         await Task.WhenAny(gateway.Failed, Task.Delay(Timeout.Infinite, interrupt.Token)).ConfigureAwait(false);
-        Console.Error.WriteLine("llmpipe: stopping");
+        log.Say("stopping");
         await gateway.StopAsync(settings.DrainTimeout ?? TimeSpan.FromSeconds(10)).ConfigureAwait(false);
         if (gateway.Failed.IsFaulted)
             await gateway.Failed.ConfigureAwait(false);

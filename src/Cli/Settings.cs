@@ -10,6 +10,9 @@ internal sealed class Settings
     private const string FileName = "llmpipe.json";
     private const string EnvironmentPrefix = "LLMPIPE__";
 
+    /// <summary>The full path of the file that was read; null for none.</summary>
+    internal string? File { get; private set; }
+
     /// <summary>The Redis of a fleet.</summary>
     public string? Redis { get; set; }
 
@@ -130,9 +133,9 @@ internal sealed class Settings
     /// <exception cref="CliException">The file is missing or broken, or holds what is no setting.</exception>
     public static Settings Load(string? file)
     {
-        if (file is not null && !File.Exists(file))
+        if (file is not null && !System.IO.File.Exists(file))
             throw CliException.Usage($"--config {file}: there is no such file");
-        var path = file ?? (File.Exists(FileName) ? FileName : null);
+        var path = file ?? (System.IO.File.Exists(FileName) ? FileName : null);
         var builder = new ConfigurationBuilder();
         if (path is not null)
         {
@@ -168,6 +171,7 @@ internal sealed class Settings
         }
 
         settings.Prices = PriceTable.Read(configuration.AsEnumerable(), path ?? "the environment");
+        settings.File = path is null ? null : Path.GetFullPath(path);
         settings.Check(path ?? "the environment");
         return settings;
     }
@@ -208,7 +212,7 @@ internal sealed class Settings
         try
         {
             using var json = JsonDocument.Parse(
-                File.ReadAllBytes(path), new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+                System.IO.File.ReadAllBytes(path), new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
             if (json.RootElement.ValueKind != JsonValueKind.Object)
                 throw CliException.Usage($"{path}:1: settings are one JSON object");
         }

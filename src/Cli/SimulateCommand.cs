@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using Microsoft.Extensions.Logging;
 
 namespace LlmPipeline;
 
@@ -47,10 +48,12 @@ internal static class SimulateCommand
         var record = new Option<bool>("--record") { Description = "Keep all requests in memory; GET /requests returns them as JSON lines." };
         var json = new Option<bool>("--json") { Description = "Print the address as {\"url\":…,\"base_url\":…} on standard output." };
 
+        var logFormat = CommandLog.Option();
+
         var command = new Command("simulate", Text)
         {
             host, port, https, seed, models, apiKey, latency, perToken, jitter, sigma, rpm, tpm, azureLike, fail, faults, script, always,
-            dialects, retryAfter, words, misfit, estimate, pretty, extra, record, json,
+            dialects, retryAfter, words, misfit, estimate, pretty, extra, record, json, logFormat,
         };
         command.SetAction((parse, cancellationToken) => RunAsync(
             new SimulatorOptions
@@ -85,13 +88,14 @@ internal static class SimulateCommand
             parse.GetValue(https),
             parse.GetValue(json),
             parse.InvocationConfiguration.Output,
-            parse.InvocationConfiguration.Error,
+            new CommandLog(CommandLog.Format(parse.GetRequiredValue(logFormat)), parse.InvocationConfiguration.Error),
             cancellationToken));
         return command;
     }
 
-    private static async Task<int> RunAsync(SimulatorOptions options, FileInfo? certificate, bool json, TextWriter output, TextWriter error, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(SimulatorOptions options, FileInfo? certificate, bool json, TextWriter output, CommandLog log, CancellationToken cancellationToken)
     {
+        using var _ = log;
         LlmSimulator simulator;
         try
         {
@@ -99,24 +103,24 @@ internal static class SimulateCommand
         }
         catch (IOException e)
         {
-            await error.WriteLineAsync(e.Message);
+            log.Say(e.Message, LogLevel.Error);
             return 1;
         }
         catch (ArgumentException e)
         {
-            await error.WriteLineAsync(e.Message);
+            log.Say(e.Message, LogLevel.Error);
             return 2;
         }
         await using (simulator)
         {
             if (certificate is not null && await WriteAsync(certificate, simulator.CertificatePem!) is { } failure)
             {
-                await error.WriteLineAsync(failure);
+                log.Say(failure, LogLevel.Error);
                 return 1;
             }
 
             var url = simulator.Address.ToString().TrimEnd('/');
-            await error.WriteLineAsync($"Simulated LLM on {url}: its answers are made up. Use it with OPENAI_BASE_URL={simulator.BaseUrl}; Ctrl+C ends it.");
+            log.Say($"Simulated LLM on {url}: its answers are made up. Use it with OPENAI_BASE_URL={simulator.BaseUrl}; Ctrl+C ends it.");
             if (json)
             {
                 await output.WriteLineAsync($"{{\"url\":{JsonSerializer.Serialize(url)},\"base_url\":{JsonSerializer.Serialize(simulator.BaseUrl.ToString())}}}");

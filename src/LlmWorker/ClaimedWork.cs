@@ -51,7 +51,7 @@ internal sealed partial class ClaimedWork(string queue, WorkerParts parts, ILogg
         var held = new HeldJob[jobs.Count];
         for (var n = 0; n < held.Length; n++)
         {
-            held[n] = new HeldJob(jobs[n], partition, owner);
+            held[n] = new HeldJob(jobs[n], partition, owner, parts.StopSending);
             parts.Running.Begin();
             parts.Leases.Add(held[n]);
         }

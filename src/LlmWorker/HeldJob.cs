@@ -19,7 +19,7 @@ internal interface IJobOwner
 }
 
 /// <summary>A claimed job while this process works on it.</summary>
-internal sealed class HeldJob(ClaimedJob claim, QueuePartition partition, IJobOwner owner)
+internal sealed class HeldJob(ClaimedJob claim, QueuePartition partition, IJobOwner owner, CancellationToken stopSending = default)
 {
     // Never disposed: it holds no timer, and whoever stops the job must not have to know whether it has just ended.
     private readonly CancellationTokenSource _stop = new();
@@ -51,6 +51,9 @@ internal sealed class HeldJob(ClaimedJob claim, QueuePartition partition, IJobOw
 
     /// <summary>Who has claimed it.</summary>
     public IJobOwner Owner => owner;
+
+    /// <summary>Where it is, and when no more calls are to be sent for it.</summary>
+    public CallProgress Progress { get; } = new(stopSending);
 
     /// <summary>Set when the work has to stop: the lease is lost, or the process ends.</summary>
     public CancellationToken Stopping => _stop.Token;
@@ -100,6 +103,7 @@ internal sealed class HeldJob(ClaimedJob claim, QueuePartition partition, IJobOw
     {
         if (Interlocked.Exchange(ref _called, 1) != 0)
             return;
+        Progress.Stage = CallStage.Ended;
         AnswerBytes = answerBytes;
         if (Bytes > LargeBytes)
             _claim = _claim with { Job = _claim.Job with { Work = new RequestWork { Path = "", Body = default } } };

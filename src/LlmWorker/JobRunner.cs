@@ -30,7 +30,7 @@ internal sealed partial class JobRunner(
             outcome = held.CancelAsked ? Cancelled(held.Claim)
                 : held.Claim.Lost > options.MaxLost ? Poison(held.Claim)
                 : !await held.EnterAsync().ConfigureAwait(false) ? new CallOutcome { Verdict = CallVerdict.Release }
-                : await caller.CallAsync(job, held.Claim.Attempts, maxPause => results.OpenStream(job.Id, maxPause).PublishAsync, held.Stopping).ConfigureAwait(false);
+                : await caller.CallAsync(job, held.Claim.Attempts, maxPause => results.OpenStream(job.Id, maxPause).PublishAsync, held.Progress, held.Stopping).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (held.Stopping.IsCancellationRequested)
         {

@@ -29,6 +29,9 @@ internal sealed partial class LeaseKeeper(VersionedSignal restored, PromptQueueO
             jobs.TryRemove(new(job.Claim.Job.Id, job));
     }
 
+    /// <summary>Where the jobs that are held are.</summary>
+    public CallCounts Counts => CallCounts.Of(All());
+
     /// <summary>Every job that is held.</summary>
     public IEnumerable<HeldJob> All() => _held.Values.SelectMany(jobs => jobs.Values);
 

@@ -43,7 +43,8 @@ public static class LlmWorkerServices
             _ = s.GetRequiredService<ILlmCaller>();
             return new WorkerService(s.GetRequiredService<WorkerProcess>, () => DeploymentReporter.Start(
                 new DeploymentReports(s.GetRequiredKeyedService<RedisConnections>(redis), s.GetRequiredService<PromptQueue>().Options.KeyPrefix, Time(s)), s.GetRequiredService<LlmCaller>(),
-                s.GetRequiredService<IOptions<WorkerOptions>>().Value.Name, Time(s), Loggers(s).CreateLogger<DeploymentReporter>()), Time(s), Loggers(s).CreateLogger<WorkerService>());
+                s.GetRequiredService<IOptions<WorkerOptions>>().Value.Name, Time(s), Loggers(s).CreateLogger<DeploymentReporter>(),
+                () => s.GetRequiredService<WorkerProcess>().Counts), Time(s), Loggers(s).CreateLogger<WorkerService>());
         });
     }
 

@@ -13,6 +13,12 @@ internal sealed partial class Settler(TimeProvider time, ILogger<Settler> logger
     private const int Calls = 2;
     private readonly ConcurrentDictionary<QueuePartition, Coalescer<Settlement>> _partitions = new();
 
+    private long _finished;
+    private long _givenBack;
+
+    /// <summary>Jobs whose claims have ended so far: those that are done, and those that wait again.</summary>
+    public (long Finished, long GivenBack) Totals => (Interlocked.Read(ref _finished), Interlocked.Read(ref _givenBack));
+
     /// <summary>Raised after each call to Redis.</summary>
     public event Action? Settled;
 
@@ -45,7 +51,11 @@ internal sealed partial class Settler(TimeProvider time, ILogger<Settler> logger
             for (var n = 0; n < all.Length; n++)
             {
                 if (outcomes[n] != SettleOutcome.SomeoneElses)
+                {
+                    Count(verb);
                     continue;
+                }
+
                 WorkerTelemetry.Fenced.Add(1, new KeyValuePair<string, object?>("messaging.destination.name", partition.Queue));
                 LogFenced(all[n].Job.Claim.Job.Id, verb);
             }
@@ -63,6 +73,14 @@ internal sealed partial class Settler(TimeProvider time, ILogger<Settler> logger
         foreach (var one in all)
             one.Job.End();
         Settled?.Invoke();
+    }
+
+    private void Count(SettleVerb verb)
+    {
+        if (verb is SettleVerb.Complete or SettleVerb.Bury)
+            Interlocked.Increment(ref _finished);
+        else
+            Interlocked.Increment(ref _givenBack);
     }
 
     private static Task<IReadOnlyList<SettleOutcome>> CallAsync(QueuePartition partition, SettleVerb verb, Settlement[] all) => verb switch

@@ -24,6 +24,9 @@ internal sealed class WorkerParts
     /// <summary>Set when the process ends without waiting any longer.</summary>
     public required CancellationToken GiveUp { get; init; }
 
+    /// <summary>Cancelled when no more calls are to be sent.</summary>
+    public required CancellationToken StopSending { get; init; }
+
     /// <summary>What is waited for before the process ends.</summary>
     public RunningWork Running { get; } = new();
 }

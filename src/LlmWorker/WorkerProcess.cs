@@ -5,7 +5,7 @@ namespace LlmPipeline;
 /// <summary>
 /// The workers of one process: one for each queue that it was given, which share slots, leases and the LLM. Start it once, stop it once.
 /// </summary>
-public sealed class WorkerProcess : IAsyncDisposable
+public sealed partial class WorkerProcess : IAsyncDisposable
 {
     private readonly PromptQueue _queue;
     private readonly RedisConnections _redis;
@@ -16,11 +16,14 @@ public sealed class WorkerProcess : IAsyncDisposable
     private readonly Settler _settler;
     private readonly SimulatedBatches _simulated;
     private readonly ServedQueues _served;
+    private readonly CallGauge _gauge;
+    private readonly ILogger _logger;
     private readonly CancellationTokenSource _stop = new();
+    private readonly CancellationTokenSource _stopSending = new();
     private readonly CancellationTokenSource _giveUp = new();
     private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _serving = Task.CompletedTask;
-    private bool _stopped;
+    private StopSummary? _stopped;
 
     /// <summary>Workers on the Redis of <paramref name="redis"/>, which call the LLM through <paramref name="caller"/>.</summary>
     public WorkerProcess(
@@ -33,7 +36,7 @@ public sealed class WorkerProcess : IAsyncDisposable
         _gate = new ClaimGate(options, Needs, time, loggers.CreateLogger<ClaimGate>());
         _redis = redis.With(RedisPatience.UntilAnswered, _gate.Deny);
         _queue = new PromptQueue(_redis, queue.Options, time);
-        var logger = loggers.CreateLogger<WorkerProcess>();
+        _logger = loggers.CreateLogger<WorkerProcess>();
         _leases = new LeaseKeeper(_redis.Restored, queue.Options, options, time, loggers.CreateLogger<LeaseKeeper>());
         _settler = new Settler(time, loggers.CreateLogger<Settler>(), _giveUp.Token);
         results = new ResultStore(_redis, results.Options, time);
@@ -51,9 +54,11 @@ public sealed class WorkerProcess : IAsyncDisposable
             Options = options,
             Time = time,
             GiveUp = _giveUp.Token,
+            StopSending = _stopSending.Token,
         };
+        _gauge = new CallGauge(() => Counts);
         _served = new ServedQueues(_queue, _parts, loggers, _failed, _stop.Token);
-        _simulated = new SimulatedBatches(_queue.Batches, _parts.Running, time, logger, _giveUp.Token);
+        _simulated = new SimulatedBatches(_queue.Batches, _parts.Running, time, _logger, _giveUp.Token);
         _writer.Completed += _simulated.Note;
     }
 
@@ -81,8 +86,11 @@ public sealed class WorkerProcess : IAsyncDisposable
         remove => _writer.CompletedUnstored -= value;
     }
 
-    /// <summary>Jobs that run now.</summary>
-    public int InFlight => _parts.Leases.Count;
+    /// <summary>Jobs that are claimed and not yet settled.</summary>
+    public int Held => _parts.Leases.Count;
+
+    /// <summary>Where the jobs are that are claimed: in flight, or waiting and for what.</summary>
+    public CallCounts Counts => _parts.Leases.Counts;
 
     /// <summary>Ends, with the exception, when this process cannot go on.</summary>
     public Task Failed => _failed.Task;
@@ -121,21 +129,28 @@ public sealed class WorkerProcess : IAsyncDisposable
     }
 
     /// <summary>
-    /// Stops claiming, waits for what runs, then stops that too and gives it back uncharged.
+    /// Stops claiming and sending. Jobs that wait for a slot, for quota or for another try are given back at once, uncharged; calls that are
+    /// sent are waited for, then stopped and given back too.
     /// </summary>
     /// <param name="atOnce">Ends the wait early: what runs is stopped and given back then.</param>
     /// <param name="patience">How long the wait may be; <see cref="WorkerOptions.DrainTimeout"/> when it is null.</param>
-    public async Task StopAsync(CancellationToken atOnce = default, TimeSpan? patience = null)
+    /// <returns>What became of the jobs that were claimed.</returns>
+    public async Task<StopSummary> StopAsync(CancellationToken atOnce = default, TimeSpan? patience = null)
     {
-        if (_stopped)
-            return;
-        _stopped = true;
+        if (_stopped is not null)
+            return _stopped;
+        _stopped = new StopSummary(0, 0);
+        var before = _settler.Totals;
+        var wait = patience ?? _parts.Options.DrainTimeout;
+        if (Counts is var counts && counts.InFlight + counts.Unsent > 0)
+            LogStopping(counts.InFlight, wait.TotalSeconds, counts.Unsent);
+        await _stopSending.CancelAsync().ConfigureAwait(false);
+        _parts.Slots.Close();
         await _stop.CancelAsync().ConfigureAwait(false);
         await _serving.ConfigureAwait(false);
         await _served.StopAsync().ConfigureAwait(false);
-        _parts.Slots.Close();
         var idle = _parts.Running.IdleAsync();
-        if (!await EndsAsync(idle, patience ?? _parts.Options.DrainTimeout, atOnce).ConfigureAwait(false))
+        if (!await EndsAsync(idle, wait, atOnce).ConfigureAwait(false))
         {
             foreach (var job in _leases.All())
                 job.Stop();
@@ -151,6 +166,11 @@ public sealed class WorkerProcess : IAsyncDisposable
         await _settler.DisposeAsync().ConfigureAwait(false);
         await _leases.DisposeAsync().ConfigureAwait(false);
         await _gate.DisposeAsync().ConfigureAwait(false);
+        _gauge.Dispose();
+        var after = _settler.Totals;
+        _stopped = new StopSummary(after.Finished - before.Finished, after.GivenBack - before.GivenBack);
+        LogStopped(_stopped.Finished, _stopped.GivenBack);
+        return _stopped;
     }
 
     /// <inheritdoc/>
@@ -159,6 +179,7 @@ public sealed class WorkerProcess : IAsyncDisposable
         await StopAsync(new CancellationToken(canceled: true)).ConfigureAwait(false);
         await _served.DisposeAsync().ConfigureAwait(false);
         _stop.Dispose();
+        _stopSending.Dispose();
         _giveUp.Dispose();
     }
 
@@ -177,4 +198,10 @@ public sealed class WorkerProcess : IAsyncDisposable
             return false;
         }
     }
+
+    [LoggerMessage(LogLevel.Information, "Stopping: {Sent} calls in flight have up to {Seconds} s to finish; {Unsent} jobs that are not sent are given back")]
+    private partial void LogStopping(int sent, double seconds, int unsent);
+
+    [LoggerMessage(LogLevel.Information, "Stopped: {Finished} jobs finished, {GivenBack} were given back")]
+    private partial void LogStopped(long finished, long givenBack);
 }

@@ -23,7 +23,7 @@ public sealed partial class QueueGauge : IAsyncDisposable
     {
         _queue = queue;
         _logger = logger;
-        _meter.CreateObservableGauge("llmpipeline.queue.jobs", () => Volatile.Read(ref _last), "{job}", "Jobs of a queue: waiting, delayed, inflight, dead");
+        _meter.CreateObservableGauge("llmpipeline.queue.jobs", () => Volatile.Read(ref _last), "{job}", "Jobs of a queue: waiting, delayed, running (claimed by a worker), dead");
         _reading = ReadAsync(time);
     }
 
@@ -69,7 +69,7 @@ public sealed partial class QueueGauge : IAsyncDisposable
             _retired.Remove(queue);
             if (await StatsAsync(queue).ConfigureAwait(false) is not { } stats)
                 continue;
-            foreach (var (state, count) in new[] { ("waiting", stats.Waiting), ("delayed", stats.Delayed), ("inflight", stats.Inflight), ("dead", stats.Dead) })
+            foreach (var (state, count) in new[] { ("waiting", stats.Waiting), ("delayed", stats.Delayed), ("running", stats.Inflight), ("dead", stats.Dead) })
                 counts.Add(new Measurement<long>(count, new("messaging.destination.name", queue), new("llmpipeline.job.state", state)));
         }
 

@@ -18,7 +18,11 @@ internal sealed record DeploymentState(
 
     /// <summary>What the workers of a fleet report.</summary>
     public static async Task<IReadOnlyList<DeploymentState>> ReadAsync(Fleet fleet, CancellationToken cancellationToken) =>
-        [.. (await fleet.AnsweredAsync(fleet.Deployments.ReadAsync, cancellationToken).ConfigureAwait(false)).SelectMany(worker => worker.Deployments.SelectMany(one => Of(worker.Worker, one)))];
+        Of(await fleet.AnsweredAsync(fleet.Deployments.ReadAsync, cancellationToken).ConfigureAwait(false));
+
+    /// <summary>The same of reports that were read.</summary>
+    public static IReadOnlyList<DeploymentState> Of(IEnumerable<WorkerDeployments> reports) =>
+        [.. reports.SelectMany(worker => worker.Deployments.SelectMany(one => Of(worker.Worker, one)))];
 
     /// <summary>What is closed, a line each.</summary>
     public static IEnumerable<string> Closed(IEnumerable<DeploymentState> all) => all.Where(one => !one.IsOpen)

@@ -110,7 +110,7 @@ internal static class DoctorCommand
         if (call.Json)
             Console.Out.WriteLine(FleetJson.Of(report));
         foreach (var finding in call.Json ? [] : report.Findings)
-            Console.Out.WriteLine($"{finding.Id}: {finding.What}{(finding.Repaired ? " (counts as failed now)" : "")}");
+            Console.Out.WriteLine(SafeText.Printable($"{finding.Id}: {finding.What}{(finding.Repaired ? " (counts as failed now)" : "")}"));
         FleetCall.Say(report.Findings.Count == 0
             ? $"{answers}: {RunConsole.Text(report.Completions)} completions, each holds an answer"
             : $"{answers}: {RunConsole.Text(report.Findings.Count)} of {RunConsole.Text(report.Completions)} completions hold no answer; "

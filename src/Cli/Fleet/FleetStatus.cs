@@ -10,6 +10,9 @@ internal sealed record FleetStatus(
 {
     private const int NewestBatches = 20;
 
+    /// <summary>Where the jobs are that the workers hold, as they told within about two seconds.</summary>
+    public CallCounts Calls { get; init; } = new(0, 0, 0, 0);
+
     public static async Task<FleetStatus> ReadAsync(Fleet fleet, CancellationToken cancellationToken)
     {
         var queues = new List<QueueStatus>();
@@ -28,8 +31,12 @@ internal sealed record FleetStatus(
                 batches.Add(await BatchStatus.ReadAsync(fleet, batch, cancellationToken).ConfigureAwait(false));
         }
 
-        var closed = (await DeploymentState.ReadAsync(fleet, cancellationToken).ConfigureAwait(false)).Where(one => !one.IsOpen).ToList();
-        return new FleetStatus(queues, batches, DeploymentCost.Sums(costs), closed);
+        var reports = await fleet.AnsweredAsync(fleet.Deployments.ReadAsync, cancellationToken).ConfigureAwait(false);
+        var closed = DeploymentState.Of(reports).Where(one => !one.IsOpen).ToList();
+        return new FleetStatus(queues, batches, DeploymentCost.Sums(costs), closed)
+        {
+            Calls = reports.Aggregate(new CallCounts(0, 0, 0, 0), (sum, worker) => worker.Calls is { } calls ? sum + calls : sum),
+        };
     }
 
     /// <param name="width">Columns of the terminal that it is to fit; null: all is shown.</param>
@@ -40,7 +47,7 @@ internal sealed record FleetStatus(
         var deployments = new FleetTable("DEPLOYMENT", "COST");
         foreach (var (deployment, cost) in Deployments)
             deployments.Add(deployment, Money.Text(cost));
-        return QueueStatus.Table(Queues, width) + (Batches.Count > 0 ? "\n" + BatchTable.Of(Batches, width) : "") + (Deployments.Count > 0 ? "\n" + deployments : "")
+        return QueueStatus.Table(Queues, width) + $"\ncalls: {Calls}\n" + (Batches.Count > 0 ? "\n" + BatchTable.Of(Batches, width) : "") + (Deployments.Count > 0 ? "\n" + deployments : "")
             + (Closed.Count > 0 ? "\n" + string.Concat(DeploymentState.Closed(Closed).Select(line => line + "\n")) : "");
     }
 }

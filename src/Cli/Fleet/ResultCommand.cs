@@ -61,7 +61,8 @@ internal static class ResultCommand
             using var parsed = JsonDocument.Parse(line.WrittenMemory, new JsonDocumentOptions { MaxDepth = int.MaxValue });
             var text = CsvAnswerText.Of(parsed.RootElement);
             if (isCompleted)
-                Console.Out.WriteLine(text);
+                // A file gets the answer as it came; a terminal would obey its control characters.
+                Console.Out.WriteLine(Console.IsOutputRedirected ? text : SafeText.Printable(text, keepLineFeeds: true));
             else
                 FleetCall.Say($"llmpipe: job {result.JobId} has {(result.Status == ResultStatus.Cancelled ? "been cancelled" : result.Status.ToString().ToLowerInvariant())}: {SafeText.Line(text, ResultError.MaxMessage)}");
         }

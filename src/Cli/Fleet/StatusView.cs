@@ -20,7 +20,7 @@ internal sealed class StatusView(bool json, bool isWatched)
 
     public void Show(BatchStatus status) => Print(json ? FleetJson.Of(status) + "\n" : SafeText.Printable(status.ToText(), keepLineFeeds: true));
 
-    public void Show(FleetStatus status) => Print(json ? FleetJson.Of(status) + "\n" : status.ToText(IsDrawn ? Width : null));
+    public void Show(FleetStatus status) => Print(json ? FleetJson.Of(status) + "\n" : SafeText.Printable(status.ToText(IsDrawn ? Width : null), keepLineFeeds: true));
 
     private void Print(string text)
     {

@@ -13,8 +13,9 @@ internal sealed class WorkMonitoring : IAsyncDisposable
     private ServiceProvider? _collected;
 
     /// <exception cref="CliException">The address can't be used.</exception>
-    public static async Task<WorkMonitoring> StartAsync(string? endpoint, RedisConnections redis, PromptQueue queue, LlmCaller caller, TimeProvider time, ILoggerFactory loggers)
+    public static async Task<WorkMonitoring> StartAsync(string? endpoint, RedisConnections redis, PromptQueue queue, LlmCaller caller, TimeProvider time, CommandLog log)
     {
+        var loggers = log.Loggers;
         var monitoring = new WorkMonitoring();
         if (endpoint is not null)
         {
@@ -27,7 +28,7 @@ internal sealed class WorkMonitoring : IAsyncDisposable
                 throw CliException.Usage($"--metrics {e.Message}");
             }
 
-            Console.Error.WriteLine($"llmpipe: metrics on {monitoring._server.Address}/metrics");
+            log.Say($"metrics on {monitoring._server.Address}/metrics");
         }
         else if (MonitoringServices.HasCollector)
         {

@@ -57,9 +57,10 @@ internal static class RunCommand
         var force = new Option<bool>("--force") { Description = "Replace an output that holds something else." };
         var json = new Option<bool>("--json") { Description = "The report on standard output, as JSON." };
         var config = new Option<string?>("--config") { Description = "Settings; default: llmpipe.json in the working directory.", HelpName = "FILE" };
+        var logFormat = CommandLog.Option();
         var command = new Command("run", Help)
         {
-            input, output, prompt, model, fallback, system, set, concurrency, rpm, tpm, maxAttempts, attemptTimeout, redis, fleet, limit, budget, dedupe, retryFailed, keepGoing, again, check, force, json, config,
+            input, output, prompt, model, fallback, system, set, concurrency, rpm, tpm, maxAttempts, attemptTimeout, redis, fleet, limit, budget, dedupe, retryFailed, keepGoing, again, check, force, json, config, logFormat,
         };
         command.SetAction((parsed, _) => ExecuteAsync(
             new RunOptions
@@ -87,6 +88,7 @@ internal static class RunCommand
                 Check = parsed.GetValue(check),
                 Force = parsed.GetValue(force),
                 Json = parsed.GetValue(json),
+                LogFormat = CommandLog.Format(parsed.GetRequiredValue(logFormat)),
             },
             parsed.GetValue(config)));
         return command;
@@ -98,16 +100,17 @@ internal static class RunCommand
             throw CliException.Usage(string.Join('\n', refused));
         using var interrupt = new Interrupt(ExitCodes.Interrupted);
         var console = new RunConsole(options);
-        using var loggers = StderrLoggerProvider.Loggers(console.Say);
-        var settings = Settings.Load(config);
-        await using var store = new RunStore(options, loggers, interrupt.Token);
+        using var loggers = StderrLoggerProvider.Loggers(console.Write, format: options.LogFormat);
         try
         {
+            var settings = Settings.Load(config);
+            await using var store = new RunStore(options, loggers, interrupt.Token);
             var plan = await RunPlan.MakeAsync(options, settings, forFleet: options.Fleet, interrupt.Token).ConfigureAwait(false);
             if (options.Budget is not null && RunEstimate.Unpriced(plan).ToList() is { Count: > 0 } unpriced)
                 throw CliException.Usage($"--budget: what {string.Join(", ", unpriced)} costs is not known: the settings Prices:MODEL:Input and :Output tell it");
             if (options.Check)
                 return await console.CheckedAsync(plan, interrupt.Token).ConfigureAwait(false);
+            console.Say(SettingsLine.Of(settings, plan));
             if (options.Fleet)
                 return await new FleetRunner(plan, settings, console, loggers).RunAsync(interrupt.Token).ConfigureAwait(false);
             return await new Runner(plan, settings, store, console, loggers).RunAsync(interrupt.Token).ConfigureAwait(false);
@@ -115,6 +118,10 @@ internal static class RunCommand
         catch (OperationCanceledException) when (interrupt.Token.IsCancellationRequested)
         {
             return ExitCodes.Interrupted;
+        }
+        catch (Exception e) when (options.LogFormat == LogFormat.Json)
+        {
+            return Complaint.Of(e, line => console.Say(line, LogLevel.Error));
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Serialization;
+using Microsoft.Extensions.Logging;
 
 namespace LlmPipeline;
 
@@ -9,12 +10,17 @@ internal sealed class RunConsole(RunOptions options)
     private RunProgress? _progress;
 
     /// <summary>A line on standard error, above the progress view when there is one.</summary>
-    public void Say(string line)
+    /// <param name="line">Any text.</param>
+    /// <param name="level">Told only where lines are JSON.</param>
+    public void Say(string line, LogLevel level = LogLevel.Information) => Write(Render(line, level));
+
+    /// <summary>The same for a line that is rendered.</summary>
+    public void Write(string line)
     {
         if (_progress is { } progress)
-            progress.Say(line);
+            progress.Write(line);
         else
-            Console.Error.WriteLine(SafeText.Printable(line));
+            Console.Error.WriteLine(line);
     }
 
     /// <param name="plan">The run.</param>
@@ -36,7 +42,7 @@ internal sealed class RunConsole(RunOptions options)
     /// <summary>Shows how far the run is, until it is disposed.</summary>
     public RunProgress Watch(RunTally tally, RunSpending spending, WorkerProcess worker, LlmCaller caller, int missing)
     {
-        _progress = RunProgress.Start(tally, spending, worker, caller, missing, () => _progress = null);
+        _progress = RunProgress.Start(tally, spending, worker, caller, missing, options.LogFormat == LogFormat.Json ? text => Render(text) : null, () => _progress = null);
         return _progress;
     }
 
@@ -81,6 +87,10 @@ internal sealed class RunConsole(RunOptions options)
         $"about {Text(estimate.Prompt)} prompt tokens, {Text(estimate.Completion)} completion tokens at {TokenCounter.UsualCompletion} an answer, cost {(estimate.Nanos is { } nanos ? "about " + Money.About(nanos) : "unknown")}");
 
     public static string Text(long number) => number.ToString("N0", CultureInfo.InvariantCulture);
+
+    private string Render(string line, LogLevel level = LogLevel.Information) => options.LogFormat == LogFormat.Json
+        ? LogLine.Of(LogFormat.Json, TimeProvider.System.GetUtcNow(), level, line)
+        : SafeText.Printable(line);
 
     private void Tell(RunReport report)
     {

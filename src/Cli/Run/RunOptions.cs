@@ -60,4 +60,7 @@ internal sealed record RunOptions
     public bool Force { get; init; }
 
     public bool Json { get; init; }
+
+    /// <summary>How lines on standard error are written.</summary>
+    public LogFormat LogFormat { get; init; }
 }

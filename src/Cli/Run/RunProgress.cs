@@ -17,6 +17,7 @@ internal sealed class RunProgress : IAsyncDisposable
     private readonly WorkerProcess _worker;
     private readonly LlmCaller _caller;
     private readonly int _rows;
+    private readonly Func<string, string> _render;
     private readonly Action _ended;
     private readonly CancellationTokenSource _stop = new();
     private readonly Queue<(long At, long Done)> _recent = new();
@@ -25,29 +26,37 @@ internal sealed class RunProgress : IAsyncDisposable
     private bool _drawn;
     private (long At, long Completed) _success = (Stopwatch.GetTimestamp(), 0);
 
-    private RunProgress(RunTally tally, RunSpending spending, WorkerProcess worker, LlmCaller caller, int rows, Action ended)
+    private RunProgress(RunTally tally, RunSpending spending, WorkerProcess worker, LlmCaller caller, int rows, Func<string, string>? render, Action ended)
     {
         _tally = tally;
         _spending = spending;
         _worker = worker;
         _caller = caller;
         _rows = rows;
+        _render = render ?? (line => SafeText.Printable(line));
         _ended = ended;
         _recent.Enqueue((Stopwatch.GetTimestamp(), 0));
-        _terminal = Console.IsErrorRedirected ? null : AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
+        _terminal = Console.IsErrorRedirected || render is not null ? null : AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
         _loop = LoopAsync();
     }
 
-    public static RunProgress Start(RunTally tally, RunSpending spending, WorkerProcess worker, LlmCaller caller, int rows, Action ended) =>
-        new(tally, spending, worker, caller, rows, ended);
+    /// <param name="tally">The rows that have ended.</param>
+    /// <param name="spending">What the run costs.</param>
+    /// <param name="worker">Who runs the rows.</param>
+    /// <param name="caller">Who calls for them.</param>
+    /// <param name="rows">How many are to be called for.</param>
+    /// <param name="render">Makes a line of text a line of the log; null where people read it, on a terminal or not.</param>
+    /// <param name="ended">Called when the view ends.</param>
+    public static RunProgress Start(RunTally tally, RunSpending spending, WorkerProcess worker, LlmCaller caller, int rows, Func<string, string>? render, Action ended) =>
+        new(tally, spending, worker, caller, rows, render, ended);
 
-    /// <summary>A line above the view.</summary>
-    public void Say(string line)
+    /// <summary>A rendered line above the view.</summary>
+    public void Write(string line)
     {
         lock (_lock)
         {
             Erase();
-            Console.Error.WriteLine(SafeText.Printable(line));
+            Console.Error.WriteLine(line);
         }
     }
 
@@ -68,7 +77,7 @@ internal sealed class RunProgress : IAsyncDisposable
         {
             while (await timer.WaitForNextTickAsync(_stop.Token).ConfigureAwait(false))
             {
-                var text = Text();
+                var text = _render(Text());
                 lock (_lock)
                 {
                     Erase();
@@ -109,7 +118,7 @@ internal sealed class RunProgress : IAsyncDisposable
         var left = _rows - completed - failed;
         var text = string.Create(
             CultureInfo.InvariantCulture,
-            $"{RunConsole.Text(completed + failed)}/{RunConsole.Text(_rows)} done, {RunConsole.Text(failed)} failed, {_worker.InFlight} in flight, {rate:0.0}/s, {RunConsole.Text(perMinute)}{(limit > 0 ? $" of {RunConsole.Text(limit)}" : "")} tokens/min, {RunConsole.Text(deployments.Sum(d => d.Retries))} retries");
+            $"{RunConsole.Text(completed + failed)}/{RunConsole.Text(_rows)} done, {RunConsole.Text(failed)} failed, {_worker.Counts}, {rate:0.0}/s, {RunConsole.Text(perMinute)}{(limit > 0 ? $" of {RunConsole.Text(limit)}" : "")} tokens/min, {RunConsole.Text(deployments.Sum(d => d.Retries))} retries");
         if (rate > 0 && left > 0)
             text += ", " + Left(TimeSpan.FromSeconds(left / rate)) + " left";
         if (_spending.OfThisRun is { } spent)

@@ -149,7 +149,7 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
 
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(interrupted);
         await worker.StartAsync(queues, interrupted).ConfigureAwait(false);
-        await using var progress = console.Watch(tally, spending, worker, caller, toCall);
+        await using var view = console.Watch(tally, spending, worker, caller, toCall);
         var feeding = FeedAsync(feeder, collector, redis.IsShared ? () => submitter.SealAsync(info with { Submitted = Math.Max(info.Submitted, feeder.Submitted) }, stopping.Token) : null, stopping.Token);
         var collecting = collector.RunAsync(stopping.Token);
         var following = earlier?.FollowAsync(feeder, collector, stopping.Token) ?? Task.CompletedTask;
@@ -159,11 +159,13 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
             Task.WhenAll(feeding, collecting), Failed(feeding), Failed(collecting), Failed(following), Failed(worker.Failed), isTaken, blocked, Cancelled(interrupted), spending.Reached).ConfigureAwait(false);
         var isDone = first != blocked && !interrupted.IsCancellationRequested && collecting.IsCompletedSuccessfully && feeding.IsCompletedSuccessfully;
         if (interrupted.IsCancellationRequested)
-            progress.Say($"stopping: {worker.InFlight} running calls have up to 10 s to finish (Ctrl+C again ends at once)");
+            console.Say(Stopping("stopping", worker.Counts, "have up to 10 s to finish") + " (Ctrl+C again ends at once)");
         var isSpent = first == spending.Reached;
         if (isSpent)
-            progress.Say($"the budget of {Money.Text(spending.Budget!.Value)} is reached: nothing more is claimed, {worker.InFlight} running calls end");
-        await worker.StopAsync(isSpent ? interrupted : CancellationToken.None, isSpent ? RunningCalls : null).ConfigureAwait(false);
+            console.Say(Stopping($"the budget of {Money.Text(spending.Budget!.Value)} is reached", worker.Counts, "end"));
+        var ended = await worker.StopAsync(isSpent ? interrupted : CancellationToken.None, isSpent ? RunningCalls : null).ConfigureAwait(false);
+        if (interrupted.IsCancellationRequested)
+            console.Say($"stopped: {RunConsole.Text(ended.Finished)} rows finished, {RunConsole.Text(ended.GivenBack)} were given back");
         await stopping.CancelAsync().ConfigureAwait(false);
         await EndedAsync(following).ConfigureAwait(false);
         if (isDone)
@@ -224,6 +226,9 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
         foreach (var name in queues)
             await redis.DoneAsync(() => queue.Private.RetireAsync(name), CancellationToken.None).ConfigureAwait(false);
     }
+
+    private static string Stopping(string why, CallCounts counts, string sent) =>
+        $"{why}: nothing more is sent, {RunConsole.Text(counts.InFlight)} calls in flight {sent}, {RunConsole.Text(counts.Unsent)} rows that are not sent are given back";
 
     private static async Task FeedAsync(RunFeeder feeder, RunCollector collector, Func<Task>? seal, CancellationToken cancellationToken)
     {

@@ -35,6 +35,12 @@ internal sealed class CallContext(string jobId, string model, TimeSpan attemptTi
     /// <summary>How many embeddings are asked for; 0 when that is not known.</summary>
     public int Inputs { get; init; }
 
+    /// <summary>Where the job is, and when no more calls are to be sent.</summary>
+    public CallProgress Progress { get; init; } = new(CancellationToken.None);
+
+    /// <summary>Whether the next call was not sent because <see cref="CallProgress.StopSending"/> was cancelled.</summary>
+    public bool IsUnsent { get; set; }
+
     /// <summary>The largest answer, see <see cref="LlmOptions.MaxAnswerBytes"/>.</summary>
     public int MaxAnswerBytes { get; init; } = LlmOptions.DefaultMaxAnswerBytes;
 

@@ -31,19 +31,34 @@ internal sealed class CallHandler : DelegatingHandler
         if (context.IsProbe)
             return await ProbeAsync(request, context, started, cancellationToken);
         var model = _deployment.Of(context.Model);
+        var isSent = false;
+        using var sending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, context.Progress.StopSending);
         try
         {
+            context.Progress.Stage = CallStage.WaitingForQuota;
             using var waiting = Telemetry.Quota();
             var concurrency = _deployment.ConcurrencyOf(model);
-            using var permit = concurrency is null ? null : await concurrency.AcquireAsync(1, cancellationToken);
+            using var permit = concurrency is null ? null : await concurrency.AcquireAsync(1, sending.Token);
             (context.Permit, context.LargeSince) = (concurrency is LatencyLimiter ? permit : null, 0);
             var estimate = await EstimateAsync(request, context, model, cancellationToken);
             var waits = _time.GetTimestamp();
-            using var lease = await _deployment.Models.AcquireAsync(model, estimate, cancellationToken);
+            using var lease = await _deployment.Models.AcquireAsync(model, estimate, sending.Token);
             waiting?.Dispose();
             Telemetry.Waited(_deployment, context.Model, _time.GetElapsedTime(waits));
+            if (sending.IsCancellationRequested)
+            {
+                lease.GiveBack();
+                sending.Token.ThrowIfCancellationRequested();
+            }
+
+            isSent = true;
             started = _time.GetUtcNow();
             return await SendWithinQuotaAsync(request, context, model, lease, started, cancellationToken);
+        }
+        catch (OperationCanceledException) when (!isSent && sending.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            context.IsUnsent = true;
+            throw;
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
@@ -212,6 +227,7 @@ internal sealed class CallHandler : DelegatingHandler
     {
         var context = CallContext.Current;
         var before = _deployment.CallStarts();
+        context.Progress.Stage = CallStage.Sent;
         HttpResponseMessage? response = null;
         try
         {
@@ -226,6 +242,7 @@ internal sealed class CallHandler : DelegatingHandler
         }
         finally
         {
+            context.Progress.Stage = CallStage.Ended;
             context.HadCompany = _deployment.CallEnds(before);
         }
     }

@@ -48,7 +48,8 @@ internal sealed class CallRouter(
         if (call.Job.Batch is not { } batch)
             return await SendToBestAsync(call, cancellationToken);
         var trialWait = options.MaxInlineWait < LongestTrialWait ? options.MaxInlineWait : LongestTrialWait;
-        if (!await trials.EnterAsync(batch, model, call.Job.Row, trialWait, time, cancellationToken))
+        using var wait = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, call.Progress.StopSending);
+        if (!await trials.EnterAsync(batch, model, call.Job.Row, trialWait, time, wait.Token))
             return waits.PutBack(call, TimeSpan.FromSeconds(1), "batch_trial", "the first calls of the batch have no answer yet");
         var isSuccess = false;
         try

@@ -14,6 +14,7 @@ internal sealed class CallSender(LlmOptions options, PromptSender prompts, Large
     /// <param name="deployment">Where to.</param>
     /// <param name="served">The model that is asked for.</param>
     /// <param name="cancellationToken">Breaks it off. A completion that has arrived is still returned.</param>
+    /// <exception cref="OperationCanceledException">It was broken off, or no more calls are to be sent.</exception>
     public async ValueTask<CallAttempt> SendAsync(
         JobCall call, Deployment deployment, string served, CancellationToken cancellationToken)
     {
@@ -39,6 +40,8 @@ internal sealed class CallSender(LlmOptions options, PromptSender prompts, Large
         call.Usage += context.Usage;
         call.IsUsageEstimated |= context.IsUsageEstimated;
         call.Pay(deployment.Name, context.Nanos);
+        if (context.IsUnsent)
+            throw new OperationCanceledException(call.Progress.StopSending);
         return new CallAttempt(deployment, context, answer, found.Bounded(options.MaxRetryAfter));
     }
 
@@ -50,6 +53,7 @@ internal sealed class CallSender(LlmOptions options, PromptSender prompts, Large
             Price = price,
             EstimatesUsage = options.EstimateUsage && price is not null,
             Flow = call.Flow,
+            Progress = call.Progress,
             Path = call.Path,
             Inputs = call.Inputs,
             MaxAnswerBytes = options.MaxAnswerBytes,

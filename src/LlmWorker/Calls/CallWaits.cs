@@ -15,6 +15,9 @@ internal sealed class CallWaits(LlmOptions options, DeploymentSet deployments, T
         call.Job.Batch is null ? "job_expired" : "batch_expired",
         "the request could not be completed before its deadline");
 
+    /// <summary>The end of a job whose next call is not to be sent any more: it waits on its queue again, uncharged.</summary>
+    public static CallOutcome Unsent(JobCall call) => call.End(CallVerdict.Release, "not_sent", "the worker stops and sends no more calls");
+
     /// <summary>The wait after failures in a row.</summary>
     /// <param name="failures">Their number, from 1.</param>
     /// <param name="notBefore">The wait that the provider asks for; null for none.</param>

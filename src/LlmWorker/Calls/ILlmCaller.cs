@@ -27,6 +27,22 @@ public interface ILlmCaller
     /// <exception cref="OperationCanceledException">Only when <paramref name="cancellationToken"/> is cancelled.</exception>
     Task<CallOutcome> CallAsync(Job job, int attempt, Func<TimeSpan, DeltaReceiver>? stream, CancellationToken cancellationToken);
 
+    /// <summary>The same for a worker: it learns where the job is, and may say that no more calls are to be sent.</summary>
+    /// <returns>What the call came to; <see cref="CallVerdict.Release"/> when a call would have to be sent after <see cref="CallProgress.StopSending"/>.</returns>
+    internal async Task<CallOutcome> CallAsync(
+        Job job, int attempt, Func<TimeSpan, DeltaReceiver>? stream, CallProgress progress, CancellationToken cancellationToken)
+    {
+        progress.Stage = CallStage.Sent;
+        try
+        {
+            return await CallAsync(job, attempt, stream, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            progress.Stage = CallStage.Ended;
+        }
+    }
+
     /// <summary>Where large answers wait to be read; null: they do not wait.</summary>
     internal LargeAnswers? LargeAnswers => null;
 }

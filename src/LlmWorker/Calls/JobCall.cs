@@ -21,6 +21,9 @@ internal sealed class JobCall(Job job, int charged, int maxAttempts)
     /// <summary>Asked for each call anew: gets the events of its answer.</summary>
     public Func<TimeSpan, DeltaReceiver>? Stream { get; init; }
 
+    /// <summary>Where the job is, and when no more calls are to be sent.</summary>
+    public CallProgress Progress { get; init; } = new(CancellationToken.None);
+
     /// <summary>Tries in a row that charged nothing; their waits grow too.</summary>
     public int Uncharged { get; set; }
 

@@ -121,20 +121,33 @@ public sealed class LlmCaller : ILlmCaller, IAsyncDisposable
     /// receives the data of each event; null for nobody.</param>
     /// <param name="cancellationToken">As above.</param>
     /// <exception cref="OperationCanceledException">Only when <paramref name="cancellationToken"/> is cancelled.</exception>
-    public async Task<CallOutcome> CallAsync(Job job, int attempt, Func<TimeSpan, DeltaReceiver>? stream, CancellationToken cancellationToken)
+    public Task<CallOutcome> CallAsync(Job job, int attempt, Func<TimeSpan, DeltaReceiver>? stream, CancellationToken cancellationToken) =>
+        CallAsync(job, attempt, stream, new CallProgress(CancellationToken.None), cancellationToken);
+
+    Task<CallOutcome> ILlmCaller.CallAsync(
+        Job job, int attempt, Func<TimeSpan, DeltaReceiver>? stream, CallProgress progress, CancellationToken cancellationToken) =>
+        CallAsync(job, attempt, stream, progress, cancellationToken);
+
+    private async Task<CallOutcome> CallAsync(
+        Job job, int attempt, Func<TimeSpan, DeltaReceiver>? stream, CallProgress progress, CancellationToken cancellationToken)
     {
         var maxAttempts = job.MaxAttempts > 0 ? Math.Min(job.MaxAttempts, _options.MaxAttempts) : _options.MaxAttempts;
-        var call = new JobCall(job, attempt, maxAttempts) { Stream = stream };
+        var call = new JobCall(job, attempt, maxAttempts) { Stream = stream, Progress = progress };
         using var deadline = job.Deadline is { } due && due - _time.GetUtcNow() is var left && left > TimeSpan.Zero && left < LongestTimer
             ? new CancellationTokenSource(left, _time)
             : null;
         using var either = deadline is null ? null : CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, deadline.Token);
+        var running = either?.Token ?? cancellationToken;
+        // Ends the pauses between tries; a call that is sent goes on.
+        using var sending = CancellationTokenSource.CreateLinkedTokenSource(running, progress.StopSending);
         try
         {
             var turn = await _retry.ExecuteAsync(
-                static (state, token) => state.Router.TryAsync(state.Call, token), (Router: _router, Call: call),
-                either?.Token ?? cancellationToken);
-            return turn.End!;
+                static (state, _) => TryAsync(state.Router, state.Call, state.Running), (Router: _router, Call: call, Running: running), sending.Token);
+            if (turn.End is { } end)
+                return end;
+            running.ThrowIfCancellationRequested();
+            return CallWaits.Unsent(call);
         }
         catch (OperationCanceledException) when (deadline?.IsCancellationRequested == true && !cancellationToken.IsCancellationRequested)
         {
@@ -144,6 +157,22 @@ public sealed class LlmCaller : ILlmCaller, IAsyncDisposable
         {
             throw new OperationCanceledException(cancellationToken);
         }
+        catch (OperationCanceledException) when (progress.StopSending.IsCancellationRequested)
+        {
+            return CallWaits.Unsent(call);
+        }
+        finally
+        {
+            progress.Stage = CallStage.Ended;
+        }
+    }
+
+    private static async ValueTask<Turn> TryAsync(CallRouter router, JobCall call, CancellationToken cancellationToken)
+    {
+        call.Progress.Stage = CallStage.WaitingForQuota;
+        var turn = await router.TryAsync(call, cancellationToken);
+        call.Progress.Stage = turn.End is null ? CallStage.Retrying : CallStage.Ended;
+        return turn;
     }
 
     /// <summary>Raised when a part of a deployment becomes unavailable, or available again.</summary>

@@ -62,6 +62,8 @@ internal readonly record struct TlsFailure(bool IsFault, string Reason)
                 return OfAlert(alert);
         }
 
+        if (handshake is { InnerException: null } && handshake.Message.Contains("remote certificate", StringComparison.OrdinalIgnoreCase))
+            return new TlsFailure(true, $"the endpoint's TLS certificate is refused: {handshake.Message}");
         if (handshake is not null)
             return new TlsFailure(
                 true, $"no TLS connection to the endpoint: {(handshake.InnerException is null ? handshake : last!).Message}");

@@ -3,7 +3,8 @@ using Microsoft.Extensions.Logging;
 namespace LlmPipeline;
 
 /// <summary>
-/// Reports a worker's deployments to its fleet when anything is closed or opened, and once a minute; and opens what an operator asks for.
+/// Reports a worker's deployments to its fleet when anything is closed or opened, and once a minute, and how many calls are in flight or
+/// wait when that has changed; and opens what an operator asks for.
 /// </summary>
 public sealed partial class DeploymentReporter : IAsyncDisposable
 {
@@ -12,6 +13,7 @@ public sealed partial class DeploymentReporter : IAsyncDisposable
     private static readonly TimeSpan Renewal = TimeSpan.FromMinutes(1);
     private readonly DeploymentReports _reports;
     private readonly LlmCaller _caller;
+    private readonly Func<CallCounts>? _calls;
     private readonly string _worker;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -19,9 +21,9 @@ public sealed partial class DeploymentReporter : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _loop;
 
-    private DeploymentReporter(DeploymentReports reports, LlmCaller caller, string worker, TimeProvider time, ILogger logger)
+    private DeploymentReporter(DeploymentReports reports, LlmCaller caller, Func<CallCounts>? calls, string worker, TimeProvider time, ILogger logger)
     {
-        (_reports, _caller, _worker, _time, _logger) = (reports, caller, worker, time, logger);
+        (_reports, _caller, _calls, _worker, _time, _logger) = (reports, caller, calls, worker, time, logger);
         _caller.AvailabilityChanged += _changed.Set;
         _loop = RunAsync();
     }
@@ -32,8 +34,10 @@ public sealed partial class DeploymentReporter : IAsyncDisposable
     /// <param name="worker">The worker's name.</param>
     /// <param name="time">The clock.</param>
     /// <param name="logger">Told when Redis refuses for good.</param>
-    public static DeploymentReporter Start(DeploymentReports reports, LlmCaller caller, string worker, TimeProvider time, ILogger logger) =>
-        new(reports, caller, worker, time, logger);
+    /// <param name="calls">Where the jobs are that the worker holds; null where nobody counts them.</param>
+    public static DeploymentReporter Start(
+        DeploymentReports reports, LlmCaller caller, string worker, TimeProvider time, ILogger logger, Func<CallCounts>? calls = null) =>
+        new(reports, caller, calls, worker, time, logger);
 
     /// <summary>Stops, and removes the report.</summary>
     public async ValueTask DisposeAsync()
@@ -66,6 +70,7 @@ public sealed partial class DeploymentReporter : IAsyncDisposable
     private async Task ReportAsync()
     {
         var (last, written) = ("", 0L);
+        CallCounts? lastCalls = null;
         while (true)
         {
             var seen = _changed.Version;
@@ -74,19 +79,20 @@ public sealed partial class DeploymentReporter : IAsyncDisposable
                 .Select(outage => $"{one.Name} {outage.Model} {outage.Path} {outage.Flow} {outage.Since}")
                 .Concat(one.Models.Select(
                     model => $"{one.Name} {model.Model} {model.GateClosedUntil is null} {model.CircuitOpenUntil is null}"))));
-            if (closed != last || _time.GetElapsedTime(written) > Renewal)
+            var calls = _calls?.Invoke();
+            if (closed != last || calls != lastCalls || _time.GetElapsedTime(written) > Renewal)
             {
-                await RedisRetry.UntilAnsweredAsync(() => WriteAsync(deployments), _time, _logger, _stop.Token).ConfigureAwait(false);
-                (last, written) = (closed, _time.GetTimestamp());
+                await RedisRetry.UntilAnsweredAsync(() => WriteAsync(deployments, calls), _time, _logger, _stop.Token).ConfigureAwait(false);
+                (last, lastCalls, written) = (closed, calls, _time.GetTimestamp());
             }
 
             await _changed.WaitAsync(seen, Look, _time, _stop.Token).ConfigureAwait(false);
         }
     }
 
-    private async Task<bool> WriteAsync(IReadOnlyList<DeploymentStatus> deployments)
+    private async Task<bool> WriteAsync(IReadOnlyList<DeploymentStatus> deployments, CallCounts? calls)
     {
-        await _reports.WriteAsync(_worker, deployments).ConfigureAwait(false);
+        await _reports.WriteAsync(_worker, deployments, calls).ConfigureAwait(false);
         return true;
     }
 

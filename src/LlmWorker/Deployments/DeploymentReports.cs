@@ -19,12 +19,15 @@ public sealed class DeploymentReports(RedisConnections redis, string keyPrefix, 
     private RedisChannel OpenChannel => redis.Channel(keyPrefix + "deployments:open");
 
     /// <summary>Writes a worker's report, in place of its last one.</summary>
-    public Task WriteAsync(string worker, IReadOnlyList<DeploymentStatus> deployments) =>
+    /// <param name="worker">The worker's name.</param>
+    /// <param name="deployments">Its deployments.</param>
+    /// <param name="calls">Where the jobs are that it holds; null where that is not known.</param>
+    public Task WriteAsync(string worker, IReadOnlyList<DeploymentStatus> deployments, CallCounts? calls = null) =>
         redis.Commands.HashSetAsync(
             _key,
             worker,
             JsonSerializer.Serialize(
-                new Report(time.GetUtcNow().ToUnixTimeMilliseconds(), deployments), DeploymentReportJson.Default.Report));
+                new Report(time.GetUtcNow().ToUnixTimeMilliseconds(), deployments, calls), DeploymentReportJson.Default.Report));
 
     /// <summary>Removes a worker's report.</summary>
     public Task RemoveAsync(string worker) => redis.Commands.HashDeleteAsync(_key, worker);
@@ -40,7 +43,7 @@ public sealed class DeploymentReports(RedisConnections redis, string keyPrefix, 
             if (report is null || time.GetUtcNow() - written > Lifetime)
                 await RemoveAsync(entry.Name!).ConfigureAwait(false);
             else
-                reports.Add(new WorkerDeployments(entry.Name!, written, report.Deployments));
+                reports.Add(new WorkerDeployments(entry.Name!, written, report.Deployments) { Calls = report.Calls });
         }
 
         return [.. reports.OrderBy(one => one.Worker, StringComparer.Ordinal)];
@@ -64,7 +67,7 @@ public sealed class DeploymentReports(RedisConnections redis, string keyPrefix, 
         return messages;
     }
 
-    internal sealed record Report(long Written, IReadOnlyList<DeploymentStatus> Deployments);
+    internal sealed record Report(long Written, IReadOnlyList<DeploymentStatus> Deployments, CallCounts? Calls = null);
 
     internal sealed record OpenRequest(string Deployment, string? Model);
 }
@@ -73,7 +76,11 @@ public sealed class DeploymentReports(RedisConnections redis, string keyPrefix, 
 /// <param name="Worker">Its name.</param>
 /// <param name="Written">When it reported them.</param>
 /// <param name="Deployments">The deployments.</param>
-public sealed record WorkerDeployments(string Worker, DateTimeOffset Written, IReadOnlyList<DeploymentStatus> Deployments);
+public sealed record WorkerDeployments(string Worker, DateTimeOffset Written, IReadOnlyList<DeploymentStatus> Deployments)
+{
+    /// <summary>Where the jobs are that it holds; null for a worker of an earlier version, which does not tell.</summary>
+    public CallCounts? Calls { get; init; }
+}
 
 [JsonSourceGenerationOptions(
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]

@@ -65,7 +65,7 @@ public sealed class CallingOverHttps : IDisposable
         var (exitCode, _, error) = await _llmpipe.RunAsync("run", "in.jsonl");
 
         Assert.True(exitCode is not 0, error);
-        Assert.Contains("certificate", error, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("the endpoint's TLS certificate is refused: The remote certificate is invalid", error, StringComparison.Ordinal);
         Assert.Equal(0, endpoint.Stats.Calls);
 
         _llmpipe.Environment["SSL_CERT_FILE"] = _llmpipe.PathOf("endpoint.pem");

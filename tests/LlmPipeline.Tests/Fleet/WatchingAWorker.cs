@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 
 namespace LlmPipeline;
 
@@ -51,6 +52,74 @@ public sealed class WatchingAWorker
 
         await at.House.Server.RestartAsync();
         await Eventually.HoldsAsync(async () => (await AnswerAsync(url + "/ready")).Status == HttpStatusCode.OK, "it is ready again", TimeSpan.FromSeconds(60));
+    }
+
+    [Fact]
+    public async Task Calls_in_flight_are_told_by_metrics_and_by_status()
+    {
+        await using var at = new Own(await FleetHouse.StartAsync(new SimulatorOptions { Latency = TimeSpan.FromMinutes(5) }));
+        var worker = await at.House.StartWorkerAsync(3, "--metrics", "127.0.0.1:0");
+        foreach (var n in Enumerable.Range(0, 3))
+            await at.House.Queue.EnqueueAsync("watched", $"prompt {n}");
+        await Eventually.HoldsAsync(() => Task.FromResult(at.House.Llm.Stats.InFlight == 3), "the calls are out", TimeSpan.FromSeconds(60));
+
+        var text = await Http.GetStringAsync(Url(worker) + "/metrics");
+        Assert.Equal(3, Value(text, "llmpipeline_worker_jobs", "in_flight"));
+        Assert.Equal(0, Value(text, "llmpipeline_worker_jobs", "waiting_for_quota"));
+        Assert.Equal(0, Value(text, "llmpipeline_worker_jobs", "retrying"));
+        Assert.Equal(0, Value(text, "llmpipeline_worker_jobs", "waiting_for_slot"));
+        using var desk = new FleetDesk(at.House.Server.Address);
+        await Eventually.HoldsAsync(
+            async () => (await desk.Llmpipe.RunAsync("status", "--redis", at.House.Server.Address, "--json")).Out
+                .Contains("""
+                    "calls":{"in_flight":3,"waiting_for_quota":0,"retrying":0,"waiting_for_slot":0}
+                    """, StringComparison.Ordinal),
+            "status tells them", TimeSpan.FromSeconds(90));
+    }
+
+    [Fact]
+    public async Task Neither_a_scrape_nor_the_path_of_a_request_is_logged()
+    {
+        await using var at = new Own(await FleetHouse.StartAsync(new SimulatorOptions()));
+        var worker = await at.House.StartWorkerAsync(3, "--metrics", "127.0.0.1:0");
+        await AnswerAsync(Url(worker) + "/health");
+        await Http.GetStringAsync(Url(worker) + "/metrics");
+        Assert.Equal(HttpStatusCode.NotFound, (await AnswerAsync(Url(worker) + "/%1b[31mforged%0d%0a2026-01-01T00:00:00.000Z%20error:%20forged")).Status);
+        worker.Terminate();
+        Assert.Equal(0, await worker.ExitedAsync(TimeSpan.FromSeconds(60)));
+
+        Assert.Contains("Stopped: 0 jobs finished", worker.Said, StringComparison.Ordinal);
+        Assert.DoesNotContain("forged", worker.Said, StringComparison.Ordinal);
+        Assert.DoesNotContain("/health", worker.Said, StringComparison.Ordinal);
+        Assert.DoesNotContain("GET", worker.Said, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Its_log_has_time_and_level_and_names_the_settings_and_the_endpoints_first()
+    {
+        await using var at = new Own(await FleetHouse.StartAsync(new SimulatorOptions()));
+        var worker = await at.House.StartWorkerAsync(3);
+        worker.Terminate();
+        Assert.Equal(0, await worker.ExitedAsync(TimeSpan.FromSeconds(60)));
+
+        var lines = worker.Said.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        Assert.All(lines, line => Assert.Matches(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (info|warn|error): .", line));
+        Assert.Contains($"info: settings without a file, endpoints openai {at.House.Llm.BaseUrl.ToString().TrimEnd('/')} (*)", lines[0], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Its_log_is_JSON_where_that_is_asked_for()
+    {
+        await using var at = new Own(await FleetHouse.StartAsync(new SimulatorOptions()));
+        var worker = await at.House.StartWorkerAsync(3, "--log-format", "json");
+        worker.Terminate();
+        Assert.Equal(0, await worker.ExitedAsync(TimeSpan.FromSeconds(60)));
+
+        var lines = worker.Said.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement).ToList();
+        Assert.All(lines, line => Assert.Equal("info", line.GetProperty("level").GetString()));
+        Assert.All(lines, line => Assert.True(line.GetProperty("time").TryGetDateTimeOffset(out _)));
+        Assert.StartsWith("settings ", lines[0].GetProperty("message").GetString(), StringComparison.Ordinal);
+        Assert.Equal("LlmPipeline.WorkerProcess", lines[^1].GetProperty("category").GetString());
     }
 
     [Theory]

@@ -46,6 +46,30 @@ public sealed class StoppingWorkers
     }
 
     [Fact]
+    public async Task A_row_that_waits_for_another_try_is_given_back_at_once_and_a_call_in_flight_finishes()
+    {
+        // An error takes no time, an answer about five seconds.
+        var endpoint = new SimulatorOptions
+        {
+            LatencyPerToken = TimeSpan.FromMilliseconds(200),
+            CountTokens = false,
+            Script = [FaultKind.TooManyRequests],
+            RetryAfter = TimeSpan.FromSeconds(4),
+        };
+        await using var fleet = await TestFleet.StartAsync(endpoint, lease: 30);
+        var worker = fleet.StartWorker();
+        await fleet.EnqueueAsync(1, 2);
+        await fleet.HoldsAsync(() => Task.FromResult(fleet.Llm.Stats is { Calls: 2, InFlight: 1 }), "one call is refused and one is in flight");
+        worker.Terminate();
+        Assert.Equal(0, await worker.ExitedAsync(TimeSpan.FromSeconds(60)));
+        var stats = await fleet.Queue.StatsAsync(fleet.Name);
+
+        Assert.Equal((2, 1), (fleet.Llm.Stats.Calls, fleet.Llm.Stats.Completed));
+        Assert.Equal((1, 0, 0), (stats.Waiting, stats.Delayed, stats.Inflight));
+        Assert.Contains("Stopped: 1 jobs finished, 1 were given back", worker.Said, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Jobs_of_a_claim_whose_answer_is_still_on_its_way_do_not_wait_for_a_lease()
     {
         const int Rows = 40;

@@ -39,7 +39,7 @@ public sealed class RefusedAnswers
         Assert.Equal(15, (await queue.ProgressAsync()).SpentNanos);
         Assert.Equal((queue.Row(2).Id, Limit + 1), (Assert.Single(unstored).JobId, unstored[0].Response.Length));
         Assert.Equal(1, (await queue.StatsAsync()).Dead);
-        await Eventually.HoldsAsync(() => Task.FromResult(worker.InFlight == 0), "nothing is held any more");
+        await Eventually.HoldsAsync(() => Task.FromResult(worker.Held == 0), "nothing is held any more");
     }
 
     [Fact]
