@@ -16,6 +16,8 @@ public sealed class BatchSubmitter(PromptQueue queue, ResultStore results, TimeP
     // One is read and packed while Redis works on the other.
     private const int GroupsAtOnce = 2;
 
+    private BatchInfo? _announced;
+
     /// <summary>What happens where a queue is full. Default: it waits.</summary>
     public WhenFull WhenFull { get; init; }
 
@@ -27,6 +29,12 @@ public sealed class BatchSubmitter(PromptQueue queue, ResultStore results, TimeP
 
     /// <summary>Whether rows run again whose result is a simulator's. Default: no.</summary>
     public bool ReplaceSimulated { get; init; }
+
+    /// <summary>
+    /// Why the body of a stored completion holds no answer; null: it holds one. Rows of completions without an answer, as earlier versions
+    /// stored them, run again. Default: none is looked at.
+    /// </summary>
+    public Func<ReadOnlyMemory<byte>, string?>? AnswerFault { get; init; }
 
     /// <summary>
     /// Saves what the batch is, for others on the same Redis. What is known of it already stays: its creation, its queues, a seal of at
@@ -55,7 +63,7 @@ public sealed class BatchSubmitter(PromptQueue queue, ResultStore results, TimeP
         await DoneAsync(() => queue.Batches.SaveAsync(info), cancellationToken).ConfigureAwait(false);
         if (info.Simulated && ReplaceSimulated)
             await DoneAsync(() => queue.Batches.ClearSimulatedAsync(batch.Id), cancellationToken).ConfigureAwait(false);
-        return info;
+        return _announced = info;
     }
 
     /// <summary>Saves that all rows of a batch are on the queue.</summary>
@@ -99,26 +107,44 @@ public sealed class BatchSubmitter(PromptQueue queue, ResultStore results, TimeP
     }
 
     /// <summary>
-    /// Removes the results of rows that are to run again, as <see cref="RerunErrors"/> and <see cref="ReplaceSimulated"/> say: an old one
-    /// must be gone before anybody
-    /// can take it for the new one. <see cref="SubmitAsync"/> does this itself.
+    /// Removes the results of rows of the announced batch that are to run again, as <see cref="RerunErrors"/>,
+    /// <see cref="ReplaceSimulated"/> and <see cref="AnswerFault"/> say: an old one must be gone before anybody can take it for the new
+    /// one. <see cref="SubmitAsync"/> does this itself.
     /// </summary>
     public async Task PrepareAsync(IReadOnlyList<Job> jobs, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(jobs);
+        if (ReplaceSimulated || AnswerFault is not null)
+            await RemoveAsync(jobs, cancellationToken).ConfigureAwait(false);
         if (RerunErrors)
             await AnsweredAsync(() => results.ForgetErrorsAsync([.. jobs.Select(job => job.Id)]), cancellationToken).ConfigureAwait(false);
-        if (!ReplaceSimulated)
-            return;
+    }
+
+    private async Task RemoveAsync(IReadOnlyList<Job> jobs, CancellationToken cancellationToken)
+    {
         var simulated = new List<string>();
-        await foreach (var result in results.ReadAsync([.. jobs.Select(job => job.Id)], cancellationToken).ConfigureAwait(false))
+        var rows = jobs.ToDictionary(job => job.Id, job => job.Row);
+        await foreach (var result in results.ReadAsync([.. rows.Keys], cancellationToken).ConfigureAwait(false))
         {
-            if (result?.Meta.Flags.HasFlag(AnswerFlags.Simulated) == true)
+            if (result is null)
+                continue;
+            if (ReplaceSimulated && result.Meta.Flags.HasFlag(AnswerFlags.Simulated))
                 simulated.Add(result.JobId);
+            else if (result.Status == ResultStatus.Completed && AnswerFault?.Invoke(result.Response) is { } fault)
+                await RevokeAsync(result, rows[result.JobId], fault, cancellationToken).ConfigureAwait(false);
         }
 
         if (simulated.Count > 0)
             await DoneAsync(() => results.DeleteAsync(simulated), cancellationToken).ConfigureAwait(false);
+    }
+
+    // The counts first: where it is broken off between the two, the completion is still there to be found.
+    private async Task RevokeAsync(JobResult completion, int row, string fault, CancellationToken cancellationToken)
+    {
+        var batch = _announced ?? throw new InvalidOperationException("The batch is not announced.");
+        await AnsweredAsync(() => queue.Batches.RevokeAsync(batch, [(completion.JobId, row)]), cancellationToken).ConfigureAwait(false);
+        await AnsweredAsync(
+            () => results.RevokeAsync(completion, new ResultError("invalid_response", fault)), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Enqueues rows of one batch; those that have ended and lost their results run again.</summary>

@@ -41,6 +41,7 @@ internal sealed class Submitter
             WhenFull = whenFull,
             RerunErrors = options.RetryFailed,
             ReplaceSimulated = options.RetryFailed,
+            AnswerFault = options.RetryFailed ? StoredAnswer.Fault : null,
         };
         if (_plan.Function is { } function)
             await _fleet.Redis.DoneAsync(() => _fleet.Queue.SavePromptAsync(function.Sha, function.Name, function.Files),

@@ -2,7 +2,7 @@ namespace LlmPipeline;
 
 /// <summary>Reads the input's rows and enqueues those that have no answer yet. Rows that no deployment can serve are left for a later run.</summary>
 internal sealed class RunFeeder(
-    RunPlan plan, BatchSubmitter submitter, UnansweredRows? unanswered, EarlierRows? earlier, OutputFile output, RunWindow window,
+    RunPlan plan, BatchSubmitter submitter, EarlierRows? earlier, OutputFile output, RunWindow window,
     RunCollector collector, Func<int, bool> isCalled, RunBlockages blockages)
 {
     /// <summary>Rows that were left out.</summary>
@@ -30,8 +30,6 @@ internal sealed class RunFeeder(
             return;
         Submitted += jobs.Count;
         // Before the rows are in the window, where the collector looks for results.
-        if (unanswered is not null)
-            await unanswered.RevokeAsync(jobs, cancellationToken).ConfigureAwait(false);
         await submitter.PrepareAsync(jobs, cancellationToken).ConfigureAwait(false);
         await window.AddAsync([.. jobs.Select(j => (j.Row, RowTarget.Of(j), JobGroups.Size(j)))], cancellationToken).ConfigureAwait(false);
         if (earlier is not null)

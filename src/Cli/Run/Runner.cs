@@ -136,8 +136,7 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
             spending.Count((await redis.AnsweredAsync(() => queue.Batches.ProgressAsync(output.BatchId), interrupted).ConfigureAwait(false)).SpentNanos);
         spending.Look();
         using var collector = new RunCollector(results, reader, output, window, tally, spending, redis.IsShared);
-        var unanswered = plan.Options.RetryFailed && redis.IsShared ? new UnansweredRows(info, queue, results, redis) : null;
-        var feeder = new RunFeeder(plan, submitter, unanswered, earlier, output, window, collector, isCalled, blockages);
+        var feeder = new RunFeeder(plan, submitter, earlier, output, window, collector, isCalled, blockages);
         worker.Completed += collector.Know;
         worker.CompletedUnstored += collector.KnowUnstored;
         worker.Settled += collector.Look.Set;
@@ -208,7 +207,12 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
             return (info, new BatchSubmitter(queue, results, _time, redis.Logger));
         var known = await redis.AnsweredAsync(() => queue.Batches.FindAsync(batch), cancellationToken).ConfigureAwait(false);
         var replaces = known is { Simulated: true } && !await IsSimulatorAsync(caller, cancellationToken).ConfigureAwait(false);
-        var submitter = new BatchSubmitter(queue, results, _time, redis.Logger) { RerunErrors = plan.Options.RetryFailed, ReplaceSimulated = replaces };
+        var submitter = new BatchSubmitter(queue, results, _time, redis.Logger) 
+        {
+            RerunErrors = plan.Options.RetryFailed,
+            ReplaceSimulated = replaces,
+            AnswerFault = plan.Options.RetryFailed ? StoredAnswer.Fault : null,
+        };
         if (plan.Function is { } function)
             await redis.DoneAsync(() => queue.SavePromptAsync(function.Sha, function.Name, function.Files), cancellationToken).ConfigureAwait(false);
         info = await submitter.AnnounceAsync(info, cancellationToken).ConfigureAwait(false);

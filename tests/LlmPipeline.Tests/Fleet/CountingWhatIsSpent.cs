@@ -39,8 +39,10 @@ public sealed class CountingWhatIsSpent : IAsyncLifetime
         var status = await _desk.JsonAsync(0, "status", batch);
         var all = await _desk.JsonAsync(0, "status");
         var text = await _desk.OutAsync(0, "status", batch);
+        // A refusal that comes before the first success is sent twice.
+        var calls = _house.Llm.Stats.Calls;
         await _desk.OutAsync(0, "dead", "redrive", "--all");
-        await Eventually.HoldsAsync(async () => (await _desk.StatusAsync(batch)).Failed == 1 && _house.Llm.Stats.Calls == 11, "the failed row has run again");
+        await Eventually.HoldsAsync(async () => (await _desk.StatusAsync(batch)).Failed == 1 && _house.Llm.Stats.Calls > calls, "the failed row has run again");
 
         var cost = 0m;
         for (var row = 1; row <= 10; row++)

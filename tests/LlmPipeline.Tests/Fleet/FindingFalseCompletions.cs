@@ -59,6 +59,23 @@ public sealed class FindingFalseCompletions(FleetHouse house) : IClassFixture<Fl
     }
 
     [Fact]
+    public async Task A_run_of_the_fleet_that_retries_what_failed_takes_none_of_them_for_an_answer()
+    {
+        _desk.WriteRows("in.jsonl", 6);
+        await house.WorkAsync();
+        var batch = await _desk.SubmitAsync("in.jsonl");
+        await _desk.OutAsync(0, "results", batch, "--wait");
+        await house.Redis.Database.HashSetAsync($"result:{batch}.2", "body", """{"error":{"message":"busy","code":429}}""");
+        var calls = house.Llm.Stats.Calls;
+
+        await _desk.ErrorAsync(0, "run", "in.jsonl", "--fleet", "-o", "out.jsonl", "--retry-failed");
+
+        Assert.Equal(calls + 1, house.Llm.Stats.Calls);
+        Assert.DoesNotContain(_desk.Llmpipe.Lines("out.jsonl"), line => line.Contains("busy", StringComparison.Ordinal));
+        Assert.Equal(("ended", 6, 0, 0, 0), await _desk.StatusAsync(batch));
+    }
+
+    [Fact]
     public async Task A_batch_that_is_unknown_is_no_batch_and_no_file() =>
         Assert.Contains(
             "there is no batch b-nowhere", await _desk.ErrorAsync(1, "doctor", "--answers", "b-nowhere"), StringComparison.Ordinal);
