@@ -10,7 +10,7 @@ public sealed class CallingRedisInOnePlace
     [
         "src/Cli/Fleet/WorkMonitoring.cs", "src/Cli/ServeCommand.cs", "src/LlmWorker/ClaimGate.cs", "src/LlmWorker/Quota/FleetPermits.cs", "src/LlmWorker/Quota/RedisLedger.cs",
         "src/LlmWorker/WorkerProcess.cs", "src/Monitoring/RedisHealth.cs", "src/PromptQueue/QueuePartition.Claiming.cs", "src/PromptQueue/QueuePartition.Stopping.cs",
-        "src/PromptQueue/QueuePartition.cs", "src/ResultStore/StreamPauses.cs", "src/ResultStore/WaitMark.cs",
+        "src/PromptQueue/QueuePartition.cs", "src/ResultStore/LargeResults.cs", "src/ResultStore/StreamPauses.cs", "src/ResultStore/WaitMark.cs",
     ];
 
     [Fact]
