@@ -18,7 +18,7 @@ public sealed class KillingWorkersAmongDialects(ITestOutputHelper output)
     private const decimal Output = 10;
     private static readonly TimeSpan LongEnoughForAll = TimeSpan.FromMinutes(25);
 
-    [Fact]
+    [Fact, Trait("Category", "Full")]
     public Task Five_hundred_rows_come_to_what_the_table_says() => RunAsync(rows: 500, kills: 3);
 
     [Fact, Trait("Category", "Full")]
