@@ -207,7 +207,7 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
             return (info, new BatchSubmitter(queue, results, _time, redis.Logger));
         var known = await redis.AnsweredAsync(() => queue.Batches.FindAsync(batch), cancellationToken).ConfigureAwait(false);
         var replaces = known is { Simulated: true } && !await IsSimulatorAsync(caller, cancellationToken).ConfigureAwait(false);
-        var submitter = new BatchSubmitter(queue, results, _time, redis.Logger) 
+        var submitter = new BatchSubmitter(queue, results, _time, redis.Logger)
         {
             RerunErrors = plan.Options.RetryFailed,
             ReplaceSimulated = replaces,
