@@ -2,6 +2,7 @@ namespace LlmPipeline;
 
 /// <summary>Workers whose claims stand while they are lost, late, killed, frozen or stopped.</summary>
 [Trait("Category", "Slow")]
+[Collection(nameof(Alone))]
 public sealed class HandingJobsOver
 {
     /// <summary>The first is there before any claim stands: it makes the queue known.</summary>

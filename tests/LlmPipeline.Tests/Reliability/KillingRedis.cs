@@ -1,6 +1,7 @@
 namespace LlmPipeline;
 
 [Trait("Category", "Slow")]
+[Collection(nameof(Alone))]
 public sealed class KillingRedis
 {
     [Fact]

@@ -5,6 +5,7 @@ namespace LlmPipeline;
 
 /// <summary>Workers that Redis has not heard of for longer than a lease, and that come back: other workers have their jobs.</summary>
 [Trait("Category", "Slow")]
+[Collection(nameof(Alone))]
 public sealed class Zombies
 {
     private const int Rows = 5;

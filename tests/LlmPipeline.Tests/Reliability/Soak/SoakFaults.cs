@@ -60,6 +60,8 @@ internal sealed class SoakFaults(TestFleet fleet, SoakWorkers workers, SteppedCl
 
     private async Task FreezeAsync(int worker)
     {
+        // One that met a Redis that refuses it when it began has ended.
+        await workers.NameAsync(worker);
         figures.MayBePaidTwice(SoakWorkers.Concurrency);
         workers[worker].Freeze();
         await Task.Delay(PastItsLeases);

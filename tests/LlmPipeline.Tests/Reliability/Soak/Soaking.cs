@@ -5,6 +5,7 @@ namespace LlmPipeline;
 
 /// <summary>All faults of the proofs at random under load. As long as the environment's SOAK_MINUTES says; the suite has a short form.</summary>
 [Trait("Category", "Slow")]
+[Collection(nameof(Alone))]
 public sealed class Soaking(ITestOutputHelper output)
 {
     private static readonly TimeSpan Short = TimeSpan.FromSeconds(25);
