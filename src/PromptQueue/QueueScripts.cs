@@ -13,7 +13,7 @@ internal static class QueueScripts
     public static readonly RedisScript Complete = Load("complete");
     public static readonly RedisScript Retry = Load("clock", "retry");
     public static readonly RedisScript Release = Load("release");
-    public static readonly RedisScript Bury = Load("bury");
+    public static readonly RedisScript Bury = Load("clock", "bury");
     public static readonly RedisScript Redrive = Load("redrive");
     public static readonly RedisScript Reclaim = Load("clock", "reclaim");
     public static readonly RedisScript Follow = Load("follow");
@@ -26,7 +26,7 @@ internal static class QueueScripts
     public static readonly RedisScript Stop = Load("clock", "stop");
     public static readonly RedisScript Sweep = Load("clock", "sweep");
     public static readonly RedisScript Pause = Load("pause");
-    public static readonly RedisScript Purge = Load("purge");
+    public static readonly RedisScript Purge = Load("clock", "purge");
     public static readonly RedisScript Scan = Load("scan");
     public static readonly RedisScript Examine = Load("examine");
     public static readonly RedisScript Recount = Load("recount");

@@ -5,11 +5,10 @@
 -- Returns {'OK', a sign per job: 1 settled | 0 had ended already | - someone else's} or {'MISMATCH', partitions, version}
 -- Idempotent because the claim is gone after the first time, and a row that has ended is not counted again.
 redis.call('ZREM', KEYS[3], '')
-local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version')
+local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version', 'seen', 'skew')
 if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH', meta[1], meta[2] or ''} end
 
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = clock(meta[3], meta[4])
 local signs = {}
 for i = 6, #ARGV, 5 do
   local id, batch, row = ARGV[i], tonumber(ARGV[i + 2]), ARGV[i + 3]

@@ -4,11 +4,11 @@
 -- Returns {'OK', dropped} or {'MISMATCH', partitions, version}
 -- Idempotent because an id leaves the dead letters once.
 redis.call('ZREM', KEYS[4], '')
-local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version')
+local meta = redis.call('HMGET', KEYS[1], 'partitions', 'version', 'seen', 'skew')
 if meta[1] and (meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2]) then return {'MISMATCH', meta[1], meta[2] or ''} end
 
-local time = redis.call('TIME')
-local latest = time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(ARGV[3])
+local age = tonumber(ARGV[3])
+local latest = age > 0 and clock(meta[3], meta[4]) - age or math.huge
 local ids = {}
 if ARGV[5] then
   for i = 5, #ARGV do
@@ -16,7 +16,7 @@ if ARGV[5] then
     if buried and tonumber(buried) <= latest then ids[#ids + 1] = ARGV[i] end
   end
 else
-  ids = redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', string.format('%.0f', latest), 'LIMIT', 0, ARGV[4])
+  ids = redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', age > 0 and string.format('%.0f', latest) or '+inf', 'LIMIT', 0, ARGV[4])
 end
 if #ids == 0 then return {'OK', 0} end
 local dropped = redis.call('ZREM', KEYS[4], unpack(ids))

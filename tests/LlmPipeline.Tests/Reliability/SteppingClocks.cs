@@ -105,6 +105,31 @@ public sealed class SteppingClocks : IAsyncLifetime
             "it is due", Patience);
     }
 
+    [Theory, InlineData(1), InlineData(2)]
+    public async Task Dead_letters_are_dropped_when_the_clock_steps_back(int hoursAhead)
+    {
+        var queue = await QueueAsync();
+        await queue.EnqueueRowsAsync(1, 3);
+        var claimed = await queue.ClaimAsync();
+        await queue.ReclaimAsync();
+        _clock.Set(hoursAhead * Hour);
+        foreach (var job in claimed)
+            await queue.BuryAsync(job);
+        StepBack();
+
+        Assert.Equal(1, await queue.Queue.PurgeDeadAsync(queue.Name, [claimed[0].Job.Id], null));
+        Assert.Equal(0, await queue.Queue.PurgeDeadAsync(queue.Name, null, Hour));
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                // As every worker does.
+                await queue.ReclaimAsync();
+                return await queue.Queue.PurgeDeadAsync(queue.Name, [claimed[1].Job.Id], TimeSpan.FromSeconds(1)) == 1;
+            },
+            "it is old enough", Patience);
+        Assert.Equal(1, await queue.Queue.PurgeDeadAsync(queue.Name, null, null));
+    }
+
     [Fact]
     public async Task A_deadline_goes_by_the_clock_itself()
     {
