@@ -53,7 +53,7 @@ internal sealed class HeldJob(ClaimedJob claim, QueuePartition partition, IJobOw
     public IJobOwner Owner => owner;
 
     /// <summary>Where it is, and when no more calls are to be sent for it.</summary>
-    public CallProgress Progress { get; } = new(stopSending);
+    public CallProgress Progress { get; } = new(stopSending) { Refused = claim.Refused };
 
     /// <summary>Set when the work has to stop: the lease is lost, or the process ends.</summary>
     public CancellationToken Stopping => _stop.Token;

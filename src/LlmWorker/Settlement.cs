@@ -20,7 +20,9 @@ internal enum SettleVerb
 internal sealed record Settlement(SettleVerb Verb, HeldJob Job, IReadOnlyList<JobCost> Costs)
 {
     /// <summary>The claim with what it has cost.</summary>
-    public ClaimedJob Claim => Costs.Count == 0 && Used == default ? Job.Claim : Job.Claim with { Costs = Costs, Used = Used };
+    public ClaimedJob Claim => Costs.Count == 0 && Used == default && Job.Progress.Refused is null
+        ? Job.Claim
+        : Job.Claim with { Costs = Costs, Used = Used, Refused = Job.Progress.Refused };
 
     /// <summary>How a completed claim is counted.</summary>
     public EndState State { get; init; }

@@ -28,8 +28,8 @@ internal sealed class ClaimAnswer(string queue, int partition, string token, Dat
         for (var (i, place) = (first, 1); i + 1 < answer.Length; i += 2, place++)
         {
             // Nearly all are claimed for the first time.
-            var (_, attempts, lost, asked, used) = states.Count == 0 ? default : states.GetValueOrDefault(place);
-            read.Add((string)answer[i]!, (byte[])answer[i + 1]!, attempts, lost, asked, used, stopped);
+            var (_, attempts, lost, asked, history) = states.Count == 0 ? default : states.GetValueOrDefault(place);
+            read.Add((string)answer[i]!, (byte[])answer[i + 1]!, attempts, lost, asked, history, stopped);
         }
 
         var (due, flags) = ((long)answer[2], (int)answer[3]);
@@ -44,7 +44,7 @@ internal sealed class ClaimAnswer(string queue, int partition, string token, Dat
         return read.Result(null) with { AreNew = handed.IsNew };
     }
 
-    private void Add(string id, ReadOnlyMemory<byte> envelope, int attempts, int lost, bool asked, JobUsage used, HashSet<string> stopped)
+    private void Add(string id, ReadOnlyMemory<byte> envelope, int attempts, int lost, bool asked, JobHistory history, HashSet<string> stopped)
     {
         try
         {
@@ -53,7 +53,11 @@ internal sealed class ClaimAnswer(string queue, int partition, string token, Dat
             _jobs.Add(new ClaimedJob(
                 job.Deadline is null ? job : job with { Deadline = Envelope.Shifted(job.Deadline, here - now) }, partition, token, attempts, lost,
                 asked || (job.Batch is not null && stopped.Contains(job.Batch)), now > job.Enqueued ? now - job.Enqueued : TimeSpan.Zero)
-            { Used = used });
+            {
+                Used = history.Used,
+                Refused = history.Refused is { } refused ? refused with { Since = refused.Since + (here - now) } : null,
+                ClockOffset = here - now,
+            });
         }
         catch (FormatException e)
         {
@@ -63,10 +67,10 @@ internal sealed class ClaimAnswer(string queue, int partition, string token, Dat
 
     private ClaimResult Result(TimeSpan? due) => new(_jobs, due) { Unreadable = _unreadable, At = now };
 
-    private static (int Place, int Attempts, int Lost, bool Asked, JobUsage Used) State(string state)
+    private static (int Place, int Attempts, int Lost, bool Asked, JobHistory History) State(string state)
     {
         var parts = state.Split('|');
-        return (Number(parts[0]), Number(parts[1]), Number(parts[2]), parts[3] == "1", parts.Length > 4 ? JobUsage.Decode(parts[4]) : default);
+        return (Number(parts[0]), Number(parts[1]), Number(parts[2]), parts[3] == "1", parts.Length > 4 ? JobHistory.Decode(parts[4]) : default);
 
         static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
     }

@@ -15,6 +15,15 @@ public sealed record ClaimedJob(Job Job, int Partition, string Token, int Attemp
 
     /// <summary>What calls under earlier claims have used. A retry keeps it for the next claim.</summary>
     public JobUsage Used { get; init; }
+
+    /// <summary>How earlier calls were refused, if that is not judged yet. A retry keeps it for the next claim.</summary>
+    internal JobRefusal? Refused { get; init; }
+
+    /// <summary>How far the clock of this process is ahead of the clock of Redis.</summary>
+    internal TimeSpan ClockOffset { get; init; }
+
+    /// <summary>What a retry keeps for the next claim.</summary>
+    internal JobHistory History => new(Used, Refused is { } refused ? refused with { Since = refused.Since - ClockOffset } : null);
 }
 
 /// <summary>What a claim brought.</summary>

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace LlmPipeline;
 
 /// <summary>What the calls of a job have used, under all its claims until now.</summary>
@@ -13,17 +11,4 @@ public readonly record struct JobUsage(long? Nanos, long Input, long Cached, lon
     public static JobUsage operator +(JobUsage one, JobUsage other) => new(
         one.Nanos is null && other.Nanos is null ? null : (one.Nanos ?? 0) + (other.Nanos ?? 0),
         one.Input + other.Input, one.Cached + other.Cached, one.Output + other.Output);
-
-    /// <summary>As the scripts keep it; empty for nothing.</summary>
-    internal static string Encode(JobUsage used) =>
-        used == default ? "" : string.Create(CultureInfo.InvariantCulture, $"{used.Nanos},{used.Input},{used.Cached},{used.Output}");
-
-    /// <summary>Reads what <see cref="Encode"/> wrote.</summary>
-    internal static JobUsage Decode(string text)
-    {
-        var parts = text.Split(',');
-        return new JobUsage(parts[0].Length == 0 ? null : Number(parts[0]), Number(parts[1]), Number(parts[2]), Number(parts[3]));
-
-        static long Number(string digits) => long.Parse(digits, CultureInfo.InvariantCulture);
-    }
 }

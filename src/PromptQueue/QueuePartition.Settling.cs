@@ -97,7 +97,7 @@ public sealed partial class QueuePartition
                 [_keys.Wake, _redis.PublishVerb, (long)_options.BatchTtl.TotalSeconds, .. step.SelectMany(j => new RedisValue[]
                 {
                     j.Job.Job.Id, j.Job.Token, j.Attempts, (long)Math.Ceiling(j.Delay.TotalMilliseconds), (int)j.Job.Job.Lane + 1, j.Job.Job.Batch ?? "",
-                    batches.IndexOf(Paid(j.Job)), JobCost.Encode(j.Job.Costs), JobUsage.Encode(j.Job.Used),
+                    batches.IndexOf(Paid(j.Job)), JobCost.Encode(j.Job.Costs), JobHistory.Encode(j.Job.History),
                 })]);
         }, JobsPerLongCall);
 

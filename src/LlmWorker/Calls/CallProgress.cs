@@ -9,6 +9,9 @@ internal sealed class CallProgress(CancellationToken stopSending)
     /// <summary>Cancelled when no more calls are to be sent.</summary>
     public CancellationToken StopSending { get; } = stopSending;
 
+    /// <summary>How the job was refused under an earlier claim, or this one, if that is not judged yet.</summary>
+    public JobRefusal? Refused { get; set; }
+
     /// <summary>Where the job is.</summary>
     public CallStage Stage
     {

@@ -163,7 +163,7 @@ internal sealed partial class OutcomeHandler(
     private async ValueTask<Turn> RefusedAsync(JobCall call, CallAttempt attempt, Outage? probed, CancellationToken cancellationToken)
     {
         var (deployment, context, answer, found) = attempt;
-        if (probed is not null)
+        if (probed is not null && !refusals.IsOfRow(call, deployment, answer, found))
             return waits.AwaitDeployment(call, deployment.Availability.UntilProbe(probed));
         var (verdict, pause) = await refusals.JudgeAsync(call, deployment, context, answer, found, cancellationToken);
         return verdict switch

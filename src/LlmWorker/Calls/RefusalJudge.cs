@@ -1,3 +1,6 @@
+using System.IO.Hashing;
+using System.Text;
+
 namespace LlmPipeline;
 
 /// <summary>Finds out what a refusal concerns, and closes that when it is certain.</summary>
@@ -27,16 +30,16 @@ internal sealed class RefusalJudge(LlmOptions options, BatchTrials trials, TimeP
             return (RefusalVerdict.Close, default);
         }
 
-        var served = deployment.Of(call.Model);
+        var refused = Refused(call, deployment, scope);
+        call.Progress.Refused = refused;
         var (verdict, sends) = deployment.Evidence.Judge(new RefusalFacts(call.Job.Id, scope, status, found.Code, kind)
         {
-            OthersSucceeded = kind == RefusalKind.Account
-                ? deployment.LastSuccess != 0 && deployment.LastSuccess >= context.Sent
-                : served.HasSucceededSince(context.Sent),
+            OthersSucceeded = HasSucceededSince(deployment, scope, context.Sent),
+            OthersSucceededBetween = HasSucceededSince(deployment, scope, TimestampOf(refused.Since)),
             OthersInFlight = deployment.InFlight > 0,
             HasMoreRows = batch is not null && trials.HasMoreRows(batch, model),
             KeyIsValid = key == KeyState.Valid,
-            ModelIsKnown = served.HasAnswered,
+            HasAnswered = refused.HasAnswered,
         });
         if (verdict == RefusalVerdict.Close)
             deployment.Close(scope, found, call.Flow);
@@ -44,6 +47,38 @@ internal sealed class RefusalJudge(LlmOptions options, BatchTrials trials, TimeP
         var pause = TimeSpan.FromSeconds(0.5 * Math.Pow(2, Math.Min(sends - 1, 5))) + (2 * time.GetElapsedTime(context.Sent));
         return (verdict, pause < LongestPause ? pause : LongestPause);
     }
+
+    /// <summary>
+    /// Whether a refusal is known to be the row's own: it was refused before, by whichever worker, and calls of the same scope have succeeded
+    /// since then.
+    /// </summary>
+    public bool IsOfRow(JobCall call, Deployment deployment, HttpAnswer answer, Classified found)
+    {
+        var scope = ScopeOf(KindOf(found.Kind), found.Status ?? answer.Status, call);
+        return call.Progress.Refused is { } refused
+            && refused.Scope == HashOf(deployment, scope)
+            && HasSucceededSince(deployment, scope, TimestampOf(refused.Since));
+    }
+
+    // The first of its refusals that are alike, and all that the workers that have judged it know.
+    private JobRefusal Refused(JobCall call, Deployment deployment, FaultScope scope)
+    {
+        var hash = HashOf(deployment, scope);
+        var hasAnswered = scope.Model is null ? deployment.LastSuccess != 0 : deployment.Of(scope.Model).HasAnswered;
+        return call.Progress.Refused is { } earlier && earlier.Scope == hash
+            ? earlier with { HasAnswered = earlier.HasAnswered || hasAnswered }
+            : new JobRefusal(hash, time.GetUtcNow(), hasAnswered);
+    }
+
+    private static bool HasSucceededSince(Deployment deployment, FaultScope scope, long timestamp) => scope.Model is null
+        ? deployment.LastSuccess is var last && last != 0 && last >= timestamp
+        : deployment.Of(scope.Model).HasSucceededSince(timestamp);
+
+    private static ulong HashOf(Deployment deployment, FaultScope scope) =>
+        XxHash64.HashToUInt64(Encoding.UTF8.GetBytes($"{deployment.Name}\n{scope.Model}\n{scope.Path}\n{scope.Flow}"));
+
+    private long TimestampOf(DateTimeOffset at) =>
+        time.GetTimestamp() - (long)((time.GetUtcNow() - at).TotalSeconds * time.TimestampFrequency);
 
     private static RefusalKind KindOf(OutcomeKind kind) => kind switch
     {

@@ -40,6 +40,9 @@ internal readonly record struct RefusalFacts(string JobId, FaultScope Scope, int
     /// <summary>Whether a call of its scope succeeded while it was under way.</summary>
     public bool OthersSucceeded { get; init; }
 
+    /// <summary>Whether a call of its scope succeeded since the row was first refused, perhaps by another worker.</summary>
+    public bool OthersSucceededBetween { get; init; }
+
     /// <summary>Whether calls are under way that may still succeed.</summary>
     public bool OthersInFlight { get; init; }
 
@@ -49,8 +52,8 @@ internal readonly record struct RefusalFacts(string JobId, FaultScope Scope, int
     /// <summary>Whether its key is known to be right.</summary>
     public bool KeyIsValid { get; init; }
 
-    /// <summary>Whether its model has answered before.</summary>
-    public bool ModelIsKnown { get; init; }
+    /// <summary>Whether its scope has brought an answer before.</summary>
+    public bool HasAnswered { get; init; }
 }
 
 /// <summary>
@@ -131,7 +134,7 @@ internal sealed class FaultEvidence
 
     private RefusalVerdict Judge(in RefusalFacts refusal, Row row)
     {
-        if (row.OthersSucceeded || (refusal.OthersSucceeded && refusal.Kind != RefusalKind.Account))
+        if (row.OthersSucceeded || refusal.OthersSucceededBetween || (refusal.OthersSucceeded && refusal.Kind != RefusalKind.Account))
             return RefusalVerdict.Row;
         row.OthersSucceeded = refusal.OthersSucceeded;
         var key = (refusal.Scope, refusal.Status, refusal.Code);
@@ -145,7 +148,7 @@ internal sealed class FaultEvidence
 
         if (streak.Count < RowsToClose)
             streak.Add(refusal.JobId);
-        if (refusal.Kind == RefusalKind.UnknownModel && !refusal.ModelIsKnown)
+        if (refusal.Kind == RefusalKind.UnknownModel && !refusal.HasAnswered)
             return RefusalVerdict.Close;
         if (streak.Count >= RowsToClose && (refusal.Kind != RefusalKind.Unexplained || refusal.HasMoreRows))
             return RefusalVerdict.Close;
@@ -158,8 +161,7 @@ internal sealed class FaultEvidence
     // With no other row to tell, what the error says decides.
     private static RefusalVerdict Alone(in RefusalFacts refusal) => refusal.Kind switch
     {
-        RefusalKind.Account when !refusal.KeyIsValid => RefusalVerdict.Close,
-        RefusalKind.UnknownModel => RefusalVerdict.Close,
+        RefusalKind.Account when !refusal.KeyIsValid && !refusal.HasAnswered => RefusalVerdict.Close,
         _ => RefusalVerdict.Row,
     };
 

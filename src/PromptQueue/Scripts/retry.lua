@@ -2,7 +2,7 @@
 -- KEYS 1 meta  2 jobs  3-5 waiting high, normal, low  6 delayed  7 inflight  8 leases  9 dead  10 cancel  11 stopped  12 spent  then per batch: batch, ended, finished
 -- ARGV 1 partitions  2 schema version  3 wake channel  4 publish verb  5 batch TTL, s
 --      then per job: id, token, attempts charged so far, delay ms, lane (1-3), batch ('' for none), its place (1, 2 ...; 0 for none), costs ('nanos deployment', a line each),
---      what its calls have used until now ('' for nothing): the next claims tell it
+--      what is kept for its next claims ('' for nothing): see JobHistory
 --      What is asked to stop is not delayed, so that it ends soon.
 -- Returns {'OK', a sign per job: 1 settled | 0 had ended already | - someone else's} or {'MISMATCH', partitions, version}
 -- Idempotent because the claim's token is gone after the first time.

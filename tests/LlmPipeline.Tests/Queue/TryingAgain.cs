@@ -53,6 +53,25 @@ public sealed class TryingAgain
     }
 
     [Theory, ClassData(typeof(Stores))]
+    public async Task How_it_was_refused_stays_with_a_job(Store store)
+    {
+        var refused = new JobRefusal(ulong.MaxValue, TimeProvider.System.GetUtcNow(), HasAnswered: true);
+        var queue = await TestQueue.CreateAsync(store);
+        await queue.EnqueueRowsAsync(1, 1);
+        var job = await queue.ClaimOneAsync();
+        Assert.Null(job.Refused);
+        await queue.RetryAsync(job with { Refused = refused }, 0, TimeSpan.Zero);
+        job = await queue.ClaimOneAsync();
+        Assert.InRange((job.Refused!.Value.Since - refused.Since).Duration(), TimeSpan.Zero, TimeSpan.FromSeconds(10));
+        Assert.Equal(refused with { Since = job.Refused.Value.Since }, job.Refused);
+        Assert.Equal(default, job.Used);
+        await queue.RetryAsync(job with { Used = new JobUsage(null, 1, 0, 2) }, 0, TimeSpan.Zero);
+
+        job = await queue.ClaimOneAsync();
+        Assert.Equal((refused.Scope, new JobUsage(null, 1, 0, 2)), (job.Refused!.Value.Scope, job.Used));
+    }
+
+    [Theory, ClassData(typeof(Stores))]
     public async Task A_delay_passes_by_itself(Store store)
     {
         var queue = await TestQueue.CreateAsync(store);
