@@ -11,6 +11,8 @@ internal sealed partial class RequestTokenLimiter
     // and a guess from them would be two calls a minute. A guess needs this many calls in the minute, or another refusal within a minute.
     private const double FewestCallsOfAGuess = 20;
 
+    private const double MostRefusedOfFew = 0.25;
+
     // What a guess has grown to while nobody needed it is without bound; the share that a refusal leaves of it is not.
     private const double MostOfAGuess = 1e6;
     private static readonly TimeSpan Repeated = TimeSpan.FromMinutes(1);
@@ -104,7 +106,11 @@ internal sealed partial class RequestTokenLimiter
         {
             // Nobody tells the limit, so where it failed is the best guess of it.
             _pending.Learn(Math.Max(1, level), null, guessed: true);
-            share = 1;
+            // From few calls it is a bad guess, so it grows fast; unless so many are refused that the limit is as low.
+            var isFromFew = refusal == Refusal.Limit && (isUnknown
+                ? _last.Used.Requests < FewestCallsOfAGuess
+                : number < FewestCallsOfAGuess && _sporadic.RefusedShare <= MostRefusedOfFew);
+            share = isFromFew ? 1 / QuotaShare.Cut : 1;
         }
         if (refusal == Refusal.InVain)
         {

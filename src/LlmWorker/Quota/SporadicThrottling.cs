@@ -76,6 +76,9 @@ internal sealed class SporadicThrottling(TimeProvider timeProvider)
     /// <summary>Where a change of mind leads back to.</summary>
     public double Level { get; private set; }
 
+    /// <summary>The share of the last calls that were refused.</summary>
+    public double RefusedShare => _refused / Math.Max(1, _calls);
+
     private bool IsLooking => _lookedAt is { } at && (_callsOfLook < FewestCallsOfALook || timeProvider.GetElapsedTime(at) < ShortestLook);
 
     /// <summary>A call is sent. It counts from here and not from its answer: a refusal comes sooner than a completion.</summary>

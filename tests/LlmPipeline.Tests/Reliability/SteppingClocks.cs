@@ -1,10 +1,12 @@
+using Xunit.Abstractions;
+
 namespace LlmPipeline;
 
 /// <summary>
 /// The clock of Redis is stepped while jobs, leases and quota are in use: an NTP correction, a virtual machine that was resumed, a replica with another
 /// clock that takes over. See clock.lua and reserve.lua.
 /// </summary>
-public sealed class SteppingClocks : IAsyncLifetime
+public sealed class SteppingClocks(ITestOutputHelper output) : IAsyncLifetime
 {
     private const string Other = "worker-2";
     private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
@@ -294,6 +296,41 @@ public sealed class SteppingClocks : IAsyncLifetime
         Assert.InRange(fleet.Llm.Stats.Calls, Rows, Rows + Concurrency);
         if (hours < 0)
             Assert.Contains("has stepped back", worker.Said + other.Said, StringComparison.Ordinal);
+    }
+
+    [Fact, Trait("Category", "Full")]
+    public async Task Random_steps_under_load_and_a_quota_never_stop_the_calls()
+    {
+        var longest = TimeSpan.FromSeconds(5);
+        using var clock = await SteppedClock.CreateAsync(Hour);
+        await using var fleet = await TestFleet.StartAsync(await RedisServer.StartAsync(() => [], clock), latency: 100, lease: 6);
+        fleet.Llm.SetLimits(6000, null);
+        for (var n = 0; n < 2; n++)
+            fleet.StartWorker(concurrency: 8);
+        var (steps, gap) = (0, TimeSpan.Zero);
+        var rows = await fleet.FeedAsync(async () =>
+        {
+            await fleet.PaidAsync(100);
+            var random = new Random(17);
+            var (seen, since) = (fleet.Llm.Stats.Completed, TimeProvider.System.GetTimestamp());
+            for (var end = TimeProvider.System.GetUtcNow().AddMinutes(2); TimeProvider.System.GetUtcNow() < end; steps++)
+            {
+                clock.Set(Hour * random.Next(0, 3));
+                for (var wait = random.Next(100, 6000); wait > 0; wait -= 50)
+                {
+                    await Task.Delay(50);
+                    var now = fleet.Llm.Stats.Completed;
+                    var stood = TimeProvider.System.GetElapsedTime(since);
+                    gap = stood > gap ? stood : gap;
+                    if (now > seen)
+                        (seen, since) = (now, TimeProvider.System.GetTimestamp());
+                }
+            }
+        });
+
+        output.WriteLine($"{rows} rows, {steps} steps, the longest time without an answer is {gap.TotalSeconds:0.00} s");
+        Assert.InRange(gap, TimeSpan.Zero, longest);
+        await History.CheckAsync(fleet, rows, paidTwice: 0);
     }
 
     private void StepBack() => _clock.Set(TimeSpan.Zero);

@@ -38,10 +38,10 @@ internal sealed class JudgedRun : IDisposable
     }
 
     /// <summary>How many calls there are at most: waiting for their turn and under way.</summary>
-    public int Concurrency { get; init; } = 200;
+    public int Concurrency { get; set; } = 200;
 
     /// <summary>Share of the calls that are refused whatever the limits are, with a wait of <see cref="HiccupWait"/>.</summary>
-    public double Hiccups { get; init; }
+    public double Hiccups { get; set; }
 
     public TimeSpan HiccupWait { get; init; } = TimeSpan.FromSeconds(0.1);
 

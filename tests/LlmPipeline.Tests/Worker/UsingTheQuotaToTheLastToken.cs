@@ -201,6 +201,28 @@ public sealed class UsingTheQuotaToTheLastToken(ITestOutputHelper output)
         Assert.InRange(run.Refused, 0, (run.Answered + run.Refused) / 5);
     }
 
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void Refusals_of_the_very_first_calls_are_soon_forgotten_where_nothing_is_limited(int refusals)
+    {
+        using var free = new JudgedRun(null, null, isKnown: false, tells: false) { Concurrency = 32 };
+        free.Run(60);
+        using var run = new JudgedRun(null, null, isKnown: false, tells: false) { Concurrency = 1, HiccupWait = TimeSpan.FromSeconds(1) };
+        for (var n = 0; n < refusals; n++)
+        {
+            run.Hiccups = 1;
+            while (run.Refused <= n)
+                run.Run(0.05);
+            run.Hiccups = 0;
+            run.Run(5);
+        }
+
+        run.Concurrency = 32;
+        run.Run(40);
+        Assert.InRange(Used(run, 60, free.Requests), 0.9, 1.05);
+    }
+
     // The share of so many requests that is answered in so many seconds from here on.
     private double Used(JudgedRun run, double seconds, double requests)
     {

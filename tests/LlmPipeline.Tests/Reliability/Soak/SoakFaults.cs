@@ -15,7 +15,7 @@ internal sealed class SoakFaults(TestFleet fleet, SoakWorkers workers, SteppedCl
             ("worker killed", KillAsync), ("worker killed", KillAsync), ("worker frozen past its leases", FreezeAsync), ("worker terminated", TerminateAsync),
             ("redis-server killed", KillRedisAsync), ("connections reset", CutAsync), ("answer lost", LoseAnswerAsync), ("answers 200 ms late", DelayAsync),
             ("connections silent for 3 s", SilenceAsync), ("SCRIPT FLUSH", FlushAsync), ("queue paused", PauseAsync), ("Redis out of memory", OutOfMemoryAsync),
-            ("Redis' clock stepped", StepClockAsync), ("workers denied", DenyAsync),
+            ("Redis' clock stepped", StepClockAsync), ("workers denied", DenyAsync), ("FLUSHALL", FlushAllAsync),
         ];
         while (true)
         {
@@ -117,6 +117,16 @@ internal sealed class SoakFaults(TestFleet fleet, SoakWorkers workers, SteppedCl
     }
 
     private Task FlushAsync(int worker) => AnsweredAsync("SCRIPT", "FLUSH");
+
+    private async Task FlushAllAsync(int worker)
+    {
+        // All rows of both batches and the single job may have been paid, and are called again.
+        figures.MayBePaidTwice(SoakLoad.JobsAtOnce);
+        // Before it, so that whoever misses something knows why, and after it, so that what was submitted just before is submitted again.
+        figures.CountFlush();
+        await AnsweredAsync("FLUSHALL");
+        figures.CountFlush();
+    }
 
     private async Task PauseAsync(int worker)
     {

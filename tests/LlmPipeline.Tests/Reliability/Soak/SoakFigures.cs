@@ -11,7 +11,15 @@ internal sealed class SoakFigures
     private readonly List<double> _recoveries = [];
     private readonly List<double> _pickUps = [];
     private readonly List<(double Redis, double Worker)> _memory = [];
+    private CancellationTokenSource _flush = new();
     private long _ended;
+    private int _flushes;
+
+    /// <summary>Changes when Redis loses everything.</summary>
+    public int Flushes => Volatile.Read(ref _flushes);
+
+    /// <summary>Cancelled when Redis next loses everything.</summary>
+    public CancellationToken NextFlush => Volatile.Read(ref _flush).Token;
 
     /// <summary>The most calls that may have been paid twice.</summary>
     public long InFlightAtFaults { get; private set; }
@@ -32,6 +40,13 @@ internal sealed class SoakFigures
     {
         lock (_lock)
             InFlightAtFaults += calls;
+    }
+
+    /// <summary>Redis loses everything: what is unfinished is submitted again.</summary>
+    public void CountFlush()
+    {
+        Interlocked.Increment(ref _flushes);
+        Interlocked.Exchange(ref _flush, new CancellationTokenSource()).Cancel();
     }
 
     public void Recovered(TimeSpan time)

@@ -6,6 +6,9 @@ namespace LlmPipeline;
 /// </summary>
 internal sealed class SoakLoad(TestFleet fleet, SoakFigures figures, int seed)
 {
+    /// <summary>The most jobs that are not checked yet.</summary>
+    public const int JobsAtOnce = (2 * Rows) + 1;
+
     private const int Rows = 400;
     private const int FailsEach = 20;
     private const int CancelsEach = 7;
@@ -22,19 +25,41 @@ internal sealed class SoakLoad(TestFleet fleet, SoakFigures figures, int seed)
         {
             var batch = $"{fleet.Batch}-{n}";
             var cancels = n % CancelsEach == CancelsEach - 1;
-            for (var row = 1; row < Rows; row += 100)
+            // What a FLUSHALL takes with it is submitted again.
+            while (!await RunAsync(batch, cancels))
             {
-                var jobs = Enumerable.Range(row, 100).Select(r => fleet.Row(r, r % FailsEach == 0, batch)).ToList();
-                await AnsweredAsync(() => fleet.Queue.EnqueueAsync(jobs));
-                if (cancels && row > 200)
-                    await AnsweredAsync(async () => { await fleet.Queue.Batches.CancelAsync(batch); return true; });
             }
 
-            await fleet.HoldsAsync(async () => (await ProgressAsync(batch)).Ended >= Rows, $"batch {n} has ended");
-            await CheckAsync(batch, cancels);
-            await RemoveAsync(batch);
             figures.Ended(Rows);
         }
+    }
+
+    /// <summary>Runs a batch to its end and removes it; false: Redis has lost it meanwhile.</summary>
+    private async Task<bool> RunAsync(string batch, bool cancels)
+    {
+        var flushes = figures.Flushes;
+        for (var row = 1; row < Rows; row += 100)
+        {
+            var jobs = Enumerable.Range(row, 100).Select(r => fleet.Row(r, r % FailsEach == 0, batch)).ToList();
+            await AnsweredAsync(() => fleet.Queue.EnqueueAsync(jobs));
+            if (cancels && row > 200)
+                await AnsweredAsync(async () => { await fleet.Queue.Batches.CancelAsync(batch); return true; });
+        }
+
+        await fleet.HoldsAsync(async () => flushes != figures.Flushes || (await ProgressAsync(batch)).Ended >= Rows, $"{batch} has ended");
+        if (flushes != figures.Flushes)
+            return false;
+        try
+        {
+            await CheckAsync(batch, cancels);
+        }
+        catch (Exception) when (flushes != figures.Flushes)
+        {
+            return false;
+        }
+
+        await RemoveAsync(batch);
+        return flushes == figures.Flushes;
     }
 
     private async Task SinglesAsync(CancellationToken stop)
@@ -42,12 +67,28 @@ internal sealed class SoakLoad(TestFleet fleet, SoakFigures figures, int seed)
         for (var n = 1; !stop.IsCancellationRequested; n++)
         {
             var job = fleet.Row(n) with { Id = $"{fleet.Batch}-single-{n}", Batch = null, Row = 0, Lane = Lane.High };
-            await AnsweredAsync(() => fleet.Queue.EnqueueAsync([job]));
-            using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(3));
-            var result = await fleet.Results.WaitAsync(job.Id, patience.Token);
-            figures.PickedUp(result);
+            figures.PickedUp(await AskAsync(job));
             await AnsweredAsync(async () => { await fleet.Results.DeleteAsync([job.Id]); return true; });
             await Task.Delay(_random.Next(50, 400), CancellationToken.None);
+        }
+    }
+
+    private async Task<JobResult> AskAsync(Job job)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(3));
+        while (true)
+        {
+            var flushes = figures.Flushes;
+            await AnsweredAsync(() => fleet.Queue.EnqueueAsync([job]));
+            using var again = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, figures.NextFlush);
+            try
+            {
+                return await fleet.Results.WaitAsync(job.Id, again.Token);
+            }
+            catch (OperationCanceledException) when (flushes != figures.Flushes)
+            {
+                // Redis has lost it.
+            }
         }
     }
 
