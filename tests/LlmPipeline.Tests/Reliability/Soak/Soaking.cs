@@ -16,7 +16,9 @@ public sealed class Soaking(ITestOutputHelper output)
     {
         var minutes = Environment.GetEnvironmentVariable("SOAK_MINUTES");
         var duration = minutes is null ? Short : TimeSpan.FromMinutes(double.Parse(minutes, CultureInfo.InvariantCulture));
-        var seed = (int)(TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() % 100_000);
+        var seed = Environment.GetEnvironmentVariable("SOAK_SEED") is { } given
+            ? int.Parse(given, CultureInfo.InvariantCulture)
+            : (int)(TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() % 100_000);
         output.WriteLine($"seed {seed}");
         using var clock = await SteppedClock.CreateAsync(TimeSpan.Zero);
         await using var fleet = await TestFleet.StartAsync(
