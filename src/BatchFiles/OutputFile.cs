@@ -35,10 +35,7 @@ public sealed class OutputFile : IAsyncDisposable
     /// <summary>Lines of an earlier run that were damaged and left out; their rows count as missing. A last line that was cut off is not among them.</summary>
     public int Dropped => _found.Dropped;
 
-    /// <summary>
-    /// Rows that an earlier run counted as completed although their body holds no answer (<see cref="OutputOptions.HoldsAnswer"/>): they
-    /// count as missing.
-    /// </summary>
+    /// <summary>Rows of an earlier run whose completion holds no answer (<see cref="OutputOptions.HoldsAnswer"/>): they count as missing.</summary>
     public int Unanswered => _found.Unanswered;
 
     /// <summary>Lines of an earlier run that are a simulator's; with <see cref="OutputOptions.ReplaceSimulated"/> they do not count.</summary>
@@ -80,6 +77,12 @@ public sealed class OutputFile : IAsyncDisposable
 
     /// <summary>Above this number of appended bytes a flush at once costs no more than later.</summary>
     public const long ManyBytes = 8 * 1024 * 1024;
+
+    /// <summary>False once the checkpoint or its folder was removed or renamed: what is appended then would be lost.</summary>
+    public bool IsInPlace => _partial.IsInPlace;
+
+    /// <inheritdoc cref="PartialFile.RestoreAsync"/>
+    public ValueTask RestoreAsync() => _partial.RestoreAsync(CancellationToken.None);
 
     /// <summary>The bytes that are appended and not yet flushed.</summary>
     public long Unflushed => _partial.Pending;

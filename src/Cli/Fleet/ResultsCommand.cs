@@ -65,7 +65,7 @@ internal static class ResultsCommand
         {
             var file = new ResultsFile(paths, call.Line.GetValue(Force));
             report = await file.WriteAsync(
-                reader, wait, table is { } made ? () => RunCsv.WriteAsync(made.Input, made.Summary, paths, CancellationToken.None) : null, cancellationToken).ConfigureAwait(false);
+                reader, wait, table is { } made ? () => RunCsv.WriteAsync(made.Input, made.Summary, paths, [], isExcelSafe: false, CancellationToken.None) : null, cancellationToken).ConfigureAwait(false);
             if (call.Json)
                 Console.Out.WriteLine(FleetJson.Of(report));
         }
