@@ -18,10 +18,10 @@ public sealed class InputFile
     {
         _parts = parts;
         _options = options;
-        Path = parts[0].Path + (parts.Count > 1 ? $" and {parts.Count - 1} more" : "");
+        Path = parts[0].Shown + (parts.Count > 1 ? $" and {parts.Count - 1} more" : "");
     }
 
-    /// <summary>The file's path as it was given; of several that of the first, and how many more there are.</summary>
+    /// <summary>For messages: the file's path as it was given; of several that of the first, and how many more there are.</summary>
     public string Path { get; }
 
     /// <summary>The paths as they were given.</summary>
@@ -52,7 +52,7 @@ public sealed class InputFile
         if (options.As is InputAs.Text or InputAs.Batch && options.PromptName is not null)
             throw new InputException($"--as {Shown(options.As)} does not go with {options.PromptShown}: such lines are prompts themselves");
         foreach (var path in paths) InputContent.Open(path, options.Encoding).Dispose();
-        return new InputFile([.. paths.Select(path => new InputPart(path))], options);
+        return new InputFile([.. paths.Select(path => new InputPart(path, path == options.StandardInputPath ? "standard input" : null))], options);
     }
 
     /// <summary>
@@ -130,8 +130,8 @@ public sealed class InputFile
     // Two folders may have a file of the same name.
     private string NameOf(InputPart part)
     {
-        var name = System.IO.Path.GetFileName(part.Path);
-        return _parts.Count(other => System.IO.Path.GetFileName(other.Path) == name) == 1 ? name : part.Path;
+        var name = System.IO.Path.GetFileName(part.Shown);
+        return _parts.Count(other => System.IO.Path.GetFileName(other.Shown) == name) == 1 ? name : part.Shown;
     }
 
     private static string Shown(InputAs? kind) => kind.ToString()!.ToLowerInvariant();

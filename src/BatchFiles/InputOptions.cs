@@ -85,6 +85,9 @@ public sealed record InputOptions
     /// <summary>The <see cref="PromptName"/> of a template on the command line.</summary>
     internal const string Template = "--template";
 
+    /// <summary>The path that stands for standard input, which messages call so; null for none.</summary>
+    public string? StandardInputPath { get; init; }
+
     /// <summary>How many rows are taken at random (<c>--sample</c>); null for all.</summary>
     public int? Sample { get; init; }
 

@@ -3,11 +3,14 @@ using System.Runtime.CompilerServices;
 namespace LlmPipeline;
 
 /// <summary>One file of an input.</summary>
-internal sealed class InputPart(string path)
+internal sealed class InputPart(string path, string? shown = null)
 {
     private InputStamp? _checked;
 
     public string Path { get; } = path;
+
+    /// <summary>What messages call it.</summary>
+    public string Shown { get; } = shown ?? path;
 
     /// <summary>Whether the file's name says that it is a table (.csv, .tsv), compressed or not.</summary>
     public bool IsTable
@@ -40,7 +43,7 @@ internal sealed class InputPart(string path)
         var source = new RowSource(lines, options, whole: false);
         await foreach (var result in source.ReadAsync(cancellationToken))
         {
-            tally.Add(result, source.Kind, Path);
+            tally.Add(result, source.Kind, Shown);
             if (tally.RepeatedId is not null) return;
         }
 
@@ -62,7 +65,7 @@ internal sealed class InputPart(string path)
         var source = new RowSource(lines, options, whole: true);
         await foreach (var (row, error) in source.ReadAsync(cancellationToken))
         {
-            if (row is null) throw Changed($"since it was checked ({error!.Format(Path)})");
+            if (row is null) throw Changed($"since it was checked ({error!.Format(Shown)})");
             yield return row;
         }
 
@@ -77,7 +80,7 @@ internal sealed class InputPart(string path)
         if (_checked!.Differs(Path)) throw Changed("since it was checked");
     }
 
-    private InputException Changed(string when) => new($"{Path}: the file has changed {when}") { HasChanged = _checked is not null };
+    private InputException Changed(string when) => new($"{Shown}: the file has changed {when}") { HasChanged = _checked is not null };
 }
 
 /// <summary>How a file was found.</summary>

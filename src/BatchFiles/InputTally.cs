@@ -41,7 +41,7 @@ internal sealed class InputTally(int? maxRows, bool usesId, bool hasSeveralFiles
         foreach (var part in parts.Where(part => part.Form!.Kind is not null && first.Kind is not null && part.Form.Kind != first.Kind))
         {
             _errorCount++;
-            _errors.Add(new(1, null, $"holds {Shown(part.Form!.Kind!.Value)} and {parts[0].Path} {Shown(first.Kind!.Value)}; the files of a run are of one kind (--as)") { File = part.Path });
+            _errors.Add(new(1, null, $"holds {Shown(part.Form!.Kind!.Value)} and {parts[0].Shown} {Shown(first.Kind!.Value)}; the files of a run are of one kind (--as)") { File = part.Shown });
         }
 
         return new InputSummary

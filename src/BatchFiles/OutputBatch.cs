@@ -12,6 +12,9 @@ public sealed record OutputBatch
     /// <summary>Families whose answers may be replaced without being asked, as synthetic ones give way to real ones.</summary>
     public IReadOnlyCollection<string> ReplaceableFamilies { get; init; } = [];
 
+    /// <summary>Whether lines of those families stay in the checkpoint until the end, because rows take answers from them.</summary>
+    public bool KeepsReplaceable { get; init; }
+
     internal bool Owns(string id) => id == Id || IsOf(id, Family);
 
     internal bool MayReplace(string id) => ReplaceableFamilies.Any(family => IsOf(id, family));

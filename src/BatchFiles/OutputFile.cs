@@ -125,21 +125,30 @@ public sealed class OutputFile : IAsyncDisposable
     /// <exception cref="OutputException">A file cannot be read, or was changed meanwhile.</exception>
     public void Copy(int from, string jobId, string customId)
     {
-        int row = RowOf(jobId);
         OutputEntry entry;
         lock (_gate)
             entry = _found.Index[from];
         if (entry.Source == OutputSource.None)
             throw new InvalidOperationException($"Row {from} has no line to copy.");
-        (string path, SafeFileHandle handle) = FileOf(entry.Source);
+        Copy(entry, jobId, customId);
+    }
+
+    /// <summary>Takes for a row a line of another batch, under the row's own names.</summary>
+    /// <param name="from">Where the line stands in these files.</param>
+    /// <param name="jobId">The job of the row.</param>
+    /// <param name="customId">Its submitter's name for it.</param>
+    /// <exception cref="OutputException">A file cannot be read, or was changed meanwhile.</exception>
+    internal void Copy(OutputEntry from, string jobId, string customId)
+    {
+        (string path, SafeFileHandle handle) = FileOf(from.Source);
         var line = new ArrayBufferWriter<byte>();
-        if (!OutputLine.TryRename(Read(path, handle, entry), jobId, customId, line))
+        if (!OutputLine.TryRename(OutputEntryReader.Read(path, handle, from), jobId, customId, line))
             throw OutputException.Changed(path);
         lock (_gate)
         {
             ThrowIfFinished();
             (long offset, int length) = _partial.Append(writer => writer.Write(line.WrittenSpan));
-            _found.Index.PutNewer(row, new OutputEntry(offset, length, OutputSource.Partial, entry.IsCompletion, IsEarlier: false));
+            _found.Index.PutNewer(RowOf(jobId), new OutputEntry(offset, length, OutputSource.Partial, from.IsCompletion, IsEarlier: false));
         }
     }
 
@@ -269,26 +278,6 @@ public sealed class OutputFile : IAsyncDisposable
         OutputSource.Errors => (Paths.Errors, _found.Errors!.Value.Handle),
         _ => (Paths.Partial, _partial.Handle),
     };
-
-    private static byte[] Read(string path, SafeFileHandle handle, OutputEntry entry)
-    {
-        byte[] line = new byte[entry.Length];
-        try
-        {
-            for (int read = 0, now; read < line.Length; read += now)
-            {
-                now = RandomAccess.Read(handle, line.AsSpan(read), entry.Offset + read);
-                if (now == 0)
-                    throw OutputException.Changed(path);
-            }
-        }
-        catch (Exception e) when (e is not OutputException and (IOException or UnauthorizedAccessException))
-        {
-            throw OutputException.Unreadable(path, e);
-        }
-
-        return line;
-    }
 
     private int RowOf(string jobId) =>
         jobId.StartsWith(_jobPrefix, StringComparison.Ordinal)

@@ -34,6 +34,9 @@ internal sealed class OutputLines : IDisposable
     /// <summary>The line without its line break; valid until the next.</summary>
     public ReadOnlyMemory<byte> Line => _reader!.Line;
 
+    /// <summary>Where the line begins in the file.</summary>
+    public long Offset => _reader!.Offset;
+
     /// <summary>Goes to the next line.</summary>
     /// <exception cref="OutputException">The file cannot be read.</exception>
     public void MoveNext()

@@ -1,9 +1,13 @@
+using System.Buffers;
+
 namespace LlmPipeline;
 
 /// <summary>Names of columns and fields as messages tell them.</summary>
 internal static class RowNames
 {
     private const int Most = 20;
+
+    private static readonly SearchValues<char> OfVariables = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
 
     // How many letters may differ for a name to be meant.
     private const int MostEdits = 2;
@@ -28,11 +32,9 @@ internal static class RowNames
     /// </summary>
     public static string Variable(string name)
     {
-        if (name.All(IsOfVariable)) return name;
-        return string.Concat(name.Select(c => IsOfVariable(c) ? c : '_'));
+        if (name.AsSpan().IndexOfAnyExcept(OfVariables) < 0) return name;
+        return string.Concat(name.Select(c => OfVariables.Contains(c) ? c : '_'));
     }
-
-    private static bool IsOfVariable(char c) => char.IsAsciiLetterOrDigit(c) || c == '_';
 
     // Letters in either case and what separates words make no difference.
     private static string Folded(string name) => Variable(name).Replace("_", "", StringComparison.Ordinal).ToUpperInvariant();

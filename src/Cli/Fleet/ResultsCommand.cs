@@ -42,7 +42,7 @@ internal static class ResultsCommand
         var output = call.Line.GetValue(Output);
         var wait = call.Line.GetValue(Wait);
         var (source, prompt) = (call.Line.GetValue(Input), call.Line.GetValue(Prompt));
-        var isTable = output?.EndsWith(".csv", StringComparison.OrdinalIgnoreCase) == true;
+        var isTable = output is not null && Path.GetExtension(output).ToUpperInvariant() is ".CSV" or ".TSV";
         if (isTable && source is null)
             throw CliException.Usage($"-o {output}: a table needs --input FILE, the file that was submitted");
         if (source is not null && !isTable)

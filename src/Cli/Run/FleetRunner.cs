@@ -65,7 +65,9 @@ internal sealed class FleetRunner(RunPlan plan, Settings settings, RunConsole co
         if (output.Paths.Csv is not null)
             await RunCsv.WriteAsync(plan.Input, plan.Summary, output.Paths, plan.AnswerFields, plan.Options.ExcelSafe, CancellationToken.None).ConfigureAwait(false);
         var report = Report(output, missing, clock);
-        console.Finished(report);
+        console.Finished(plan.IsOutputTemporary ? report with { Output = "standard output" } : report);
+        if (plan.IsOutputTemporary)
+            await RunPrinter.PrintAsync(output.Paths, interrupted).ConfigureAwait(false);
         return report.FailedRows > 0 ? ExitCodes.FailedRows : ExitCodes.Done;
     }
 

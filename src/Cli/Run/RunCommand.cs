@@ -52,6 +52,10 @@ internal static class RunCommand
         var sample = Number("--sample", "Only N rows, taken at random; the same ones when the same file is given again.", "N", 1, int.MaxValue);
         var maxFailures = FailureLimit.Option();
         var yes = new Option<bool>("--yes", "-y") { Description = "Do not ask, although the run may cost more than the setting AskAbove." };
+        var reuse = new Option<bool>("--reuse")
+        {
+            Description = "Take the answers of the output that is there for rows that ask the same, although the file was edited. On by default when rows were only added.",
+        };
         var show = Number("--show", "With --check: print the first N prompts as they would be sent.", "N", 1, 1000);
         var budget = Budget();
         var dedupe = new Option<bool>("--dedupe") { Description = "Call once for rows that ask the same (model, url and body, or messages); the others get a copy of the answer." };
@@ -65,7 +69,7 @@ internal static class RunCommand
         var logFormat = CommandLog.Option();
         var command = new Command("run", Help)
         {
-            output, excelSafe, fallback, concurrency, rpm, tpm, maxAttempts, attemptTimeout, redis, fleet, limit, sample, budget, maxFailures, yes, dedupe, retryFailed, keepGoing, again,
+            output, excelSafe, fallback, concurrency, rpm, tpm, maxAttempts, attemptTimeout, redis, fleet, limit, sample, budget, maxFailures, yes, dedupe, reuse, retryFailed, keepGoing, again,
             check, show, force, json, config, logFormat,
         };
         foreach (var symbol in inputs.Symbols)
@@ -83,6 +87,7 @@ internal static class RunCommand
                 Show = parsed.GetValue(show),
                 Sample = parsed.GetValue(sample),
                 MaxFailures = parsed.GetValue(maxFailures),
+                Reuse = parsed.GetValue(reuse),
                 Yes = parsed.GetValue(yes),
                 Output = parsed.GetValue(output),
                 Fallbacks = parsed.GetValue(fallback) ?? [],
@@ -156,7 +161,7 @@ internal static class RunCommand
         foreach (var (name, isSet) in new[]
         {
             ("--concurrency", options.Concurrency is not null), ("--rpm", options.RequestsPerMinute is not null), ("--tpm", options.TokensPerMinute is not null),
-            ("--budget", options.Budget is not null), ("--max-failures", options.MaxFailures is not null), ("--fallback", options.Fallbacks.Count > 0), ("--keep-going", options.KeepGoing), ("--dedupe", options.Dedupe),
+            ("--budget", options.Budget is not null), ("--max-failures", options.MaxFailures is not null), ("--fallback", options.Fallbacks.Count > 0), ("--keep-going", options.KeepGoing), ("--dedupe", options.Dedupe), ("--reuse", options.Reuse), ("--yes", options.Yes),
         })
         {
             if (isSet)

@@ -6,6 +6,9 @@ internal sealed record RunOptions
     /// <summary>The files as the user named them; <c>-</c> is standard input.</summary>
     public required IReadOnlyList<string> Inputs { get; init; }
 
+    /// <summary>The one of the files that is what came on standard input; null for none.</summary>
+    public string? StandardInputPath { get; init; }
+
     /// <summary>How the files are read whatever they begin with; null for what they show.</summary>
     public InputAs? As { get; init; }
 
@@ -26,6 +29,9 @@ internal sealed record RunOptions
 
     /// <summary>Whether cells of a table that a spreadsheet would take for formulas are made texts.</summary>
     public bool ExcelSafe { get; init; }
+
+    /// <summary>Whether answers of another batch's output are taken for rows that ask the same, although others of it are lost.</summary>
+    public bool Reuse { get; init; }
 
     /// <summary>How many prompts are shown as they would be sent.</summary>
     public int? Show { get; init; }

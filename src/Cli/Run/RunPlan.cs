@@ -78,6 +78,7 @@ internal sealed class RunPlan
             Encoding = options.Encoding is null ? null : InputContent.EncodingNamed(options.Encoding),
             IdColumn = options.IdColumn,
             Drop = options.Drop,
+            StandardInputPath = options.StandardInputPath,
         });
         var summary = await input.CheckAsync(cancellationToken).ConfigureAwait(false);
         if (summary.ErrorCount > 0)
@@ -181,6 +182,9 @@ internal sealed class RunPlan
 
     /// <summary>Whose answers a model's are: those of the fleet, whichever its deployments are, or of the deployments of this process.</summary>
     private string EndpointOf(string model) => IsForFleet ? RunEndpoints.FleetName : KnownEndpointOf(model);
+
+    /// <summary>Who answers the rows of a model, for comparisons.</summary>
+    public string AnswererOf(string model) => IsSimulated ? "simulated" : EndpointOf(model);
 
     private string KnownEndpointOf(string model) => Llm.EndpointOf(model) is { Length: > 0 } known ? known : RunEndpoints.FleetName;
 

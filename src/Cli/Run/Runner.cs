@@ -30,8 +30,10 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
         var copier = duplicates is null ? null : new RunCopier(plan, output, duplicates);
         var toCall = missing - (duplicates?.Followers(row => !output.IsDone(row)) ?? 0);
         bool IsCalled(int row) => duplicates?.Leads(row) != false;
-        console.Start(
-            plan, output, RunEstimate.HasPrices(plan) ? await RunEstimate.OfSampleAsync(plan, row => !output.IsDone(row) && IsCalled(row), toCall, interrupted).ConfigureAwait(false) : null);
+        var estimate = RunEstimate.HasPrices(plan)
+            ? await RunEstimate.OfSampleAsync(plan, row => !output.IsDone(row) && IsCalled(row), toCall, interrupted).ConfigureAwait(false) : null;
+        console.Start(plan, output, estimate);
+        CostQuestion.Ask(estimate, settings.AskAbove, options.Yes);
         var tally = new RunTally();
         var clock = Stopwatch.GetTimestamp();
         var spending = new RunSpending(caller, new OutputSpent(output.Paths, output.BatchId), options.Budget);
@@ -67,9 +69,9 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
 
         if (report.FailedRows == 0)
             spending.Forget();
-        console.Finished(report);
-        if (options.Output == StandardInput.Name)
-            await RunPrinter.PrintAsync(output.Paths, plan.IsOutputTemporary, interrupted).ConfigureAwait(false);
+        console.Finished(plan.IsOutputTemporary ? report with { Output = "standard output" } : report);
+        if (plan.IsOutputTemporary)
+            await RunPrinter.PrintAsync(output.Paths, interrupted).ConfigureAwait(false);
         return report.FailedRows > 0 ? ExitCodes.FailedRows : ExitCodes.Done;
     }
 
@@ -84,18 +86,8 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
         return await OpenAsync(replaceSimulated: true, cancellationToken).ConfigureAwait(false);
     }
 
-    private Task<OutputFile> OpenAsync(bool replaceSimulated, CancellationToken cancellationToken) => OutputFile.OpenAsync(
-        plan.Paths(),
-        plan.Batch(),
-        new OutputOptions
-        {
-            Force = plan.Options.Force,
-            Again = plan.Options.Again,
-            RetryFailed = plan.Options.RetryFailed,
-            ReplaceSimulated = replaceSimulated,
-            HoldsAnswer = body => StoredAnswer.Fault(body) is null,
-        },
-        cancellationToken);
+    private Task<OutputFile> OpenAsync(bool replaceSimulated, CancellationToken cancellationToken) =>
+        new RunOutput(plan, console).OpenAsync(replaceSimulated, cancellationToken);
 
     private async Task<bool> IsSimulatorAsync(LlmCaller caller, CancellationToken cancellationToken)
     {
@@ -138,8 +130,9 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
         if (redis.IsShared && earlier is null)
             spending.Count((await redis.AnsweredAsync(() => queue.Batches.ProgressAsync(output.BatchId), interrupted).ConfigureAwait(false)).SpentNanos);
         spending.Look();
-        using var collector = new RunCollector(results, reader, output, window, tally, spending, redis.IsShared);
-        var feeder = new RunFeeder(plan, submitter, earlier, output, window, collector, isCalled, blockages);
+        var requests = new RunRequests(plan);
+        using var collector = new RunCollector(results, reader, output, window, tally, spending, redis.IsShared, requests);
+        var feeder = new RunFeeder(plan, submitter, earlier, output, window, collector, isCalled, blockages, requests);
         worker.Completed += collector.Know;
         worker.CompletedUnstored += collector.KnowUnstored;
         worker.Settled += collector.Look.Set;

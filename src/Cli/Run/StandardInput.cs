@@ -42,15 +42,22 @@ internal sealed class StandardInput : IAsyncDisposable
             throw;
         }
 
-        return new StandardInput(options with { Inputs = [.. options.Inputs.Select(input => input == Name ? path : input)] }, path);
+        return new StandardInput(options with { Inputs = [.. options.Inputs.Select(input => input == Name ? path : input)], StandardInputPath = path }, path);
     }
 
     /// <summary>The folder of the program's temporary files, which only its user may read.</summary>
     public static string Folder()
     {
         var folder = Path.Join(Path.GetTempPath(), $"llmpipe-{Environment.UserName}");
-        PrivateFiles.OwnFolder(folder);
-        return folder;
+        try
+        {
+            PrivateFiles.OwnFolder(folder);
+            return folder;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw CliException.Broke($"{folder}, the folder of temporary files, cannot be used: {e.Message}");
+        }
     }
 
     /// <summary>Removes the file.</summary>

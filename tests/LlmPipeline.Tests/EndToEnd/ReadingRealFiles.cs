@@ -161,5 +161,34 @@ public sealed class ReadingRealFiles : IAsyncLifetime
         Assert.InRange(failing.Stats.Calls, 10, 100);
     }
 
+    [Fact]
+    public async Task A_run_that_costs_more_than_the_setting_asks_first()
+    {
+        _llmpipe.Write("in.txt", "one\ntwo\n");
+        foreach (var (name, value) in new[] { ("AskAbove", "0.001"), ("Prices__gpt-4o-mini__Input", "10"), ("Prices__gpt-4o-mini__Output", "10") })
+            _llmpipe.Environment["LLMPIPE__" + name] = value;
+
+        var (exitCode, _, error) = await _llmpipe.RunAsync("run", "in.txt");
+        Assert.Equal(2, exitCode);
+        Assert.Contains("more than 0.001 (the setting AskAbove); --yes runs it", error);
+        Assert.Equal(0, _endpoint.Stats.Calls);
+        Assert.Equal(["in.txt"], Files());
+        (exitCode, _, error) = await _llmpipe.RunAsync("run", "in.txt", "--yes");
+        Assert.True(exitCode == 0, error);
+        Assert.Equal(["in.results.jsonl", "in.txt"], Files());
+    }
+
+    [Fact]
+    public async Task A_new_prompt_function_runs_and_is_not_overwritten()
+    {
+        _llmpipe.Write("in.csv", "text\nx\n");
+
+        Assert.Equal(0, (await _llmpipe.RunAsync("init", "mine")).ExitCode);
+        var (exitCode, _, error) = await _llmpipe.RunAsync("run", "in.csv", "--prompt", "mine");
+        Assert.True(exitCode == 0, error);
+        Assert.Contains("prompts/mine is there already", (await _llmpipe.RunAsync("init", "mine")).Error);
+        Assert.Equal(2, (await _llmpipe.RunAsync("init", "../mine")).ExitCode);
+    }
+
     private IEnumerable<string?> Files() => Directory.GetFiles(_llmpipe.Folder).Select(Path.GetFileName).Order(StringComparer.Ordinal);
 }
