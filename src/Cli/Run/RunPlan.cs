@@ -134,13 +134,14 @@ internal sealed class RunPlan
     /// <summary>The batch, as the output knows it. Synthetic answers of the same rows give way to real ones.</summary>
     public OutputBatch Batch()
     {
-        var shape = Shape();
-        var family = IsSimulated ? RunBatchId.Simulated(shape) : RunBatchId.Real(shape, EndpointsBy(EndpointOf));
+        RunShape[] shapes = EarlierFunctions.ShaOf(Function) is { } sha ? [Shape(), Shape() with { PromptSha = sha }] : [Shape()];
+        var families = shapes.Select(shape => IsSimulated ? RunBatchId.Simulated(shape) : RunBatchId.Real(shape, EndpointsBy(EndpointOf))).ToList();
         return new OutputBatch
         {
-            Family = family,
-            Id = Options.Again ? RunBatchId.Again(family) : family,
-            ReplaceableFamilies = IsSimulated ? [] : [RunBatchId.Simulated(shape)],
+            Family = families[0],
+            Id = Options.Again ? RunBatchId.Again(families[0]) : families[0],
+            EarlierFamilies = families[1..],
+            ReplaceableFamilies = IsSimulated ? [] : [.. shapes.Select(RunBatchId.Simulated)],
         };
     }
 
