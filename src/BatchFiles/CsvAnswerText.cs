@@ -23,6 +23,52 @@ public static class CsvAnswerText
         }
     }
 
+    /// <summary>The texts of a line: one for each choice of a chat or a completion, else the one of <see cref="Of"/>.</summary>
+    /// <param name="line">A batch output line.</param>
+    public static IReadOnlyList<string> AllOf(JsonElement line)
+    {
+        try
+        {
+            return TextsOf(line);
+        }
+        catch (InvalidOperationException)
+        {
+            var whole = LenientJson.WithoutHalves(JsonMarshal.GetRawUtf8Value(line));
+            using var decodable = JsonDocument.Parse(whole, new JsonDocumentOptions { MaxDepth = int.MaxValue });
+            return TextsOf(decodable.RootElement);
+        }
+    }
+
+    /// <summary>The fields of an answer that is a JSON object, as a table shows them: texts as they are, other values as JSON, null as nothing.</summary>
+    /// <param name="answer">The answer; also within a fence of three backticks.</param>
+    /// <param name="names">The fields.</param>
+    internal static IReadOnlyList<string> Fields(string answer, IReadOnlyList<string> names)
+    {
+        if (names.Count == 0)
+            return [];
+        string text = answer.Trim();
+        if (text.StartsWith("```", StringComparison.Ordinal) && text.EndsWith("```", StringComparison.Ordinal) && text.IndexOf('\n', StringComparison.Ordinal) is > 0 and var line)
+            text = text[line..^3];
+        try
+        {
+            using JsonDocument json = JsonDocument.Parse(text);
+            return [.. names.Select(name => Find(json.RootElement, name) is { ValueKind: not JsonValueKind.Null } field ? Whole(field) : "")];
+        }
+        catch (JsonException)
+        {
+            // A refusal or the like: it stands in the column of the answer.
+            return [.. names.Select(_ => "")];
+        }
+    }
+
+    private static IReadOnlyList<string> TextsOf(JsonElement line)
+    {
+        if (Find(line, "error") is { ValueKind: JsonValueKind.Object } || Find(line, "response") is not { } response || Find(response, "body") is not { } body
+            || Find(body, "choices") is not { ValueKind: JsonValueKind.Array } choices || choices.GetArrayLength() < 2)
+            return [TextOf(line)];
+        return [.. choices.EnumerateArray().Select(choice => OfChoice(choice) ?? choice.GetRawText())];
+    }
+
     private static string TextOf(JsonElement line)
     {
         if (Find(line, "error") is { ValueKind: JsonValueKind.Object } error)

@@ -1,6 +1,3 @@
-using System.Text.Json;
-using Microsoft.Win32.SafeHandles;
-
 namespace LlmPipeline;
 
 /// <summary>Renders a finished output as a table: the input's columns, and of each row the answer or the error.</summary>
@@ -20,27 +17,44 @@ public static class CsvAnswers
     /// <param name="header">The input's columns.</param>
     /// <param name="rows">The input's rows in order, each with its number from 1 and a cell for each column; missing ones at its end are empty.</param>
     /// <param name="cancellationToken">Ends the writing; an older table stays as it was.</param>
+    /// <param name="form">How it is written; null for commas alone.</param>
     /// <exception cref="OutputException">The disk is full or broken, or a file cannot be read.</exception>
     /// <exception cref="ArgumentException">No table was asked for, or a row has more cells than the header.</exception>
     public static async Task WriteAsync(
-        OutputPaths paths, IReadOnlyList<string> header, IAsyncEnumerable<(int Row, IReadOnlyList<string> Cells)> rows, CancellationToken cancellationToken)
+        OutputPaths paths, IReadOnlyList<string> header, IAsyncEnumerable<(int Row, IReadOnlyList<string> Cells)> rows, CancellationToken cancellationToken,
+        CsvForm? form = null)
     {
+        form ??= new CsvForm();
         string path = paths.Csv ?? throw new ArgumentException("No table was asked for.", nameof(paths));
-        using var results = new AnswerFile(paths.Results);
-        using var errors = new AnswerFile(paths.Errors);
-        await using var table = CsvTable.Create(path);
-        (string answerColumn, string errorColumn) = ColumnsBeside(header);
-        await table.WriteAsync([.. header, answerColumn, errorColumn], cancellationToken);
+        int choices = CsvAnswerFile.MostChoices(paths.Results);
+        using var results = new CsvAnswerFile(paths.Results);
+        using var errors = new CsvAnswerFile(paths.Errors);
+        await using var table = CsvTable.Create(path, form);
+        List<string> names = [.. header];
+        foreach (string field in form.AnswerFields)
+            names.Add(Free(field, names));
+        (string answerColumn, string errorColumn) = ColumnsBeside(names);
+        names.Add(answerColumn);
+        for (int choice = 2; choice <= choices; choice++)
+            names.Add(Free($"{answerColumn}_{choice}", names));
+        names.Add(errorColumn);
+        await table.WriteAsync(names, cancellationToken);
 
-        var cells = new string[header.Count + 2];
+        var cells = new string[names.Count];
         await foreach ((int row, IReadOnlyList<string> input) in rows.WithCancellation(cancellationToken))
         {
             if (input.Count > header.Count)
                 throw new ArgumentException($"Row {row} has {input.Count} cells under {header.Count} columns.", nameof(rows));
             for (int i = 0; i < header.Count; i++)
                 cells[i] = i < input.Count ? input[i] : "";
-            cells[^2] = results.TextOf(row);
-            cells[^1] = errors.TextOf(row);
+            IReadOnlyList<string> answers = results.TextsOf(row);
+            IReadOnlyList<string> fields = CsvAnswerText.Fields(answers.Count > 0 ? answers[0] : "", form.AnswerFields);
+            for (int i = 0; i < fields.Count; i++)
+                cells[header.Count + i] = fields[i];
+            int first = header.Count + fields.Count;
+            for (int i = 0; i < choices; i++)
+                cells[first + i] = i < answers.Count ? answers[i] : "";
+            cells[^1] = errors.TextsOf(row) is [var error, ..] ? error : "";
             await table.WriteAsync(cells, cancellationToken);
         }
 
@@ -53,62 +67,5 @@ public static class CsvAnswers
         for (int number = 1; header.Contains(free, StringComparer.OrdinalIgnoreCase); number++)
             free = number == 1 ? "llm_" + name : $"llm_{name}_{number}";
         return free;
-    }
-
-    /// <summary>A file of lines in the order of rows, walked along with the rows.</summary>
-    private sealed class AnswerFile : IDisposable
-    {
-        private readonly string _path;
-        private readonly SafeFileHandle? _handle;
-        private readonly OutputLineReader? _reader;
-        private int _row;
-
-        public AnswerFile(string path)
-        {
-            _path = path;
-            if (OutputIdentity.KindOf(path) == OutputKind.Nothing)
-                return;
-            try
-            {
-                _handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-                _reader = new OutputLineReader(_handle, int.MaxValue / 2);
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                throw OutputException.Unreadable(path, e);
-            }
-        }
-
-        public string TextOf(int row)
-        {
-            while (_row < row && MoveNext())
-            {
-                if (OutputLineHead.TryRead(_reader!.Line.Span, out OutputLineHead head))
-                    _row = head.Row;
-            }
-
-            if (_row != row || _reader is null)
-                return "";
-            using JsonDocument line = JsonDocument.Parse(_reader.Line, new JsonDocumentOptions { MaxDepth = int.MaxValue });
-            return CsvAnswerText.Of(line.RootElement);
-        }
-
-        public void Dispose() => _handle?.Dispose();
-
-        private bool MoveNext()
-        {
-            try
-            {
-                if (_reader is not null && _reader.MoveNext())
-                    return true;
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                throw OutputException.Unreadable(_path, e);
-            }
-
-            _row = int.MaxValue;
-            return false;
-        }
     }
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Text;
 
 namespace LlmPipeline;
@@ -9,28 +10,32 @@ namespace LlmPipeline;
 /// </summary>
 internal sealed class CsvTable : IAsyncDisposable
 {
-    private static readonly SearchValues<char> Special = SearchValues.Create(",\"\r\n");
+    private readonly SearchValues<char> _special;
+    private readonly CsvForm _form;
     private readonly OutputDisk _disk = new();
     private readonly string _path;
     private readonly string _temporary;
     private readonly FileStream _file;
     private readonly StringBuilder _text = new();
+    private bool _isEmpty = true;
     private readonly byte[] _bytes = new byte[1 << 16];
 
-    private CsvTable(string path, string temporary, FileStream file)
+    private CsvTable(string path, string temporary, FileStream file, CsvForm form)
     {
+        _form = form;
+        _special = SearchValues.Create([form.Delimiter, '"', '\r', '\n']);
         _path = path;
         _temporary = temporary;
         _file = file;
     }
 
     /// <exception cref="OutputException">The file cannot be written.</exception>
-    public static CsvTable Create(string path)
+    public static CsvTable Create(string path, CsvForm form)
     {
         string temporary = OutputPaths.SortingOf(path);
         try
         {
-            return new CsvTable(path, temporary, new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 18));
+            return new CsvTable(path, temporary, new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 18), form);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -43,10 +48,13 @@ internal sealed class CsvTable : IAsyncDisposable
     public async ValueTask WriteAsync(IReadOnlyList<string> cells, CancellationToken cancellationToken)
     {
         _text.Clear();
+        if (_isEmpty && _form.HasByteOrderMark)
+            _text.Append('\uFEFF');
+        _isEmpty = false;
         for (int i = 0; i < cells.Count; i++)
         {
             if (i > 0)
-                _text.Append(',');
+                _text.Append(_form.Delimiter);
             AppendCell(cells[i]);
         }
 
@@ -110,7 +118,9 @@ internal sealed class CsvTable : IAsyncDisposable
 
     private void AppendCell(string cell)
     {
-        bool isQuoted = cell.AsSpan().IndexOfAny(Special) >= 0 || (cell.Length > 0 && (char.IsWhiteSpace(cell[0]) || char.IsWhiteSpace(cell[^1])));
+        if (_form.IsExcelSafe && IsFormula(cell))
+            cell = "'" + cell;
+        bool isQuoted = cell.AsSpan().IndexOfAny(_special) >= 0 || (cell.Length > 0 && (char.IsWhiteSpace(cell[0]) || char.IsWhiteSpace(cell[^1])));
         if (!isQuoted)
         {
             _text.Append(cell);
@@ -119,4 +129,9 @@ internal sealed class CsvTable : IAsyncDisposable
 
         _text.Append('"').Append(cell.Replace("\"", "\"\"", StringComparison.Ordinal)).Append('"');
     }
+
+    // What Excel, LibreOffice and Google Sheets take for one; a number is none. See OWASP's page on CSV injection.
+    private static bool IsFormula(string cell) =>
+        cell.Length > 0 && cell[0] is '=' or '+' or '-' or '@' or '\t' or '\r' or '\uFF1D' or '\uFF0B' or '\uFF0D' or '\uFF20'
+        && !double.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out _);
 }

@@ -9,6 +9,9 @@ public sealed record InputError(int Line, string? Field, string What)
     /// <summary>OpenAI's code for an error in a batch file, such as <c>invalid_json_line</c> or <c>duplicate_custom_id</c>.</summary>
     public string Code { get; init; } = InvalidRequest;
 
+    /// <summary>The file, of an input of several; null where there is one.</summary>
+    public string? File { get; init; }
+
     internal const string InvalidRequest = "invalid_request";
     internal const string InvalidJson = "invalid_json_line";
     internal const string DuplicateId = "duplicate_custom_id";
@@ -26,5 +29,5 @@ public sealed record InputError(int Line, string? Field, string What)
 
     /// <summary>The error as one line: <c>FILE:LINE: field: what</c>.</summary>
     /// <param name="file">The file's name as the user gave it.</param>
-    public string Format(string file) => Field is null ? $"{file}:{Line}: {What}" : $"{file}:{Line}: {Field}: {What}";
+    public string Format(string file) => Field is null ? $"{File ?? file}:{Line}: {What}" : $"{File ?? file}:{Line}: {Field}: {What}";
 }

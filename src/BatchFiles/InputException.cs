@@ -11,6 +11,9 @@ public sealed class InputException : Exception
     {
     }
 
+    /// <summary>True: the file is no longer the one that was checked.</summary>
+    public bool HasChanged { get; init; }
+
     /// <summary>True: the file is there, but holds no rows at all.</summary>
     public bool IsEmpty { get; init; }
 }

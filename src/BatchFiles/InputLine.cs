@@ -16,11 +16,18 @@ internal readonly ref struct InputLine
     /// <summary>Whether it is longer than allowed; then its bytes are not kept.</summary>
     public required bool TooLong { get; init; }
 
-    /// <summary>The bytes without the line's end.</summary>
-    public ReadOnlySpan<byte> Bytes => WithoutEnd(Raw);
+    /// <summary>The encoding that the file is in; null for UTF-8.</summary>
+    public string? Encoding { get; init; }
 
-    public static ReadOnlySpan<byte> WithoutEnd(ReadOnlySpan<byte> raw)
+    /// <summary>Whether a CR alone ends a line of the file too.</summary>
+    public bool IsCrFile { get; init; }
+
+    /// <summary>The bytes without the line's end.</summary>
+    public ReadOnlySpan<byte> Bytes => WithoutEnd(Raw, IsCrFile);
+
+    public static ReadOnlySpan<byte> WithoutEnd(ReadOnlySpan<byte> raw, bool isCrFile)
     {
+        if (isCrFile && raw is [.., (byte)'\r']) return raw[..^1];
         if (raw is not [.., (byte)'\n']) return raw;
         raw = raw[..^1];
         return raw is [.., (byte)'\r'] ? raw[..^1] : raw;
@@ -42,11 +49,17 @@ internal readonly ref struct InputLine
     public RowFault? Fault(int maxBytes)
     {
         if (TooLong) return RowFault.TooLong(maxBytes);
+        if (Encoding is not null) return EncodingFault(Encoding);
         if (Utf8.IsValid(Raw)) return null;
-        if (Number == 1 && Raw is [0xFF, 0xFE, ..] or [0xFE, 0xFF, ..]) return new(null, "UTF-16 text; save the file as UTF-8");
 
         var at = 0;
         while (Rune.DecodeFromUtf8(Raw[at..], out _, out var length) == OperationStatus.Done) at += length;
         return new(null, $"not UTF-8 at byte {at + 1} of the line");
+    }
+
+    private RowFault? EncodingFault(string encoding)
+    {
+        var at = Raw.IndexOf(InputContent.Undecodable);
+        return at < 0 ? null : new(null, $"not {encoding} at character {System.Text.Encoding.UTF8.GetCharCount(Raw[..at]) + 1} of the line");
     }
 }

@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 namespace LlmPipeline;
 
 /// <summary>
-/// Cuts a file into lines and hashes its bytes on the way. One buffer, which grows to the longest line that is allowed and no further: a longer
+/// Cuts a file into lines and hashes its bytes on the way, as they are in UTF-8. One buffer, which grows to the longest line that is allowed and no further: a longer
 /// one is passed over without being held. A byte order mark of UTF-8 is dropped.
 /// </summary>
 internal sealed class InputLines : IDisposable
@@ -13,7 +13,7 @@ internal sealed class InputLines : IDisposable
     // Room for what doesn't count as the line: a byte order mark, CR and LF.
     private const int Slack = 8;
 
-    private readonly FileStream _file;
+    private readonly InputContent _content;
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private readonly int _maxBytes;
     private byte[] _buffer = new byte[BlockBytes];
@@ -24,15 +24,19 @@ internal sealed class InputLines : IDisposable
     private int _number;
     private bool _overlong;
     private bool _ended;
+    private bool _isDecided;
 
-    public InputLines(FileStream file, int maxBytes)
+    public InputLines(InputContent content, int maxBytes)
     {
-        _file = file;
+        _content = content;
         _maxBytes = maxBytes;
     }
 
-    /// <summary>How many bytes were read so far; all of the file once <see cref="FillAsync"/> has answered false.</summary>
-    public long Bytes { get; private set; }
+    /// <summary>
+    /// Whether a CR alone ends a line too, as in files of Excel for the Mac: where no line in the first block ends with LF, but within
+    /// quotes. Known with the first line.
+    /// </summary>
+    public bool IsCrFile { get; private set; }
 
     /// <summary>Whether all of the file has been read into the buffer.</summary>
     public bool IsAtEnd => _ended;
@@ -41,15 +45,14 @@ internal sealed class InputLines : IDisposable
     public bool TryRead(out InputLine line)
     {
         var unread = _buffer.AsSpan(_start, _end - _start);
-        var at = unread[_searched..].IndexOf((byte)'\n');
-        if (at < 0 && !(_ended && (unread.Length > 0 || _overlong)))
+        var length = EndOfLine(unread);
+        if (length < 0 && !(_ended && (unread.Length > 0 || _overlong)))
         {
-            _searched = unread.Length;
             line = default;
             return false;
         }
 
-        ReadOnlySpan<byte> raw = at < 0 ? unread : unread[..(_searched + at + 1)];
+        ReadOnlySpan<byte> raw = length < 0 ? unread : unread[..length];
         if (_number == 0 && raw is [0xEF, 0xBB, 0xBF, ..])
         {
             raw = raw[3..];
@@ -59,9 +62,9 @@ internal sealed class InputLines : IDisposable
         _lineStart = _start;
         _start += raw.Length;
         _searched = 0;
-        var tooLong = _overlong || (raw.Length > _maxBytes && InputLine.WithoutEnd(raw).Length > _maxBytes);
+        var tooLong = _overlong || (raw.Length > _maxBytes && InputLine.WithoutEnd(raw, IsCrFile).Length > _maxBytes);
         _overlong = false;
-        line = new InputLine { Number = ++_number, Raw = tooLong ? [] : raw, TooLong = tooLong };
+        line = new InputLine { Number = ++_number, Raw = tooLong ? [] : raw, TooLong = tooLong, Encoding = _content.EncodingName, IsCrFile = IsCrFile };
         return true;
     }
 
@@ -73,6 +76,9 @@ internal sealed class InputLines : IDisposable
         _number--;
     }
 
+    /// <summary>What comes next in the buffer, without being taken.</summary>
+    public ReadOnlySpan<byte> Ahead(int most) => _buffer.AsSpan(_start, Math.Min(most, _end - _start));
+
     /// <summary>Passes over what is in the buffer.</summary>
     public void Drop() => _start = _end = _searched = 0;
 
@@ -81,31 +87,68 @@ internal sealed class InputLines : IDisposable
     public async ValueTask<bool> FillAsync(CancellationToken cancellationToken)
     {
         if (_ended) return false;
-        MakeRoom();
-        int read;
-        try
+        do
         {
-            read = await _file.ReadAsync(_buffer.AsMemory(_end), cancellationToken);
+            MakeRoom();
+            var read = await _content.ReadAsync(_buffer.AsMemory(_end), cancellationToken);
+            _hash.AppendData(_buffer, _end, read);
+            _end += read;
+            _ended = read == 0;
         }
-        catch (IOException e)
+        while (!_ended && !_isDecided && _end < BlockBytes);
+
+        if (!_isDecided)
         {
-            throw new InputException($"{_file.Name}: {e.Message}", e);
+            IsCrFile = EndsLinesWithCr(_buffer.AsSpan(0, _end));
+            _isDecided = true;
         }
 
-        _hash.AppendData(_buffer, _end, read);
-        _end += read;
-        Bytes += read;
-        _ended = read == 0;
         return true;
     }
 
-    /// <summary>The SHA-256 of the bytes read, lower-case hex; once.</summary>
+    /// <summary>How many lines end in a text of the file.</summary>
+    public int LinesIn(ReadOnlySpan<char> text) =>
+        IsCrFile ? text.Count('\r') + text.Count('\n') - text.Count("\r\n") : text.Count('\n');
+
+    /// <summary>The SHA-256 of the text read, in UTF-8, lower-case hex; once.</summary>
     public string TakeHash() => Convert.ToHexStringLower(_hash.GetHashAndReset());
 
     public void Dispose()
     {
         _hash.Dispose();
-        _file.Dispose();
+        _content.Dispose();
+    }
+
+    // With its end; -1 when the buffer doesn't hold it.
+    private int EndOfLine(ReadOnlySpan<byte> unread)
+    {
+        var rest = unread[_searched..];
+        var at = IsCrFile ? rest.IndexOfAny((byte)'\n', (byte)'\r') : rest.IndexOf((byte)'\n');
+        if (at < 0)
+        {
+            _searched = unread.Length;
+            return -1;
+        }
+
+        if (rest[at] == '\n') return _searched + at + 1;
+        _searched += at;
+        if (at + 1 == rest.Length) return _ended ? unread.Length : -1;
+        return _searched + (rest[at + 1] == '\n' ? 2 : 1);
+    }
+
+    private static bool EndsLinesWithCr(ReadOnlySpan<byte> text)
+    {
+        var (hasCr, isQuoted) = (false, false);
+        for (var at = 0; at < text.Length; at++)
+        {
+            if (text[at] == '"') isQuoted = !isQuoted;
+            else if (isQuoted) continue;
+            else if (text[at] == '\n') return false;
+            else if (text[at] == '\r' && at + 1 < text.Length && text[at + 1] == '\n') return false;
+            else hasCr |= text[at] == '\r';
+        }
+
+        return hasCr;
     }
 
     private void MakeRoom()

@@ -1,12 +1,14 @@
+using System.Text;
 using System.Text.Json;
 
 namespace LlmPipeline;
 
 /// <summary>What the reader of an input file has to know beside the file itself.</summary>
-public sealed class InputOptions
+public sealed record InputOptions
 {
     /// <summary>
-    /// The model asked for (<c>--model</c>); null for none. Rows and plain text go to it; request bodies that name another one are an error.
+    /// The model asked for (<c>--model</c>); null for none. It is for what names no model of its own: a row or a request body that does goes
+    /// to that one.
     /// </summary>
     public string? Model { get; init; }
 
@@ -15,6 +17,18 @@ public sealed class InputOptions
 
     /// <summary>The prompt function (<c>--prompt</c>) whose variables the rows are; null for none. With it a file is rows, JSON or CSV.</summary>
     public string? PromptName { get; init; }
+
+    /// <summary>How the file is read whatever its first line says (<c>--as</c>); null, the default: the first line tells.</summary>
+    public InputAs? As { get; init; }
+
+    /// <summary>The column or field that names the rows (<c>--id</c>), and must have a value of its own in each; null for <c>custom_id</c>, else <c>id</c>.</summary>
+    public string? IdColumn { get; init; }
+
+    /// <summary>Fields of request bodies that are left out (<c>--drop</c>).</summary>
+    public IReadOnlyList<string> Drop { get; init; } = [];
+
+    /// <summary>All variables of the prompt function; a <c>model</c> among them is a variable and names no model.</summary>
+    public IReadOnlyList<string> Variables { get; init; } = [];
 
     /// <summary>The variables that every row must hold, spelt exactly so; a JSON null counts as missing. Used with <see cref="PromptName"/> only.</summary>
     public IReadOnlyList<string> RequiredVariables { get; init; } = [];
@@ -29,6 +43,9 @@ public sealed class InputOptions
     /// On request bodies they are an error; <c>model</c>, <c>messages</c> and <c>stream</c> can't be set.
     /// </summary>
     public IReadOnlyDictionary<string, JsonElement> Settings { get; init; } = new Dictionary<string, JsonElement>();
+
+    /// <summary>The encoding of the file (<c>--encoding</c>); null, the default: UTF-8, or UTF-16 or UTF-32 where the first bytes show it.</summary>
+    public Encoding? Encoding { get; init; }
 
     /// <summary>
     /// How long a row may be, in bytes: its line (all its lines in CSV), and the body that is made of a line of plain text. Default: what a
@@ -61,4 +78,28 @@ public sealed class InputOptions
     public static string? Endpoint(string path) => RowUrl.Known(path);
 
     internal string RowModel => Model ?? DefaultModel;
+
+    /// <summary>What the variables are for, in messages.</summary>
+    internal string PromptShown => PromptName is Template ? Template : $"the prompt function {PromptName}";
+
+    /// <summary>The <see cref="PromptName"/> of a template on the command line.</summary>
+    internal const string Template = "--template";
+
+    /// <summary>The path that stands for standard input, which messages call so; null for none.</summary>
+    public string? StandardInputPath { get; init; }
+
+    /// <summary>How many rows are taken at random (<c>--sample</c>); null for all.</summary>
+    public int? Sample { get; init; }
+
+    /// <summary>What goes before the names of rows that have none of their own: the file, where there are several.</summary>
+    internal string RowPrefix { get; init; } = "";
+
+    /// <summary>Whether the file's name says that it is a table (.csv, .tsv).</summary>
+    internal bool IsTable { get; init; }
+
+    /// <summary>Whether the field <c>id</c> names rows; not where its values repeat.</summary>
+    internal bool UsesId { get; init; } = true;
+
+    /// <summary>Whether a field of a row names its model.</summary>
+    internal bool HasRowModels => !Variables.Contains("model") && !RequiredVariables.Contains("model");
 }

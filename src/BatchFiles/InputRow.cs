@@ -27,6 +27,15 @@ public sealed record InputRow
     /// </summary>
     public IReadOnlyDictionary<string, string>? Variables { get; init; }
 
+    /// <summary>The cells of a row of a table, in the order of its columns; null for other kinds.</summary>
+    public IReadOnlyList<string>? Cells { get; init; }
+
+    /// <summary>The fields of a row as they stand in it, without the names that templates reach them by; null for other kinds.</summary>
+    public IReadOnlyList<string>? FieldNames { get; init; }
+
+    /// <summary>Whether the row itself names its model.</summary>
+    internal bool HasOwnModel { get; init; }
+
     /// <summary>The field that <see cref="CustomId"/> was taken from; null when it was made of the line's number.</summary>
     internal string? IdField { get; init; }
 }

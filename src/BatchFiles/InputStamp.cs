@@ -32,7 +32,7 @@ internal sealed record InputStamp
             if (!File.Exists(path)) throw new InputException($"{path}: no such file");
 
             // To open a named pipe would wait for its other end, so look first. Pipes and devices have no length.
-            var target = File.ResolveLinkTarget(path, returnFinalTarget: true) as FileInfo ?? new FileInfo(path);
+            var target = File.ResolveLinkTarget(System.IO.Path.GetFullPath(path), returnFinalTarget: true) as FileInfo ?? new FileInfo(path);
             if (target is { Exists: true, Length: 0 })
                 throw new InputException($"{path}: empty, or not a regular file (it is read twice, so it can't be a pipe or a device)") { IsEmpty = true };
             var file = new FileStream(path, new FileStreamOptions

@@ -15,12 +15,23 @@ internal sealed class JsonRequest(JsonNames names, InputOptions options)
     private bool _input;
     private bool _prompt;
     private bool _promptIsObject;
+    private bool _promptIsText;
 
+    /// <summary>The model of the body; of one that names none, the one asked for.</summary>
     public string? Model { get; private set; }
+
+    /// <summary>Whether the body names its model itself.</summary>
+    public bool HasOwnModel { get; private set; }
+
+    /// <summary>
+    /// Whether the body is a prompt alone: a text in <c>prompt</c> and no model of its own. It is sent as a chat, which all models know;
+    /// completions are for those that are named in the body.
+    /// </summary>
+    public bool IsPromptAlone => _promptIsText && !HasOwnModel && !_messages && !_input;
 
     /// <summary>The OpenAI path that a body of this shape goes to; null when it is none that is known.</summary>
     public string? Url =>
-        _messages ? RowUrl.Chat
+        _messages || IsPromptAlone ? RowUrl.Chat
         : _input ? Model?.Contains("embed", StringComparison.OrdinalIgnoreCase) == true ? RowUrl.Embeddings : RowUrl.Responses
         : _promptIsObject ? RowUrl.Responses
         : _prompt ? RowUrl.Completions
@@ -31,7 +42,8 @@ internal sealed class JsonRequest(JsonNames names, InputOptions options)
     {
         _keys.Clear();
         _fault = _messagesFault = null;
-        _messages = _input = _prompt = _promptIsObject = false;
+        _messages = _input = _prompt = _promptIsObject = _promptIsText = false;
+        HasOwnModel = false;
         Model = null;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
@@ -62,6 +74,7 @@ internal sealed class JsonRequest(JsonNames names, InputOptions options)
                 reader.Read();
                 _prompt = reader.TokenType != JsonTokenType.Null;
                 _promptIsObject = reader.TokenType == JsonTokenType.StartObject;
+                _promptIsText = reader.TokenType == JsonTokenType.String;
                 reader.Skip();
             }
             else
@@ -69,22 +82,24 @@ internal sealed class JsonRequest(JsonNames names, InputOptions options)
                 reader.Skip();
             }
         }
+
+        Model ??= options.Model;
     }
 
     /// <summary>What keeps the body from being sent to this path; null for nothing.</summary>
     public RowFault? Fault(string url, string prefix)
     {
         if (_fault is not null) return _fault;
-        if (Model is null) return new(prefix + "model", "missing");
-        if (options.Model is { } asked && asked != Model)
-            return new(prefix + "model", $"\"{Model}\", but --model asks for \"{asked}\"", InputError.ModelMismatch);
+        if (Model is null) return new(prefix + "model", options.BatchEndpoint is null ? "missing; --model M names it" : "missing");
         return url switch
         {
+            RowUrl.Chat when IsPromptAlone && prefix.Length == 0 => null,
             RowUrl.Chat => _messages ? _messagesFault : new(prefix + "messages", "missing"),
             RowUrl.Completions => _prompt ? null : new(prefix + "prompt", "missing"),
             // A responses body may name a stored prompt, an object, in place of an input.
             RowUrl.Responses when _promptIsObject => null,
-            _ => _input ? null : new(prefix + "input", "missing"),
+            RowUrl.Embeddings or RowUrl.Responses => _input ? null : new(prefix + "input", "missing"),
+            _ => null,
         };
     }
 
@@ -93,6 +108,7 @@ internal sealed class JsonRequest(JsonNames names, InputOptions options)
         reader.Read();
         if (reader.TokenType != JsonTokenType.String)
         {
+            HasOwnModel = true;
             _fault ??= new(prefix + "model", "must be a string");
             reader.Skip();
         }
@@ -103,6 +119,7 @@ internal sealed class JsonRequest(JsonNames names, InputOptions options)
         else
         {
             Model = model;
+            HasOwnModel = true;
             if (RowModel.Fault(model) is { } what) _fault ??= new(prefix + "model", what);
         }
     }

@@ -12,7 +12,13 @@ public sealed record OutputBatch
     /// <summary>Families whose answers may be replaced without being asked, as synthetic ones give way to real ones.</summary>
     public IReadOnlyCollection<string> ReplaceableFamilies { get; init; } = [];
 
-    internal bool Owns(string id) => id == Id || IsOf(id, Family);
+    /// <summary>Whether lines of those families stay in the checkpoint until the end, because rows take answers from them.</summary>
+    public bool KeepsReplaceable { get; init; }
+
+    /// <summary>Families that an earlier version gave to the same rows: their answers are continued under the id that they have.</summary>
+    public IReadOnlyCollection<string> EarlierFamilies { get; init; } = [];
+
+    internal bool Owns(string id) => id == Id || IsOf(id, Family) || EarlierFamilies.Any(family => IsOf(id, family));
 
     internal bool MayReplace(string id) => ReplaceableFamilies.Any(family => IsOf(id, family));
 

@@ -88,7 +88,7 @@ internal sealed class OutputCheckpoint : IDisposable
             }
         }
 
-        PartialEnd = scan.BatchId is null ? 0 : scan.GoodEnd;
+        PartialEnd = scan.BatchId is null && !_batch.KeepsReplaceable ? 0 : scan.GoodEnd;
     }
 
     private (SafeFileHandle Handle, OutputScan Scan)? ReadFinished(string path, OutputSource source, CancellationToken cancellationToken)

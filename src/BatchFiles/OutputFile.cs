@@ -35,10 +35,7 @@ public sealed class OutputFile : IAsyncDisposable
     /// <summary>Lines of an earlier run that were damaged and left out; their rows count as missing. A last line that was cut off is not among them.</summary>
     public int Dropped => _found.Dropped;
 
-    /// <summary>
-    /// Rows that an earlier run counted as completed although their body holds no answer (<see cref="OutputOptions.HoldsAnswer"/>): they
-    /// count as missing.
-    /// </summary>
+    /// <summary>Rows of an earlier run whose completion holds no answer (<see cref="OutputOptions.HoldsAnswer"/>): they count as missing.</summary>
     public int Unanswered => _found.Unanswered;
 
     /// <summary>Lines of an earlier run that are a simulator's; with <see cref="OutputOptions.ReplaceSimulated"/> they do not count.</summary>
@@ -81,6 +78,12 @@ public sealed class OutputFile : IAsyncDisposable
     /// <summary>Above this number of appended bytes a flush at once costs no more than later.</summary>
     public const long ManyBytes = 8 * 1024 * 1024;
 
+    /// <summary>False once the checkpoint or its folder was removed or renamed: what is appended then would be lost.</summary>
+    public bool IsInPlace => _partial.IsInPlace;
+
+    /// <inheritdoc cref="PartialFile.RestoreAsync"/>
+    public ValueTask RestoreAsync() => _partial.RestoreAsync(CancellationToken.None);
+
     /// <summary>The bytes that are appended and not yet flushed.</summary>
     public long Unflushed => _partial.Pending;
 
@@ -122,21 +125,30 @@ public sealed class OutputFile : IAsyncDisposable
     /// <exception cref="OutputException">A file cannot be read, or was changed meanwhile.</exception>
     public void Copy(int from, string jobId, string customId)
     {
-        int row = RowOf(jobId);
         OutputEntry entry;
         lock (_gate)
             entry = _found.Index[from];
         if (entry.Source == OutputSource.None)
             throw new InvalidOperationException($"Row {from} has no line to copy.");
-        (string path, SafeFileHandle handle) = FileOf(entry.Source);
+        Copy(entry, jobId, customId);
+    }
+
+    /// <summary>Takes for a row a line of another batch, under the row's own names.</summary>
+    /// <param name="from">Where the line stands in these files.</param>
+    /// <param name="jobId">The job of the row.</param>
+    /// <param name="customId">Its submitter's name for it.</param>
+    /// <exception cref="OutputException">A file cannot be read, or was changed meanwhile.</exception>
+    internal void Copy(OutputEntry from, string jobId, string customId)
+    {
+        (string path, SafeFileHandle handle) = FileOf(from.Source);
         var line = new ArrayBufferWriter<byte>();
-        if (!OutputLine.TryRename(Read(path, handle, entry), jobId, customId, line))
+        if (!OutputLine.TryRename(OutputEntryReader.Read(path, handle, from), jobId, customId, line))
             throw OutputException.Changed(path);
         lock (_gate)
         {
             ThrowIfFinished();
             (long offset, int length) = _partial.Append(writer => writer.Write(line.WrittenSpan));
-            _found.Index.PutNewer(row, new OutputEntry(offset, length, OutputSource.Partial, entry.IsCompletion, IsEarlier: false));
+            _found.Index.PutNewer(RowOf(jobId), new OutputEntry(offset, length, OutputSource.Partial, from.IsCompletion, IsEarlier: false));
         }
     }
 
@@ -266,26 +278,6 @@ public sealed class OutputFile : IAsyncDisposable
         OutputSource.Errors => (Paths.Errors, _found.Errors!.Value.Handle),
         _ => (Paths.Partial, _partial.Handle),
     };
-
-    private static byte[] Read(string path, SafeFileHandle handle, OutputEntry entry)
-    {
-        byte[] line = new byte[entry.Length];
-        try
-        {
-            for (int read = 0, now; read < line.Length; read += now)
-            {
-                now = RandomAccess.Read(handle, line.AsSpan(read), entry.Offset + read);
-                if (now == 0)
-                    throw OutputException.Changed(path);
-            }
-        }
-        catch (Exception e) when (e is not OutputException and (IOException or UnauthorizedAccessException))
-        {
-            throw OutputException.Unreadable(path, e);
-        }
-
-        return line;
-    }
 
     private int RowOf(string jobId) =>
         jobId.StartsWith(_jobPrefix, StringComparison.Ordinal)

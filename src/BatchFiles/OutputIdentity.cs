@@ -57,15 +57,21 @@ internal static class OutputIdentity
     }
 
     /// <summary>The path with a symbolic link at its end followed, so that locks, temporary files and renames are beside the real file.</summary>
+    /// <exception cref="OutputException">The links lead in a circle.</exception>
     public static string Final(string path)
     {
         try
         {
-            return File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+            // .NET resolves a relative link of a relative path against the root of the disk.
+            return File.ResolveLinkTarget(Path.GetFullPath(path), returnFinalTarget: true)?.FullName ?? path;
+        }
+        catch (IOException) when (new FileInfo(Path.GetFullPath(path)).LinkTarget is not null)
+        {
+            throw OutputException.Refuse($"{path} is a symbolic link that leads in a circle");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // Nothing is there, or links in a circle: whoever opens the path will hear of it.
+            // Nothing is there: whoever opens the path will hear of it.
             return path;
         }
     }

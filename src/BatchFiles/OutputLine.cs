@@ -35,6 +35,12 @@ public sealed record OutputLine
     /// <summary>The error for people; as <see cref="ErrorCode"/>.</summary>
     public string? ErrorMessage { get; init; }
 
+    /// <summary>
+    /// What the row asked for, as hashes, so that a later run knows the same row again; null where that is not known. The line has it in the
+    /// field <c>request</c>.
+    /// </summary>
+    public string? Request { get; init; }
+
     /// <summary>Whether the answer is a simulator's: the line says so at its end, in the field <c>simulated</c> that other lines do not have.</summary>
     public bool IsSimulated { get; init; }
 
@@ -82,6 +88,12 @@ public sealed record OutputLine
         else
         {
             writer.Write("null"u8);
+        }
+
+        if (Request is not null)
+        {
+            writer.Write(",\"request\":"u8);
+            WriteString(writer, Request);
         }
 
         writer.Write(IsSimulated ? ",\"simulated\":true}\n"u8 : "}\n"u8);

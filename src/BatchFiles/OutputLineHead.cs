@@ -19,6 +19,9 @@ internal readonly ref struct OutputLineHead
     /// <summary>A 2xx answer without an error.</summary>
     public bool IsCompletion { get; private init; }
 
+    /// <summary>What the row asked for, as hashes; empty where the line does not tell.</summary>
+    public ReadOnlySpan<byte> Request { get; private init; }
+
     /// <summary>A simulator's answer.</summary>
     public bool IsSimulated { get; private init; }
 
@@ -43,6 +46,7 @@ internal readonly ref struct OutputLineHead
         var reader = new Utf8JsonReader(line, OutputBody.AnyDepth);
         ReadOnlySpan<byte> id = default;
         int status = 0;
+        ReadOnlySpan<byte> request = default;
         bool ended = false, hasError = false, isSimulated = false;
         if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
             return false;
@@ -68,6 +72,13 @@ internal readonly ref struct OutputLineHead
                 ended |= hasError;
                 reader.Skip();
             }
+            else if (reader.ValueTextEquals("request"u8))
+            {
+                reader.Read();
+                if (reader.TokenType == JsonTokenType.String && !reader.ValueIsEscaped)
+                    request = reader.ValueSpan;
+                reader.Skip();
+            }
             else if (reader.ValueTextEquals("simulated"u8))
             {
                 reader.Read();
@@ -88,7 +99,7 @@ internal readonly ref struct OutputLineHead
 
         if (!ended || !TrySplit(id, out ReadOnlySpan<byte> batch, out int row))
             return false;
-        head = new OutputLineHead { Batch = batch, Row = row, IsCompletion = !hasError && status is >= 200 and <= 299, IsSimulated = isSimulated };
+        head = new OutputLineHead { Batch = batch, Row = row, IsCompletion = !hasError && status is >= 200 and <= 299, IsSimulated = isSimulated, Request = request };
         return true;
     }
 

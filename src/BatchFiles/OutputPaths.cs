@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace LlmPipeline;
 
 /// <summary>The files that one run writes, all in one folder.</summary>
@@ -5,7 +7,10 @@ public sealed record OutputPaths
 {
     private const string ResultsEnd = ".results.jsonl";
     private static readonly string[] InputEnds = [".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt"];
-    private static readonly string[] OutputEnds = [ResultsEnd, ".jsonl", ".ndjson", ".json", ".csv"];
+    private static readonly string[] OutputEnds = [ResultsEnd, ".jsonl", ".ndjson", ".json", ".csv", ".tsv"];
+    private static readonly string[] Packed = [".gz", ".zst"];
+
+    private static readonly SearchValues<char> Letters = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
 
     private OutputPaths()
     {
@@ -43,8 +48,8 @@ public sealed record OutputPaths
         Check(output);
         if (output is null && input is null)
             throw OutputException.Refuse("an output has to be named");
-        string stem = output is null ? Stem(input!, InputEnds) : Stem(output, OutputEnds);
-        bool isCsv = output is not null && output.EndsWith(".csv", StringComparison.OrdinalIgnoreCase);
+        string stem = output is null ? Stem(Packed.Aggregate(input!, (path, end) => Stem(path, [end])), InputEnds) : Stem(output, OutputEnds);
+        bool isCsv = output is not null && (output.EndsWith(".csv", StringComparison.OrdinalIgnoreCase) || IsTab(output));
         var paths = new OutputPaths
         {
             Results = OutputIdentity.Final(output is null || isCsv ? stem + ResultsEnd : output),
@@ -60,6 +65,20 @@ public sealed record OutputPaths
         }
 
         return paths;
+    }
+
+    /// <summary>Whether the table is one of tabs (<c>.tsv</c>).</summary>
+    public bool IsTabTable => Csv is not null && IsTab(Csv);
+
+    /// <summary>The same for several inputs: it is named after the output, and none of them may be one of the files.</summary>
+    /// <param name="inputs">The input files.</param>
+    /// <param name="output">What the user named as output; null only for one input.</param>
+    /// <exception cref="OutputException">As for one.</exception>
+    public static OutputPaths ForAll(IReadOnlyList<string> inputs, string? output)
+    {
+        if (inputs.Count > 1 && output is null)
+            throw OutputException.Refuse("several files are one batch: -o must name its output");
+        return inputs.Select(input => For(input, output)).Last();
     }
 
     /// <summary>Every file that a run may write or replace.</summary>
@@ -85,9 +104,13 @@ public sealed record OutputPaths
             throw OutputException.Refuse("the name after -o holds a NUL character");
         if (Path.EndsInDirectorySeparator(output) || Path.GetFileName(output) is "." or "..")
             throw OutputException.Refuse($"{output} names a folder; -o needs the name of a file");
+        if (Path.GetExtension(output) is { Length: > 1 } end && end.AsSpan(1).IndexOfAnyExcept(Letters) < 0 && !OutputEnds.Contains(end, StringComparer.OrdinalIgnoreCase))
+            throw OutputException.Refuse($"{output}: {end} cannot be written; -o takes .jsonl for lines, .csv and .tsv for tables");
         if (IsStream(Path.GetFullPath(output)) || OutputIdentity.KindOf(output) == OutputKind.Special)
             throw OutputException.Refuse($"{output} is a device or a pipe; -o needs the name of a file");
     }
+
+    private static bool IsTab(string path) => path.EndsWith(".tsv", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Names of open files: what they lead to may look like a file and is somebody else's.</summary>
     private static bool IsStream(string path) =>

@@ -31,6 +31,20 @@ public sealed class OutputSpent(OutputPaths paths, string batchId)
         }
     }
 
+    /// <summary>Removes the record: the batch is done.</summary>
+    /// <exception cref="OutputException">It cannot be removed.</exception>
+    public void Delete()
+    {
+        try
+        {
+            File.Delete(paths.Spent);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw OutputException.Broke(paths.Spent, e);
+        }
+    }
+
     /// <summary>Writes it down, if it has changed.</summary>
     /// <exception cref="OutputException">The disk is full or broken.</exception>
     public void Write(long nanos)

@@ -28,7 +28,10 @@ internal sealed class PartialFile : IDisposable
 
     public string Path { get; }
 
-    public SafeFileHandle Handle { get; }
+    public SafeFileHandle Handle { get; private set; }
+
+    /// <summary>False once the file or its folder was removed or renamed.</summary>
+    public bool IsInPlace => OutputIdentity.IsAt(Handle, Path);
 
     /// <summary>Bytes in the file and in the buffers.</summary>
     public long Length
@@ -104,6 +107,42 @@ internal sealed class PartialFile : IDisposable
             long target = Length;
             while (_end < target && TakeLeaving())
                 await Task.Run(WriteLeaving, cancellationToken);
+        }
+        finally
+        {
+            _writing.Release();
+        }
+    }
+
+    /// <summary>Puts the file, which was removed while it was open, back in its place with all that it holds.</summary>
+    /// <exception cref="OutputException">It cannot be written there.</exception>
+    public async ValueTask RestoreAsync(CancellationToken cancellationToken)
+    {
+        await _writing.WaitAsync(cancellationToken);
+        try
+        {
+            if (IsInPlace)
+                return;
+            Directory.CreateDirectory(OutputPaths.FolderOf(System.IO.Path.GetFullPath(Path)));
+            SafeFileHandle handle = _disk.OpenLocked(Path);
+            var buffer = new byte[1 << 20];
+            for (long at = 0; at < _end;)
+            {
+                int read = RandomAccess.Read(Handle, buffer.AsSpan(0, (int)Math.Min(buffer.Length, _end - at)), at);
+                if (read == 0)
+                    throw OutputException.Changed(Path);
+                _disk.Write(handle, buffer.AsSpan(0, read), at);
+                at += read;
+            }
+
+            _disk.Sync(handle);
+            _isNameOnDisk = false;
+            Handle.Dispose();
+            Handle = handle;
+        }
+        catch (Exception e) when (e is not OutputException and (IOException or UnauthorizedAccessException))
+        {
+            throw OutputException.Broke(Path, e);
         }
         finally
         {

@@ -41,8 +41,8 @@ internal sealed class RowBatchLine(InputOptions options) : RowParser(options)
             {
                 hasUrl = true;
                 reader.Read();
-                url = reader.TokenType == JsonTokenType.String ? RowUrl.Known(ref reader) : null;
-                if (url is null) fault ??= new("url", $"must be one of {RowUrl.All}");
+                url = reader.TokenType == JsonTokenType.String ? RowUrl.Known(ref reader, Options.BatchEndpoint is null) : null;
+                if (url is null) fault ??= new("url", $"must be one of {RowUrl.All}{(Options.BatchEndpoint is null ? ", or another path that begins with /v1/" : "")}");
                 reader.Skip();
             }
             else if (JsonText.Is(ref reader, "body"u8))
@@ -77,8 +77,9 @@ internal sealed class RowBatchLine(InputOptions options) : RowParser(options)
             CustomId = id ?? place.Id,
             IdField = id is null ? null : "custom_id",
             Model = _request.Model!,
+            HasOwnModel = _request.HasOwnModel,
             Url = url,
-            Body = whole ? body.ToArray() : default,
+            Body = whole ? RowBody.Make(body, _request.HasOwnModel ? null : _request.Model, Options.Drop, asChat: false) : default,
         };
         return null;
     }

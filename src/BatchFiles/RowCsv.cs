@@ -5,8 +5,8 @@ using Sylvan.Data.Csv;
 namespace LlmPipeline;
 
 /// <summary>
-/// Rows of a prompt function in a CSV file (RFC 4180) with a header. The delimiter is the comma, or where the header has none a semicolon or a
-/// tab. A malformed record ends the reading: where the next one starts can't be told.
+/// Rows of a prompt function in a CSV file (RFC 4180) with a header. The delimiter is told by the first lines (<see cref="RowCsvDelimiter"/>).
+/// A malformed record ends the reading: where the next one starts can't be told.
 /// </summary>
 internal sealed class RowCsv(InputLines lines, InputOptions options, bool whole)
 {
@@ -20,6 +20,8 @@ internal sealed class RowCsv(InputLines lines, InputOptions options, bool whole)
     public int BlankLines { get; private set; }
 
     public IReadOnlyList<string>? Header { get; private set; }
+
+    public char Delimiter { get; private set; } = ',';
 
     public async IAsyncEnumerable<RowResult> ReadAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -45,7 +47,7 @@ internal sealed class RowCsv(InputLines lines, InputOptions options, bool whole)
             _line = _next;
             var more = await _csv.ReadAsync(cancellationToken);
             if (!more) return (false, _text.Error);
-            _next = _line + _csv.GetRawRecordSpan().Count('\n');
+            _next = _line + lines.LinesIn(_csv.GetRawRecordSpan());
             return (true, null);
         }
         catch (CsvRecordTooLargeException)
@@ -60,13 +62,13 @@ internal sealed class RowCsv(InputLines lines, InputOptions options, bool whole)
 
     private async Task<CsvDataReader> OpenAsync(CancellationToken cancellationToken)
     {
-        var header = await _text.PeekAsync(cancellationToken);
+        Delimiter = await _text.DelimiterAsync(cancellationToken);
         _next = _line = _text.FirstLine;
         return await CsvDataReader.CreateAsync(_text, new CsvDataReaderOptions
         {
             // The header is read as a record, which tells how many lines it takes.
             HasHeaders = false,
-            Delimiter = RowCsvColumns.DelimiterOf(header.Span),
+            Delimiter = Delimiter,
             // No comments: a prompt may start with any character. This one, the second half of a surrogate pair, starts no text.
             Comment = '\uDC00',
             MaxBufferSize = Math.Max(options.MaxRowBytes, 64 * 1024) + 16,
@@ -93,6 +95,8 @@ internal sealed class RowCsv(InputLines lines, InputOptions options, bool whole)
         var raw = csv.GetRawRecordSpan();
         if ((long)raw.Length * 3 > options.MaxRowBytes && Encoding.UTF8.GetByteCount(raw) > options.MaxRowBytes)
             return new(null, RowFault.TooLong(options.MaxRowBytes).At(_line));
-        return new(_columns.Row(csv, new RowPlace(++_rows, _line), whole), null);
+        var fault = _columns.Row(csv, new RowPlace(_rows + 1, _line, options.RowPrefix), whole, out var row);
+        if (row is not null) _rows++;
+        return new(row, fault?.At(_line));
     }
 }

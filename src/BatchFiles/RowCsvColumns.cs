@@ -8,25 +8,9 @@ internal sealed class RowCsvColumns(InputOptions options)
     private string[] _names = [];
     private int _customId = -1;
     private int _id = -1;
+    private int _model = -1;
 
     public int Count => _names.Length;
-
-    /// <summary>The comma if the header has one outside quotes, else the semicolon or the tab if it has that.</summary>
-    public static char DelimiterOf(ReadOnlySpan<char> header)
-    {
-        var quoted = false;
-        bool semicolon = false, tab = false;
-        foreach (var c in header)
-        {
-            if (c == '"') quoted = !quoted;
-            if (quoted) continue;
-            if (c == ',') return ',';
-            semicolon |= c == ';';
-            tab |= c == '\t';
-        }
-
-        return semicolon ? ';' : tab ? '\t' : ',';
-    }
 
     /// <summary>Takes the header. Answers what is wrong with it, or null.</summary>
     public RowFault? Set(string[] names)
@@ -38,26 +22,48 @@ internal sealed class RowCsvColumns(InputOptions options)
         {
             if (name.Length > 0 && !seen.Add(name)) return new(name, "two columns have this name");
             required.Found(name);
+            required.Found(RowNames.Variable(name));
         }
 
-        _customId = Array.IndexOf(names, "custom_id");
-        _id = Array.IndexOf(names, "id");
-        return required.Fault();
+        _customId = options.IdColumn is null ? Array.IndexOf(names, "custom_id") : -1;
+        _id = Array.IndexOf(names, options.IdColumn ?? (options.UsesId ? "id" : null));
+        _model = options.HasRowModels ? Array.IndexOf(names, "model") : -1;
+        if (options.IdColumn is { } wanted && _id < 0)
+        {
+            var nearest = RowNames.Nearest(wanted, names);
+            return new(wanted, $"--id names it, and the file has the columns {RowNames.List(names)}{(nearest is null ? "" : $"; is it {nearest}?")}");
+        }
+
+        return required.HeaderFault(names);
     }
 
-    public InputRow Row(CsvDataReader csv, RowPlace place, bool whole)
+    public RowFault? Row(CsvDataReader csv, RowPlace place, bool whole, out InputRow? row)
     {
+        row = null;
         var column = _customId >= 0 && csv.GetFieldSpan(_customId).Length > 0 ? _customId : _id;
         var id = column < 0 ? "" : csv.GetString(column);
-        return new InputRow
+        var model = _model < 0 ? "" : csv.GetString(_model).Trim();
+        if (model.Length > 0 && RowModel.Fault(model) is { } what) return new("model", what);
+        if (options.IdColumn is not null && id.Length == 0) return new(options.IdColumn, "empty, and --id names rows by it");
+        row = new InputRow
         {
             Number = place.Number,
             Line = place.Line,
             CustomId = id.Length > 0 ? id : place.Id,
             IdField = id.Length > 0 ? _names[column] : null,
-            Model = options.RowModel,
+            Model = model.Length > 0 ? model : options.RowModel,
+            HasOwnModel = model.Length > 0,
             Variables = whole ? VariablesOf(csv) : null,
+            Cells = whole ? CellsOf(csv) : null,
         };
+        return null;
+    }
+
+    private string[] CellsOf(CsvDataReader csv)
+    {
+        var cells = new string[_names.Length];
+        for (var i = 0; i < cells.Length; i++) cells[i] = csv.GetString(i);
+        return cells;
     }
 
     private Dictionary<string, string> VariablesOf(CsvDataReader csv)
@@ -68,6 +74,7 @@ internal sealed class RowCsvColumns(InputOptions options)
             if (_names[i].Length > 0) variables.Add(_names[i], csv.GetString(i));
         }
 
+        RowParser.AddReachable(variables);
         return variables;
     }
 }

@@ -5,6 +5,7 @@ namespace LlmPipeline;
 /// <summary>The lines of a CSV file as the text that a CSV parser pulls. It ends at the first line that isn't readable.</summary>
 internal sealed class RowCsvText(InputLines lines, int maxBytes) : TextReader
 {
+    private const int SampleBytes = 64 * 1024;
     private char[] _chars = new char[4096];
     private int _start;
     private int _end;
@@ -15,11 +16,19 @@ internal sealed class RowCsvText(InputLines lines, int maxBytes) : TextReader
     /// <summary>What is wrong with the line where the text ended; null when it ended with the file.</summary>
     public InputError? Error { get; private set; }
 
-    /// <summary>Reads the first line without taking it.</summary>
-    public async ValueTask<ReadOnlyMemory<char>> PeekAsync(CancellationToken cancellationToken)
+    /// <summary>Tells the delimiter by the first lines, without taking them. A line <c>sep=;</c> is taken: it only names the delimiter.</summary>
+    public async ValueTask<char> DelimiterAsync(CancellationToken cancellationToken)
     {
-        await MoreAsync(cancellationToken);
-        return _chars.AsMemory(_start, _end - _start);
+        if (!await MoreAsync(cancellationToken)) return ',';
+        if (RowCsvDelimiter.Named(_chars.AsSpan(_start, _end - _start)) is { } named)
+        {
+            FirstLine = 0;
+            _start = _end;
+            await MoreAsync(cancellationToken);
+            return named;
+        }
+
+        return RowCsvDelimiter.Of([.. _chars.AsSpan(_start, _end - _start), .. Encoding.UTF8.GetString(lines.Ahead(SampleBytes))]);
     }
 
     public override async ValueTask<int> ReadAsync(Memory<char> buffer, CancellationToken cancellationToken = default)

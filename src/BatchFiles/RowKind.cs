@@ -5,6 +5,15 @@ namespace LlmPipeline;
 /// <summary>Tells what a file holds by its first line that isn't blank.</summary>
 internal static class RowKind
 {
+    private static readonly string[] Parameters =
+    [
+        "background", "best_of", "dimensions", "echo", "encoding_format", "extra_body", "frequency_penalty", "include", "input", "instructions",
+        "logit_bias", "logprobs", "max_completion_tokens", "max_output_tokens", "max_tokens", "messages", "metadata", "min_p", "model", "n",
+        "parallel_tool_calls", "presence_penalty", "previous_response_id", "prompt", "prompt_cache_key", "reasoning", "reasoning_effort",
+        "repetition_penalty", "response_format", "safety_identifier", "seed", "service_tier", "stop", "store", "stream", "suffix", "temperature",
+        "text", "tool_choice", "tools", "top_k", "top_logprobs", "top_p", "truncation", "user", "verbosity",
+    ];
+
     /// <summary>Answers what is wrong with the line, or null and the kind.</summary>
     /// <exception cref="JsonException">The line starts with a brace, but is not valid JSON.</exception>
     public static RowFault? Tell(ReadOnlySpan<byte> line, InputOptions options, out InputKind kind)
@@ -12,12 +21,20 @@ internal static class RowKind
         kind = InputKind.BatchLines;
         if (options.BatchEndpoint is not null) return null;
         var hasPrompt = options.PromptName is not null;
-        kind = hasPrompt ? InputKind.CsvRows : InputKind.Text;
+        kind = options.As switch
+        {
+            InputAs.Text => InputKind.Text,
+            InputAs.Csv => InputKind.CsvRows,
+            InputAs.Rows => InputKind.Rows,
+            _ => hasPrompt ? InputKind.CsvRows : InputKind.Text,
+        };
+        if (options.As is InputAs.Text or InputAs.Csv) return null;
         var text = line.Trim(" \t\r"u8);
         if (text[0] == '[' && IsArray(text)) return new(null, "a JSON array; one JSON object a line is wanted", InputError.InvalidJson);
-        if (text[0] != '{') return null;
+        if (text[0] != '{') return options.As is null ? null : new(null, "must be a JSON object", InputError.InvalidJson);
+        if (options.As == InputAs.Rows) return null;
 
-        var fields = FieldsOf(line);
+        var fields = RowFields.Of(line);
         kind = fields.IsBatchLine ? InputKind.BatchLines : fields.IsRequest ? InputKind.Requests : InputKind.Rows;
         if (hasPrompt)
         {
@@ -25,11 +42,21 @@ internal static class RowKind
             if (fields is { BodyIsObject: true, Envelope: > 0 })
                 return new(null, $"an OpenAI Batch line holds its own prompt; leave out --prompt {options.PromptName}");
             kind = InputKind.Rows;
+            return null;
         }
 
-        if (kind == InputKind.Rows) return hasPrompt ? null : new(null, "a row of data needs --prompt NAME (a request would hold messages, input or prompt)");
+        if (fields.OtherApi is { } api) return new(null, $"{api}; rows go to OpenAI-shaped endpoints, as OpenAI Batch lines or bodies with messages");
+        if (kind == InputKind.Rows) return DataFault(fields, null);
+        if (kind == InputKind.Requests && fields.IsData(Parameters)) return DataFault(fields, fields.Text);
         if (options.System is not null) return new(null, "holds its own messages; --system is for plain text and rows");
         return options.Settings.Count > 0 ? new(null, "holds its own settings; --set is for plain text and rows") : null;
+    }
+
+    private static RowFault DataFault(RowFields fields, string? field)
+    {
+        var example = field ?? fields.Names.FirstOrDefault(name => name.Length > 0 && RowNames.Variable(name) == name) ?? "text";
+        return new(null, $"a row of data needs --prompt NAME, or --template '{{{{${example}}}}}' to send a field"
+            + $" (a request would hold messages, input or prompt, and its model); its fields are {RowNames.List(fields.Names)}");
     }
 
     // "[INST] hello" is a prompt; "[", "[{" and whole arrays are JSON.
@@ -50,36 +77,5 @@ internal static class RowKind
         {
             return false;
         }
-    }
-
-    private static Fields FieldsOf(ReadOnlySpan<byte> line)
-    {
-        var fields = new Fields();
-        var reader = new Utf8JsonReader(line, JsonText.Strict);
-        reader.Read();
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-        {
-            if (JsonText.Is(ref reader, "custom_id"u8) || JsonText.Is(ref reader, "method"u8) || JsonText.Is(ref reader, "url"u8)) fields.Envelope++;
-            if (JsonText.Is(ref reader, "messages"u8) || JsonText.Is(ref reader, "input"u8) || JsonText.Is(ref reader, "prompt"u8)) fields.IsRequest = true;
-            var isBody = JsonText.Is(ref reader, "body"u8);
-            reader.Read();
-            fields.HasBody |= isBody;
-            fields.BodyIsObject |= isBody && reader.TokenType == JsonTokenType.StartObject;
-            reader.Skip();
-        }
-
-        reader.Read();
-        return fields;
-    }
-
-    private struct Fields
-    {
-        // How many of custom_id, method and url there are.
-        public int Envelope;
-        public bool HasBody;
-        public bool BodyIsObject;
-        public bool IsRequest;
-
-        public readonly bool IsBatchLine => BodyIsObject || Envelope + (HasBody ? 1 : 0) >= 2;
     }
 }

@@ -5,6 +5,18 @@ internal abstract class RowParser(InputOptions options)
 {
     protected InputOptions Options { get; } = options;
 
+    /// <summary>Adds the names by which a template reaches variables that it could not name: <c>Review Text</c> is <c>Review_Text</c> too.</summary>
+    internal static void AddReachable(Dictionary<string, string> variables)
+    {
+        List<(string Name, string Value)>? more = null;
+        foreach (var (name, value) in variables)
+        {
+            if (name.Length > 0 && RowNames.Variable(name) is var variable && !ReferenceEquals(variable, name)) (more ??= []).Add((variable, value));
+        }
+
+        foreach (var (name, value) in more ?? []) variables.TryAdd(name, value);
+    }
+
     /// <summary>
     /// Reads a line that is not blank and is valid UTF-8. Answers what is wrong with it, or null and the row.
     /// </summary>
@@ -28,8 +40,9 @@ internal abstract class RowParser(InputOptions options)
 /// <summary>Where a row stands.</summary>
 /// <param name="Number">Its number among the rows, from 1.</param>
 /// <param name="Line">Its line in the file, from 1.</param>
-internal readonly record struct RowPlace(int Number, int Line)
+/// <param name="Prefix">What goes before its name: the file, where there are several.</param>
+internal readonly record struct RowPlace(int Number, int Line, string Prefix = "")
 {
     /// <summary>The name of a row that has none of its own.</summary>
-    public string Id => $"line-{Line}";
+    public string Id => $"{Prefix}line-{Line}";
 }

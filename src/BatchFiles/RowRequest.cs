@@ -27,8 +27,9 @@ internal sealed class RowRequest(InputOptions options) : RowParser(options)
             Line = place.Line,
             CustomId = place.Id,
             Model = _request.Model!,
+            HasOwnModel = _request.HasOwnModel,
             Url = url,
-            Body = whole ? body.ToArray() : default,
+            Body = whole ? RowBody.Make(body, _request.HasOwnModel ? null : _request.Model, Options.Drop, _request.IsPromptAlone) : default,
         };
         return null;
     }

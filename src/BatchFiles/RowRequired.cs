@@ -15,9 +15,23 @@ internal sealed class RowRequired(InputOptions options)
     }
 
     /// <summary>The first variable that the row doesn't hold; null when it holds all.</summary>
-    public RowFault? Fault()
+    public string? Missing => Array.IndexOf(_found, false) is >= 0 and var at ? _names[at] : null;
+
+    /// <summary>What is wrong with a row that holds only these fields; null for nothing.</summary>
+    public RowFault? Fault(IReadOnlyCollection<string> fields) => Missing is not { } name ? null
+        : new(name, $"missing; {options.PromptShown} needs it, and the row has {Told(name, fields)}");
+
+    /// <summary>What is wrong with a table that has only these columns; null for nothing.</summary>
+    public RowFault? HeaderFault(IReadOnlyCollection<string> columns) => Missing is not { } name ? null
+        : columns.Count == 1
+            ? new(name, $"missing; {options.PromptShown} needs it, and the file has one column only: {Told(name, columns)}"
+                + " (delimiters are , ; tab and |; a first line sep=X names another)")
+            : new(name, $"missing; {options.PromptShown} needs it, and the file has the columns {Told(name, columns)}");
+
+    private static string Told(string wanted, IReadOnlyCollection<string> names)
     {
-        var at = Array.IndexOf(_found, false);
-        return at < 0 ? null : new(_names[at], $"missing; the prompt function {options.PromptName} needs it");
+        if (names.Count == 0) return "no fields";
+        var nearest = RowNames.Nearest(wanted, names);
+        return RowNames.List(names) + (nearest is null ? "" : $"; is it {InputError.Shown(nearest)}? Then rename that, or name it in the template");
     }
 }

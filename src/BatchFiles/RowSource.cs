@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
+using System.Text;
 using System.Text.Json;
+using Sylvan.Data.Csv;
 
 namespace LlmPipeline;
 
@@ -23,6 +25,8 @@ internal sealed class RowSource(InputLines lines, InputOptions options, bool who
 
     public IReadOnlyList<string>? CsvHeader { get; private set; }
 
+    public char CsvDelimiter { get; private set; } = ',';
+
     public async IAsyncEnumerable<RowResult> ReadAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         while (!_stopped && Kind != InputKind.CsvRows)
@@ -36,6 +40,7 @@ internal sealed class RowSource(InputLines lines, InputOptions options, bool who
         await foreach (var result in csv.ReadAsync(cancellationToken)) yield return result;
         BlankLines += csv.BlankLines;
         CsvHeader = csv.Header;
+        CsvDelimiter = csv.Delimiter;
     }
 
     // False when the buffer must be filled first, or when the file has turned out to be CSV.
@@ -55,7 +60,7 @@ internal sealed class RowSource(InputLines lines, InputOptions options, bool who
             {
                 fault ??= Kind is null ? First(line) : null;
                 if (Kind == InputKind.CsvRows) break;
-                fault ??= _parser?.Parse(line.Bytes, new RowPlace(_rows + 1, line.Number), whole, out row);
+                fault ??= _parser?.Parse(line.Bytes, new RowPlace(_rows + 1, line.Number, options.RowPrefix), whole, out row);
             }
             catch (JsonException e)
             {
@@ -76,9 +81,27 @@ internal sealed class RowSource(InputLines lines, InputOptions options, bool who
     private RowFault? First(InputLine line)
     {
         if (RowKind.Tell(line.Bytes, options, out var kind) is { } fault) return fault;
+        if (kind == InputKind.Text && options is { As: null, IsTable: true }) return TableFault(line);
+        if (kind != InputKind.CsvRows && kind != InputKind.Rows && options.IdColumn is not null)
+            return new(null, "--id is for rows of data; other lines are named by their custom_id or their place");
+        if (kind is InputKind.Text or InputKind.CsvRows or InputKind.Rows && options.Drop.Count > 0)
+            return new(null, "--drop is for request bodies; a row's other fields are not sent");
         Kind = kind;
         if (kind == InputKind.CsvRows) lines.Unread();
         else _parser = RowParser.For(kind, options);
         return null;
+    }
+
+    // Its lines would be sent as prompts, the header and the parts of cells with line breaks too.
+    private RowFault TableFault(InputLine line)
+    {
+        var text = Encoding.UTF8.GetString(line.Bytes);
+        var delimiter = RowCsvDelimiter.Named(text);
+        if (delimiter is not null) text = lines.TryRead(out var header) ? Encoding.UTF8.GetString(header.Bytes) : "";
+        delimiter ??= RowCsvDelimiter.Of(text + "\n" + Encoding.UTF8.GetString(lines.Ahead(64 * 1024)));
+        using var csv = CsvDataReader.Create(new StringReader(text), new CsvDataReaderOptions { HasHeaders = false, Delimiter = delimiter.Value });
+        var columns = csv.Read() ? Enumerable.Range(0, csv.RowFieldCount).Select(at => csv.GetString(at).Trim()).ToList() : [];
+        return new(null, $"a table needs --prompt NAME or --template TEXT, whose variables are its columns: {RowNames.List(columns)}"
+            + " (--as text sends each line as a prompt)");
     }
 }

@@ -20,6 +20,8 @@ internal sealed class CliException : Exception
         var lines = summary.Errors.Select(e => e.Format(file)).ToList();
         if (summary.ErrorCount > lines.Count)
             lines.Add($"{file}: and {summary.ErrorCount - lines.Count} more errors");
+        if (summary.Errors.Any(error => error.What.StartsWith("not UTF-8", StringComparison.Ordinal)))
+            lines.Add($"{file}: files of Excel on Windows are often in Windows-1252: --encoding windows-1252 reads them");
         return Usage(string.Join('\n', lines));
     }
 
@@ -27,6 +29,7 @@ internal sealed class CliException : Exception
     public static CliException? From(Exception e) => e switch
     {
         CliException known => known,
+        InputException { HasChanged: true } => Broke(e.Message),
         InputException or PromptFunctionException or LlmSettingsException or GatewaySettingsException => Usage(e.Message),
         RedisUnreachableException { IsSetting: true } => Usage(e.Message),
         BatchLockedException => Usage(e.Message),

@@ -11,6 +11,7 @@ var root = new RootCommand(
     """)
 {
     RunCommand.Create(),
+    InitCommand.Create(),
     SubmitCommand.Create(),
     WorkCommand.Create(),
     ServeCommand.Create(),

@@ -82,6 +82,9 @@ internal sealed class Settings
     /// <summary>Whether the tokens of answers that tell none are estimated also without a budget, where their model has a price.</summary>
     public bool EstimateUsage { get; set; }
 
+    /// <summary>What a run may cost by its estimate before it asks, in the currency of the prices; null for any amount.</summary>
+    public decimal? AskAbove { get; set; }
+
     /// <summary>The LLM endpoints.</summary>
     public IList<DeploymentOptions> Deployments { get; set; } = [];
 
@@ -182,6 +185,8 @@ internal sealed class Settings
             throw CliException.Usage($"{where}: Concurrency: {Concurrency} is not from 1 to 100000");
         if (MaxWaiting < 1)
             throw CliException.Usage($"{where}: MaxWaiting: {MaxWaiting} is below 1");
+        if (AskAbove < 0)
+            throw CliException.Usage($"{where}: AskAbove: {AskAbove} is below 0");
         if (Retention.Fault() is { } fault)
             throw CliException.Usage($"{where}: {fault}");
         if (KeyPrefix.AsSpan().IndexOfAny('{', '}') >= 0)

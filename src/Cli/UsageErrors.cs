@@ -49,21 +49,7 @@ internal static class UsageErrors
     private static string Suggestion(string option, ParseResult line)
     {
         var known = line.CommandResult.Command.Options.Where(o => !o.Hidden).SelectMany(o => o.Aliases.Prepend(o.Name)).Where(name => name.StartsWith("--", StringComparison.Ordinal));
-        var nearest = known.Select(name => (name, distance: Distance(option, name))).OrderBy(pair => pair.distance).FirstOrDefault();
+        var nearest = known.Select(name => (name, distance: RowNames.EditsBetween(option, name))).OrderBy(pair => pair.distance).FirstOrDefault();
         return nearest is (not null, <= 2) ? $"; did you mean {nearest.name}?" : "";
-    }
-
-    // Levenshtein's distance, row by row.
-    private static int Distance(string a, string b)
-    {
-        var row = Enumerable.Range(0, b.Length + 1).ToArray();
-        for (var i = 1; i <= a.Length; i++)
-        {
-            var diagonal = row[0];
-            row[0] = i;
-            for (var j = 1; j <= b.Length; j++)
-                (diagonal, row[j]) = (row[j], Math.Min(Math.Min(row[j], row[j - 1]) + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)));
-        }
-        return row[^1];
     }
 }

@@ -17,7 +17,10 @@ public sealed class AnswerSchema
 
     private readonly JsonSchema _schema;
 
-    private AnswerSchema(JsonSchema schema) => _schema = schema;
+    private AnswerSchema(JsonSchema schema, IReadOnlyList<string> fields) => (_schema, Fields) = (schema, fields);
+
+    /// <summary>The fields that answers have at their top, in the order of the schema; empty when they are no objects.</summary>
+    public IReadOnlyList<string> Fields { get; }
 
     /// <summary>Reads a schema.</summary>
     /// <param name="where">For messages: the file and field that it stands in.</param>
@@ -32,7 +35,8 @@ public sealed class AnswerSchema
             var parsed = JsonSchema.FromJsonAsync(WithoutConst(JsonNode.Parse(schema.GetRawText())!).ToJsonString()).GetAwaiter().GetResult();
             // What it leaves for the first use, such as a reference in a circle, comes to light here.
             parsed.Validate("null");
-            return new AnswerSchema(parsed);
+            return new AnswerSchema(parsed, schema.ValueKind == JsonValueKind.Object && schema.TryGetProperty("properties", out var fields)
+                ? [.. fields.EnumerateObject().Select(field => field.Name)] : []);
         }
         catch (Exception e) when (e is InvalidOperationException or ArgumentException or Newtonsoft.Json.JsonException or NotSupportedException)
         {

@@ -42,7 +42,7 @@ internal static class ResultsCommand
         var output = call.Line.GetValue(Output);
         var wait = call.Line.GetValue(Wait);
         var (source, prompt) = (call.Line.GetValue(Input), call.Line.GetValue(Prompt));
-        var isTable = output?.EndsWith(".csv", StringComparison.OrdinalIgnoreCase) == true;
+        var isTable = output is not null && Path.GetExtension(output).ToUpperInvariant() is ".CSV" or ".TSV";
         if (isTable && source is null)
             throw CliException.Usage($"-o {output}: a table needs --input FILE, the file that was submitted");
         if (source is not null && !isTable)
@@ -65,7 +65,7 @@ internal static class ResultsCommand
         {
             var file = new ResultsFile(paths, call.Line.GetValue(Force));
             report = await file.WriteAsync(
-                reader, wait, table is { } made ? () => RunCsv.WriteAsync(made.Input, made.Summary, paths, CancellationToken.None) : null, cancellationToken).ConfigureAwait(false);
+                reader, wait, table is { } made ? () => RunCsv.WriteAsync(made.Input, made.Summary, paths, [], isExcelSafe: false, CancellationToken.None) : null, cancellationToken).ConfigureAwait(false);
             if (call.Json)
                 Console.Out.WriteLine(FleetJson.Of(report));
         }

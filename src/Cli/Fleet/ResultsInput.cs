@@ -27,6 +27,9 @@ internal static class ResultsInput
             && await CheckAsync(path, AnyPrompt, reader.Batch.Rows, maxRowBytes,
                 cancellationToken).ConfigureAwait(false) is { Summary: { ErrorCount: 0 } rows } other && rows.Rows == reader.Batch.Rows)
             (input, summary) = other;
+        if (prompt is null && summary.ErrorCount > 0 && await CheckAsync(path, null, reader.Batch.Rows, maxRowBytes,
+                cancellationToken, InputAs.Text).ConfigureAwait(false) is { Summary: { ErrorCount: 0 } text } lines && text.Rows == reader.Batch.Rows)
+            (input, summary) = lines;
         if (summary.ErrorCount > 0)
             throw CliException.Input(path, summary);
         if (summary.Rows < reader.Batch.Rows)
@@ -38,10 +41,10 @@ internal static class ResultsInput
     }
 
     private static async Task<(InputFile Input, InputSummary Summary)> CheckAsync(string path, string? prompt, int rows, int maxRowBytes,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken, InputAs? kind = null)
     {
         var input = InputFile.Open(path,
-            new InputOptions { DefaultModel = "none", PromptName = prompt, Limit = rows, MaxRowBytes = maxRowBytes });
+            new InputOptions { DefaultModel = "none", PromptName = prompt, Limit = rows, MaxRowBytes = maxRowBytes, As = kind });
         return (input, await input.CheckAsync(cancellationToken).ConfigureAwait(false));
     }
 

@@ -29,11 +29,7 @@ internal static class SubmitCommand
         enqueued), 130 interrupted.
         """;
 
-    private static readonly Argument<string> Input = new("INPUT") { Description = "The file of prompts." };
-    private static readonly Option<string?> Prompt = new("--prompt") { Description = "The prompt function that the rows are for: a folder in ./prompts or beside the program, or a path with a /.", HelpName = "NAME" };
-    private static readonly Option<string?> Model = new("--model") { Description = "The model for rows and plain text. Default: the function's, else the setting Model (gpt-4o-mini).", HelpName = "M" };
-    private static readonly Option<string?> SystemText = new("--system") { Description = "A system message before each prompt of rows and plain text.", HelpName = "TEXT" };
-    private static readonly Option<string[]> Set = new("--set") { Description = "A parameter of the calls for rows and plain text, such as temperature=0; repeatable.", HelpName = "NAME=VALUE", AllowMultipleArgumentsPerToken = false };
+    private static readonly InputArguments Inputs = new();
     private static readonly Option<string?> Name = BatchNames.Option();
     private static readonly Option<Lane> LaneName = Lanes();
     private static readonly Option<double?> Deadline = RunCommand.Seconds("--deadline", "A row that has no answer so many seconds from now ends as expired. Default: never.", 365 * 86400);
@@ -45,18 +41,13 @@ internal static class SubmitCommand
     private static readonly Option<int?> Partitions = RunCommand.Number("--partitions", "Partitions of a queue that this command creates; fixed from then on. Default: 1, or 16 on a Redis Cluster.", "P", 1, 1024);
 
     public static Command Create() => FleetCommand.Create(
-        "submit", Help, [Input, Prompt, Model, SystemText, Set, Name, LaneName, Deadline, MaxAttempts, AttemptTimeout, RetryFailed, Again, Partitions, Wait], ExecuteAsync);
+        "submit", Help, [.. Inputs.Symbols, Name, LaneName, Deadline, MaxAttempts, AttemptTimeout, RetryFailed, Again, Partitions, Wait], ExecuteAsync);
 
     private static async Task<int> ExecuteAsync(FleetCall call, CancellationToken cancellationToken)
     {
         var line = call.Line;
-        var options = new RunOptions
+        var options = Inputs.Read(line) with
         {
-            Input = line.GetRequiredValue(Input),
-            Prompt = line.GetValue(Prompt),
-            Model = line.GetValue(Model),
-            System = line.GetValue(SystemText),
-            Set = line.GetValue(Set) ?? [],
             Name = line.GetValue(Name),
             Lane = line.GetValue(LaneName),
             Deadline = line.GetValue(Deadline) is { } deadline ? TimeProvider.System.GetUtcNow().AddSeconds(deadline) : null,
@@ -66,14 +57,18 @@ internal static class SubmitCommand
             Again = line.GetValue(Again),
         };
         // Before Redis: what is wrong with the input is said whether Redis answers or not.
+        if (options.Inputs.Contains(StandardInput.Name))
+            throw CliException.Usage("submit does not read standard input: it could not be continued; write it to a file first");
         var plan = await RunPlan.MakeAsync(options, call.Settings, forFleet: true, cancellationToken).ConfigureAwait(false);
+        foreach (var note in plan.Notes())
+            FleetCall.Say(note);
         var patience = line.GetValue(Wait) ? RedisPatience.UntilAnswered : RedisPatience.UntilAnsweredOrFull;
         await using var fleet = await call.OpenAsync(cancellationToken, line.GetValue(Partitions), patience).ConfigureAwait(false);
         var submitter = await Submitter.FindAsync(plan, fleet, cancellationToken).ConfigureAwait(false);
         try
         {
             var report = await submitter.RunAsync(WhenFull.Throw, _ => true, cancellationToken).ConfigureAwait(false);
-            FleetCall.Say($"{options.Input}: {RunConsole.Text(report.Rows)} rows on Redis at {fleet.Name}: {RunConsole.Text(report.Enqueued)} enqueued, {RunConsole.Text(report.AlreadyThere)} were there, {RunConsole.Text(report.Ended)} had ended");
+            FleetCall.Say($"{plan.Input.Path}: {RunConsole.Text(report.Rows)} rows on Redis at {fleet.Name}: {RunConsole.Text(report.Enqueued)} enqueued, {RunConsole.Text(report.AlreadyThere)} were there, {RunConsole.Text(report.Ended)} had ended");
             if (report.Cancelled)
                 FleetCall.Say("the batch was cancelled: its rows end without a call (--retry-failed runs them again)");
             if (report.Simulated)

@@ -23,7 +23,7 @@ internal sealed class FleetRunner(RunPlan plan, Settings settings, RunConsole co
             new ResultStore(redis.Connections, settings.Results(), _time), _time);
         var submitter = await Submitter.FindAsync(plan, fleet, interrupted).ConfigureAwait(false);
         await using var output = await OutputFile.OpenAsync(
-            OutputPaths.For(options.Input, options.Output),
+            plan.Paths(),
             new OutputBatch
             {
                 Id = submitter.Batch,
@@ -63,9 +63,11 @@ internal sealed class FleetRunner(RunPlan plan, Settings settings, RunConsole co
 
         await output.FinishAsync(plan.Rows, CancellationToken.None).ConfigureAwait(false);
         if (output.Paths.Csv is not null)
-            await RunCsv.WriteAsync(plan.Input, plan.Summary, output.Paths, CancellationToken.None).ConfigureAwait(false);
+            await RunCsv.WriteAsync(plan.Input, plan.Summary, output.Paths, plan.AnswerFields, plan.Options.ExcelSafe, CancellationToken.None).ConfigureAwait(false);
         var report = Report(output, missing, clock);
-        console.Finished(report);
+        console.Finished(plan.IsOutputTemporary ? report with { Output = "standard output" } : report);
+        if (plan.IsOutputTemporary)
+            await RunPrinter.PrintAsync(output.Paths, interrupted).ConfigureAwait(false);
         return report.FailedRows > 0 ? ExitCodes.FailedRows : ExitCodes.Done;
     }
 

@@ -37,6 +37,8 @@ internal static class RunBatchId
         }
 
         Add(endpoint);
+        if (shape.Reading is not null)
+            Add(shape.Reading);
         return Convert.ToHexStringLower(hash.GetHashAndReset())[..32];
 
         void Add(string part)
@@ -57,6 +59,9 @@ internal sealed record RunShape
     public string? Model { get; init; }
 
     public string? PromptSha { get; init; }
+
+    /// <summary>How the file is read, where the user said so; null for what the file shows.</summary>
+    public string? Reading { get; init; }
 
     public string? System { get; init; }
 

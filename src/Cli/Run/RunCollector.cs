@@ -4,7 +4,8 @@ namespace LlmPipeline;
 
 /// <summary>Follows the batch's ended jobs and writes their results to the checkpoint, in groups that are flushed to disk.</summary>
 internal sealed class RunCollector(
-    ResultStore results, BatchReader reader, OutputFile output, RunWindow window, RunTally tally, RunSpending spending, bool isShared) : IDisposable
+    ResultStore results, BatchReader reader, OutputFile output, RunWindow window, RunTally tally, RunSpending spending, bool isShared,
+    RunRequests? requests = null) : IDisposable
 {
     private const int ResultsPerCall = 100;
     private readonly SemaphoreSlim _one = new(1);
@@ -71,7 +72,7 @@ internal sealed class RunCollector(
                     // An older end of a row that runs again: it will come once more.
                     if (result is null)
                         continue;
-                    output.Append(BatchLine.Of(result));
+                    output.Append(BatchLine.Of(result) with { Request = requests?.Take(RowId.RowOf(output.BatchId, result.JobId)) });
                     tally.Add(result);
                     taken.Add(RowId.RowOf(output.BatchId, result.JobId));
                     if (_answers.TakeUnstored(result.JobId) || result.Status == ResultStatus.Failed)

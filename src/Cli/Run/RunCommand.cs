@@ -33,13 +33,14 @@ internal static class RunCommand
 
     public static Command Create()
     {
-        var input = new Argument<string>("INPUT") { Description = "The file of prompts." };
-        var output = new Option<string?>("--output", "-o") { Description = "Where the answers go: a .jsonl file, or a .csv file that also gets the input's columns.", HelpName = "OUTPUT" };
-        var prompt = new Option<string?>("--prompt") { Description = "The prompt function that the rows are for: a folder in ./prompts or beside the program, or a path with a /.", HelpName = "NAME" };
-        var model = new Option<string?>("--model") { Description = "The model for rows and plain text. Default: the function's, else the setting Model (gpt-4o-mini).", HelpName = "M" };
+        var inputs = new InputArguments();
+        var output = new Option<string?>("--output", "-o")
+        {
+            Description = "Where the answers go: a .jsonl file, or a .csv or .tsv file that also gets the input's columns; - prints them in order.",
+            HelpName = "OUTPUT",
+        };
+        var excelSafe = new Option<bool>("--excel-safe") { Description = "With a table as output: cells that a spreadsheet would run as formulas (= + - @) are made texts by a '." };
         var fallback = Fallback();
-        var system = new Option<string?>("--system") { Description = "A system message before each prompt of rows and plain text.", HelpName = "TEXT" };
-        var set = new Option<string[]>("--set") { Description = "A parameter of the calls for rows and plain text, such as temperature=0; repeatable.", HelpName = "NAME=VALUE", AllowMultipleArgumentsPerToken = false };
         var concurrency = Number("--concurrency", "Calls at the same time. Default: 32.", "N", 1, 100_000);
         var rpm = Number("--rpm", "Requests per minute that the provider allows (each deployment).", "N", 1, int.MaxValue);
         var tpm = Number("--tpm", "Tokens per minute that the provider allows (each deployment).", "N", 1, int.MaxValue);
@@ -48,6 +49,14 @@ internal static class RunCommand
         var redis = new Option<string?>("--redis") { Description = "Work on this Redis (HOST:PORT, redis://… or a StackExchange.Redis configuration) instead of the store in the process. The rows are called by this run only; their results stay there.", HelpName = "R" };
         var fleet = new Option<bool>("--fleet") { Description = "With --redis: submit the rows to the workers (llmpipe work) of that Redis and wait for their answers. This process calls nothing and needs no endpoint." };
         var limit = Number("--limit", "Only the first N rows.", "N", 1, int.MaxValue);
+        var sample = Number("--sample", "Only N rows, taken at random; the same ones when the same file is given again.", "N", 1, int.MaxValue);
+        var maxFailures = FailureLimit.Option();
+        var yes = new Option<bool>("--yes", "-y") { Description = "Do not ask, although the run may cost more than the setting AskAbove." };
+        var reuse = new Option<bool>("--reuse")
+        {
+            Description = "Take the answers of the output that is there for rows that ask the same, although the file was edited. On by default when rows were only added.",
+        };
+        var show = Number("--show", "With --check: print the first N prompts as they would be sent.", "N", 1, 1000);
         var budget = Budget();
         var dedupe = new Option<bool>("--dedupe") { Description = "Call once for rows that ask the same (model, url and body, or messages); the others get a copy of the answer." };
         var retryFailed = new Option<bool>("--retry-failed") { Description = "Also run the rows again that failed in an earlier run." };
@@ -60,18 +69,28 @@ internal static class RunCommand
         var logFormat = CommandLog.Option();
         var command = new Command("run", Help)
         {
-            input, output, prompt, model, fallback, system, set, concurrency, rpm, tpm, maxAttempts, attemptTimeout, redis, fleet, limit, budget, dedupe, retryFailed, keepGoing, again, check, force, json, config, logFormat,
+            output, excelSafe, fallback, concurrency, rpm, tpm, maxAttempts, attemptTimeout, redis, fleet, limit, sample, budget, maxFailures, yes, dedupe, reuse, retryFailed, keepGoing, again,
+            check, show, force, json, config, logFormat,
         };
+        foreach (var symbol in inputs.Symbols)
+        {
+            if (symbol is Option option)
+                command.Options.Add(option);
+            else
+                command.Arguments.Add((Argument)symbol);
+        }
+
         command.SetAction((parsed, _) => ExecuteAsync(
-            new RunOptions
+            inputs.Read(parsed) with
             {
-                Input = parsed.GetRequiredValue(input),
+                ExcelSafe = parsed.GetValue(excelSafe),
+                Show = parsed.GetValue(show),
+                Sample = parsed.GetValue(sample),
+                MaxFailures = parsed.GetValue(maxFailures),
+                Reuse = parsed.GetValue(reuse),
+                Yes = parsed.GetValue(yes),
                 Output = parsed.GetValue(output),
-                Prompt = parsed.GetValue(prompt),
-                Model = parsed.GetValue(model),
                 Fallbacks = parsed.GetValue(fallback) ?? [],
-                System = parsed.GetValue(system),
-                Set = parsed.GetValue(set) ?? [],
                 Concurrency = parsed.GetValue(concurrency),
                 RequestsPerMinute = parsed.GetValue(rpm),
                 TokensPerMinute = parsed.GetValue(tpm),
@@ -98,6 +117,10 @@ internal static class RunCommand
     {
         if (options.Fleet && NotOfFleet(options).ToList() is { Count: > 0 } refused)
             throw CliException.Usage(string.Join('\n', refused));
+        if (options.Show is not null && !options.Check)
+            throw CliException.Usage("--show goes with --check: it prints prompts, and nothing is sent");
+        if (options.Output == "-" && options.Json)
+            throw CliException.Usage("-o - and --json both write to standard output");
         using var interrupt = new Interrupt(ExitCodes.Interrupted);
         var console = new RunConsole(options);
         using var loggers = StderrLoggerProvider.Loggers(console.Write, format: options.LogFormat);
@@ -105,9 +128,14 @@ internal static class RunCommand
         {
             var settings = Settings.Load(config);
             await using var store = new RunStore(options, loggers, interrupt.Token);
-            var plan = await RunPlan.MakeAsync(options, settings, forFleet: options.Fleet, interrupt.Token).ConfigureAwait(false);
+            await using var spool = await StandardInput.SpoolAsync(options, interrupt.Token).ConfigureAwait(false);
+            var plan = await RunPlan.MakeAsync(spool.Options, settings, forFleet: options.Fleet, interrupt.Token).ConfigureAwait(false);
+            foreach (var note in plan.Notes())
+                console.Say(note);
             if (options.Budget is not null && RunEstimate.Unpriced(plan).ToList() is { Count: > 0 } unpriced)
                 throw CliException.Usage($"--budget: what {string.Join(", ", unpriced)} costs is not known: the settings Prices:MODEL:Input and :Output tell it");
+            if (options.Show is { } rows)
+                await RunPreview.PrintAsync(plan, rows, Console.Out, interrupt.Token).ConfigureAwait(false);
             if (options.Check)
                 return await console.CheckedAsync(plan, interrupt.Token).ConfigureAwait(false);
             console.Say(SettingsLine.Of(settings, plan));
@@ -133,7 +161,7 @@ internal static class RunCommand
         foreach (var (name, isSet) in new[]
         {
             ("--concurrency", options.Concurrency is not null), ("--rpm", options.RequestsPerMinute is not null), ("--tpm", options.TokensPerMinute is not null),
-            ("--budget", options.Budget is not null), ("--fallback", options.Fallbacks.Count > 0), ("--keep-going", options.KeepGoing), ("--dedupe", options.Dedupe),
+            ("--budget", options.Budget is not null), ("--max-failures", options.MaxFailures is not null), ("--fallback", options.Fallbacks.Count > 0), ("--keep-going", options.KeepGoing), ("--dedupe", options.Dedupe), ("--reuse", options.Reuse), ("--yes", options.Yes),
         })
         {
             if (isSet)

@@ -6,10 +6,24 @@ namespace LlmPipeline;
 /// <summary>The table of a run: the input's columns, then answer and error.</summary>
 internal static class RunCsv
 {
-    public static async Task WriteAsync(InputFile input, InputSummary summary, OutputPaths paths, CancellationToken cancellationToken = default)
+    /// <param name="input">The rows.</param>
+    /// <param name="summary">What their check found.</param>
+    /// <param name="paths">The files.</param>
+    /// <param name="answerFields">Fields of the answers that get columns of their own.</param>
+    /// <param name="isExcelSafe">Whether formulas are made texts.</param>
+    /// <param name="cancellationToken">Ends the writing.</param>
+    public static async Task WriteAsync(
+        InputFile input, InputSummary summary, OutputPaths paths, IReadOnlyList<string> answerFields, bool isExcelSafe, CancellationToken cancellationToken = default)
     {
+        var form = new CsvForm
+        {
+            Delimiter = paths.IsTabTable ? '\t' : summary.CsvDelimiter,
+            HasByteOrderMark = summary.CsvHeader is not null && summary.HasByteOrderMark,
+            IsExcelSafe = isExcelSafe,
+            AnswerFields = answerFields,
+        };
         var header = summary.CsvHeader?.ToList() ?? await HeaderAsync(input, summary, cancellationToken).ConfigureAwait(false);
-        await CsvAnswers.WriteAsync(paths, header, RowsAsync(input, header, cancellationToken), cancellationToken).ConfigureAwait(false);
+        await CsvAnswers.WriteAsync(paths, header, RowsAsync(input, header, cancellationToken), cancellationToken, form).ConfigureAwait(false);
     }
 
     private static async Task<List<string>> HeaderAsync(InputFile input, InputSummary summary, CancellationToken cancellationToken)
@@ -19,7 +33,7 @@ internal static class RunCsv
         var header = new List<string>();
         var seen = new HashSet<string>(StringComparer.Ordinal);
         await foreach (var row in input.ReadAsync(cancellationToken).ConfigureAwait(false))
-            header.AddRange(row.Variables!.Keys.Where(seen.Add));
+            header.AddRange(row.FieldNames!.Where(seen.Add));
         return header;
     }
 
@@ -28,7 +42,7 @@ internal static class RunCsv
     {
         await foreach (var row in input.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
-            yield return (row.Number, row.Variables is { } variables
+            yield return (row.Number, row.Cells is { } cells ? cells : row.Variables is { } variables
                 ? [.. header.Select(name => variables.GetValueOrDefault(name, ""))]
                 : [row.CustomId, Prompt(row.Body)]);
         }

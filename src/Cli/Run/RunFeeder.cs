@@ -3,7 +3,7 @@ namespace LlmPipeline;
 /// <summary>Reads the input's rows and enqueues those that have no answer yet. Rows that no deployment can serve are left for a later run.</summary>
 internal sealed class RunFeeder(
     RunPlan plan, BatchSubmitter submitter, EarlierRows? earlier, OutputFile output, RunWindow window,
-    RunCollector collector, Func<int, bool> isCalled, RunBlockages blockages)
+    RunCollector collector, Func<int, bool> isCalled, RunBlockages blockages, RunRequests requests)
 {
     /// <summary>Rows that were left out.</summary>
     public int Skipped { get; private set; }
@@ -29,6 +29,7 @@ internal sealed class RunFeeder(
         if (jobs.Count == 0)
             return;
         Submitted += jobs.Count;
+        requests.Add(jobs);
         // Before the rows are in the window, where the collector looks for results.
         await submitter.PrepareAsync(jobs, cancellationToken).ConfigureAwait(false);
         await window.AddAsync([.. jobs.Select(j => (j.Row, RowTarget.Of(j), JobGroups.Size(j)))], cancellationToken).ConfigureAwait(false);

@@ -3,7 +3,47 @@ namespace LlmPipeline;
 /// <summary>What the user asked of <c>llmpipe run</c> or <c>submit</c>; null is "not said".</summary>
 internal sealed record RunOptions
 {
-    public required string Input { get; init; }
+    /// <summary>The files as the user named them; <c>-</c> is standard input.</summary>
+    public required IReadOnlyList<string> Inputs { get; init; }
+
+    /// <summary>The one of the files that is what came on standard input; null for none.</summary>
+    public string? StandardInputPath { get; init; }
+
+    /// <summary>How the files are read whatever they begin with; null for what they show.</summary>
+    public InputAs? As { get; init; }
+
+    /// <summary>The encoding of the files; null for UTF-8 or what they show.</summary>
+    public string? Encoding { get; init; }
+
+    /// <summary>The column that names the rows; null for custom_id or id.</summary>
+    public string? IdColumn { get; init; }
+
+    /// <summary>Fields of bodies that are not sent.</summary>
+    public IReadOnlyList<string> Drop { get; init; } = [];
+
+    /// <summary>A template in place of a prompt function's.</summary>
+    public string? Template { get; init; }
+
+    /// <summary>The schema of the answers: a file, or fields and their types.</summary>
+    public string? Schema { get; init; }
+
+    /// <summary>Whether cells of a table that a spreadsheet would take for formulas are made texts.</summary>
+    public bool ExcelSafe { get; init; }
+
+    /// <summary>Whether answers of another batch's output are taken for rows that ask the same, although others of it are lost.</summary>
+    public bool Reuse { get; init; }
+
+    /// <summary>How many prompts are shown as they would be sent.</summary>
+    public int? Show { get; init; }
+
+    /// <summary>How many rows are taken at random.</summary>
+    public int? Sample { get; init; }
+
+    /// <summary>How many rows may fail before the run stops.</summary>
+    public FailureLimit? MaxFailures { get; init; }
+
+    /// <summary>Whether a run that costs more than the setting AskAbove goes on without being asked.</summary>
+    public bool Yes { get; init; }
 
     public string? Output { get; init; }
 

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Text;
 using System.Text.Json;
 
 namespace LlmPipeline;
@@ -26,7 +27,10 @@ internal sealed class RunPlan
 
     public PromptFunction? Function { get; }
 
-    /// <summary>What <c>--set</c> said.</summary>
+    /// <summary>The model of what names none itself.</summary>
+    public required string RowModel { get; init; }
+
+    /// <summary>What <c>--set</c> and <c>--schema</c> said.</summary>
     public IReadOnlyDictionary<string, JsonElement> Settings { get; }
 
     /// <summary>The deployments; the simulator's address is filled in when it has started.</summary>
@@ -52,41 +56,92 @@ internal sealed class RunPlan
     /// <exception cref="CliException">Something is wrong; exit code 2.</exception>
     public static async Task<RunPlan> MakeAsync(RunOptions options, Settings settings, bool forFleet, CancellationToken cancellationToken)
     {
-        var set = RunSettings.Parse(options.Set);
-        var function = options.Prompt is null ? null : new PromptFunctionFinder().Find(options.Prompt);
+        var set = AnswerSchemaOption.Apply(options.Schema, RunSettings.Parse(options.Set));
+        var function = FunctionOf(options);
         if (function?.SettingsWith(set).Tools is not null && !forFleet)
             throw CliException.Usage($"the prompt function {function.Name} asks for tools, and llmpipe run has none: tools are registered in a .NET worker (see docs/prompt-functions.md); submit is for such a fleet");
         var defaultModel = function?.ModelId ?? settings.Model;
-        var input = InputFile.Open(options.Input, new InputOptions
+        var inputs = InputFiles.Expand(options.Inputs);
+        var input = InputFile.Open(inputs, new InputOptions
         {
             Model = options.Model,
             DefaultModel = defaultModel,
-            PromptName = options.Prompt,
+            PromptName = options.Template is null ? options.Prompt : "--template",
             RequiredVariables = function?.Variables.Where(v => v.IsRequired).Select(v => v.Name).ToList() ?? [],
+            Variables = function?.Variables.Select(v => v.Name).ToList() ?? [],
             System = options.System,
             Settings = set,
             Limit = options.Limit,
+            Sample = options.Sample,
             MaxRowBytes = settings.MaxRowBytes,
+            As = options.As,
+            Encoding = options.Encoding is null ? null : InputContent.EncodingNamed(options.Encoding),
+            IdColumn = options.IdColumn,
+            Drop = options.Drop,
+            StandardInputPath = options.StandardInputPath,
         });
         var summary = await input.CheckAsync(cancellationToken).ConfigureAwait(false);
         if (summary.ErrorCount > 0)
-            throw CliException.Input(options.Input, summary);
+            throw CliException.Input(input.Path, summary);
         var (llm, isSimulated) = forFleet
             ? (RunEndpoints.ForFleet(options, settings), false)
             : RunEndpoints.Choose(options, settings, [.. summary.Models.Keys]);
-        return new RunPlan(options, input, summary, function, set, llm, isSimulated, forFleet);
+        return new RunPlan(options, input, summary, function, set, llm, isSimulated, forFleet) { RowModel = options.Model ?? defaultModel };
     }
+
+    /// <summary>What a user should know of the input before anything else.</summary>
+    public IEnumerable<string> Notes()
+    {
+        if (Summary.RepeatedId is { } repeated)
+        {
+            yield return $"{Input.Path}: values of id repeat (\"{repeated.Value}\" is that of {repeated.First} and of {repeated.Second}), so rows are named by their lines"
+                + " (line-N) in the output; --id COLUMN chooses a column";
+        }
+
+        var own = Summary.Models.Values.Sum() - Summary.RowsWithoutModel;
+        if (Options.Model is { } model && own > 0)
+            yield return $"--model {model} is for rows that name none: {RunConsole.Text(own)} rows go to the model that they name";
+    }
+
+    /// <summary>The fields of the answers that get columns of a table: those of the schema.</summary>
+    public IReadOnlyList<string> AnswerFields =>
+        Function is { } function ? function.SettingsWith(Settings).Schema?.Fields ?? [] : AnswerSchemaOption.FieldsOf(Settings);
+
+    private static PromptFunction? FunctionOf(RunOptions options)
+    {
+        if (options.Template is null)
+            return options.Prompt is null ? null : new PromptFunctionFinder().Find(options.Prompt);
+        if (options.Prompt is not null)
+            throw CliException.Usage("--template stands in the place of --prompt: give one of them");
+        var function = PromptFunction.FromFiles(
+            "template", new Dictionary<string, ReadOnlyMemory<byte>> { ["skprompt.txt"] = Encoding.UTF8.GetBytes(options.Template) });
+        if (function.Variables.Count == 0)
+            throw CliException.Usage("--template names no column: write {{$column}}, in single quotes, as a shell replaces $column in double ones");
+        return function;
+    }
+
+    /// <summary>Whether nobody has named the output, so that it is kept in the folder of temporary files until it is printed.</summary>
+    public bool IsOutputTemporary => Options.Output == StandardInput.Name;
+
+    /// <summary>
+    /// The files of the output. What is printed on standard output is kept meanwhile in the folder of temporary files, under the name of the
+    /// batch, so that the same command again goes on with it.
+    /// </summary>
+    /// <exception cref="OutputException">The output is no usable name, or one of the files is an input.</exception>
+    public OutputPaths Paths() => OutputPaths.ForAll(
+        Input.Paths, IsOutputTemporary ? Path.Join(StandardInput.Folder(), $"{Batch().Family}.jsonl") : Options.Output);
 
     /// <summary>The batch, as the output knows it. Synthetic answers of the same rows give way to real ones.</summary>
     public OutputBatch Batch()
     {
-        var shape = Shape();
-        var family = IsSimulated ? RunBatchId.Simulated(shape) : RunBatchId.Real(shape, EndpointsBy(EndpointOf));
+        RunShape[] shapes = EarlierFunctions.ShaOf(Function) is { } sha ? [Shape(), Shape() with { PromptSha = sha }] : [Shape()];
+        var families = shapes.Select(shape => IsSimulated ? RunBatchId.Simulated(shape) : RunBatchId.Real(shape, EndpointsBy(EndpointOf))).ToList();
         return new OutputBatch
         {
-            Family = family,
-            Id = Options.Again ? RunBatchId.Again(family) : family,
-            ReplaceableFamilies = IsSimulated ? [] : [RunBatchId.Simulated(shape)],
+            Family = families[0],
+            Id = Options.Again ? RunBatchId.Again(families[0]) : families[0],
+            EarlierFamilies = families[1..],
+            ReplaceableFamilies = IsSimulated ? [] : [.. shapes.Select(RunBatchId.Simulated)],
         };
     }
 
@@ -129,6 +184,9 @@ internal sealed class RunPlan
     /// <summary>Whose answers a model's are: those of the fleet, whichever its deployments are, or of the deployments of this process.</summary>
     private string EndpointOf(string model) => IsForFleet ? RunEndpoints.FleetName : KnownEndpointOf(model);
 
+    /// <summary>Who answers the rows of a model, for comparisons.</summary>
+    public string AnswererOf(string model) => IsSimulated ? "simulated" : EndpointOf(model);
+
     private string KnownEndpointOf(string model) => Llm.EndpointOf(model) is { Length: > 0 } known ? known : RunEndpoints.FleetName;
 
     private string EndpointsBy(Func<string, string> endpoint) =>
@@ -137,11 +195,25 @@ internal sealed class RunPlan
     private RunShape Shape() => new()
     {
         ContentHash = Summary.ContentHash,
-        Model = Summary.Kind is InputKind.BatchLines or InputKind.Requests ? null : Summary.Models.Keys.Single(),
+        Model = Summary.RowsWithoutModel > 0 ? RowModel : null,
+        Reading = Reading(),
         PromptSha = Function?.Sha,
         System = Options.System,
         Settings = Settings,
     };
+
+    // What the options make of the file beside what its bytes are; null for nothing, as in batches of earlier versions.
+    private string? Reading()
+    {
+        string?[] parts =
+        [
+            Options.As is { } kind ? $"as {kind}" : null,
+            Options.IdColumn is { } id ? $"id {id}" : null,
+            Options.Drop.Count > 0 ? $"drop {JsonSerializer.Serialize(Options.Drop)}" : null,
+            Options.Sample is { } sample ? $"sample {sample}" : null,
+        ];
+        return parts.All(part => part is null) ? null : string.Join('\n', parts);
+    }
 
     private Job ToJob(InputRow row, string batch, string queue) => new()
     {

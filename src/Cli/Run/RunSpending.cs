@@ -39,6 +39,14 @@ internal sealed class RunSpending(LlmCaller caller, OutputSpent record, long? bu
             _reached.TrySetResult();
     }
 
+    /// <summary>Removes what was written down, once no run goes on from it.</summary>
+    /// <exception cref="OutputException">It cannot be removed.</exception>
+    public void Forget()
+    {
+        lock (_lock)
+            record.Delete();
+    }
+
     /// <summary>Writes down what has been spent.</summary>
     /// <exception cref="OutputException">The disk is full or broken.</exception>
     public void Save()

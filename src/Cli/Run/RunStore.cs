@@ -11,7 +11,7 @@ internal sealed class RunStore : IAsyncDisposable
     public RunStore(RunOptions options, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
         _open = () => RunRedis.OpenAsync(options.Redis, TimeProvider.System, loggers, cancellationToken);
-        if (options.Redis is null && !options.Check && File.Exists(options.Input))
+        if (options.Redis is null && !options.Check && options.Inputs.All(input => input == StandardInput.Name || File.Exists(input)))
             _opening = _open();
     }
 

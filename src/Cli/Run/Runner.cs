@@ -30,8 +30,10 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
         var copier = duplicates is null ? null : new RunCopier(plan, output, duplicates);
         var toCall = missing - (duplicates?.Followers(row => !output.IsDone(row)) ?? 0);
         bool IsCalled(int row) => duplicates?.Leads(row) != false;
-        console.Start(
-            plan, output, RunEstimate.HasPrices(plan) ? await RunEstimate.OfSampleAsync(plan, row => !output.IsDone(row) && IsCalled(row), toCall, interrupted).ConfigureAwait(false) : null);
+        var estimate = RunEstimate.HasPrices(plan)
+            ? await RunEstimate.OfSampleAsync(plan, row => !output.IsDone(row) && IsCalled(row), toCall, interrupted).ConfigureAwait(false) : null;
+        console.Start(plan, output, estimate);
+        CostQuestion.Ask(estimate, settings.AskAbove, options.Yes);
         var tally = new RunTally();
         var clock = Stopwatch.GetTimestamp();
         var spending = new RunSpending(caller, new OutputSpent(output.Paths, output.BatchId), options.Budget);
@@ -45,28 +47,31 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
             if (plan.Function is not null)
                 functions.Add(plan.Function);
             clock = Stopwatch.GetTimestamp();
-            stop = await WorkAsync(redis, queue, caller, output, tally, spending, toCall, IsCalled, copier, interrupted).ConfigureAwait(false);
+            try
+            {
+                stop = await WorkAsync(redis, queue, caller, output, tally, spending, toCall, IsCalled, copier, interrupted).ConfigureAwait(false);
+            }
+            catch (OutputException) when (!output.IsInPlace)
+            {
+                stop = await new OutputWatch(output, _time).RestoreAsync().ConfigureAwait(false);
+            }
         }
 
         spending.Save();
         var duration = Stopwatch.GetElapsedTime(clock);
-        if (stop is null)
-        {
-            if (copier is not null)
-                await copier.CopyAsync(null, CancellationToken.None).ConfigureAwait(false);
-            await output.FinishAsync(plan.Rows, CancellationToken.None).ConfigureAwait(false);
-            if (output.Paths.Csv is not null)
-                await RunCsv.WriteAsync(plan.Input, plan.Summary, output.Paths, CancellationToken.None).ConfigureAwait(false);
-        }
-
+        var (isFinished, end) = stop is null ? await new RunEnd(plan, output, copier).RunAsync().ConfigureAwait(false) : (false, stop);
         var report = RunReport.Of(plan, output, tally, spending, caller, duration, missing, copier?.Copied);
-        if (stop is not null)
+        if (end is not null)
         {
-            console.Stopped(report, stop, output.Paths.Partial);
-            return stop.ExitCode;
+            console.Stopped(report, end, isFinished ? output.Paths.Results : output.Paths.Partial);
+            return end.ExitCode;
         }
 
-        console.Finished(report);
+        if (report.FailedRows == 0)
+            spending.Forget();
+        console.Finished(plan.IsOutputTemporary ? report with { Output = "standard output" } : report);
+        if (plan.IsOutputTemporary)
+            await RunPrinter.PrintAsync(output.Paths, interrupted).ConfigureAwait(false);
         return report.FailedRows > 0 ? ExitCodes.FailedRows : ExitCodes.Done;
     }
 
@@ -81,18 +86,8 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
         return await OpenAsync(replaceSimulated: true, cancellationToken).ConfigureAwait(false);
     }
 
-    private Task<OutputFile> OpenAsync(bool replaceSimulated, CancellationToken cancellationToken) => OutputFile.OpenAsync(
-        OutputPaths.For(plan.Options.Input, plan.Options.Output),
-        plan.Batch(),
-        new OutputOptions
-        {
-            Force = plan.Options.Force,
-            Again = plan.Options.Again,
-            RetryFailed = plan.Options.RetryFailed,
-            ReplaceSimulated = replaceSimulated,
-            HoldsAnswer = body => StoredAnswer.Fault(body) is null,
-        },
-        cancellationToken);
+    private Task<OutputFile> OpenAsync(bool replaceSimulated, CancellationToken cancellationToken) =>
+        new RunOutput(plan, console).OpenAsync(replaceSimulated, cancellationToken);
 
     private async Task<bool> IsSimulatorAsync(LlmCaller caller, CancellationToken cancellationToken)
     {
@@ -135,12 +130,16 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
         if (redis.IsShared && earlier is null)
             spending.Count((await redis.AnsweredAsync(() => queue.Batches.ProgressAsync(output.BatchId), interrupted).ConfigureAwait(false)).SpentNanos);
         spending.Look();
-        using var collector = new RunCollector(results, reader, output, window, tally, spending, redis.IsShared);
-        var feeder = new RunFeeder(plan, submitter, earlier, output, window, collector, isCalled, blockages);
+        var requests = new RunRequests(plan);
+        using var collector = new RunCollector(results, reader, output, window, tally, spending, redis.IsShared, requests);
+        var feeder = new RunFeeder(plan, submitter, earlier, output, window, collector, isCalled, blockages, requests);
         worker.Completed += collector.Know;
         worker.CompletedUnstored += collector.KnowUnstored;
         worker.Settled += collector.Look.Set;
         worker.Settled += spending.Look;
+        var failures = new RunFailures(plan.Options.MaxFailures, tally, toCall);
+        worker.Settled += failures.Look;
+        var watch = new OutputWatch(output, _time);
         var changed = new VersionedSignal();
         worker.Settled += changed.Set;
         caller.AvailabilityChanged += changed.Set;
@@ -154,8 +153,11 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
         var following = earlier?.FollowAsync(feeder, collector, stopping.Token) ?? Task.CompletedTask;
         var isTaken = live?.Lost ?? new TaskCompletionSource<string>().Task;
         var blocked = BlockedAsync(feeder, window, changed, stopping.Token);
+        var gone = watch.GoneAsync(stopping.Token);
         var first = await Task.WhenAny(
-            Task.WhenAll(feeding, collecting), Failed(feeding), Failed(collecting), Failed(following), Failed(worker.Failed), isTaken, blocked, Cancelled(interrupted), spending.Reached).ConfigureAwait(false);
+            Task.WhenAll(feeding, collecting), RunTasks.Failed(feeding), RunTasks.Failed(collecting), RunTasks.Failed(following), RunTasks.Failed(worker.Failed), isTaken, blocked, RunTasks.Cancelled(interrupted), spending.Reached,
+            failures.Exceeded, gone).ConfigureAwait(false);
+        var lost = first == gone ? await watch.RestoreAsync().ConfigureAwait(false) : null;
         var isDone = first != blocked && !interrupted.IsCancellationRequested && collecting.IsCompletedSuccessfully && feeding.IsCompletedSuccessfully;
         if (interrupted.IsCancellationRequested)
             console.Say(Stopping("stopping", worker.Counts, "have up to 10 s to finish") + " (Ctrl+C again ends at once)");
@@ -166,16 +168,17 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
         if (interrupted.IsCancellationRequested)
             console.Say($"stopped: {RunConsole.Text(ended.Finished)} rows finished, {RunConsole.Text(ended.GivenBack)} were given back");
         await stopping.CancelAsync().ConfigureAwait(false);
-        await EndedAsync(following).ConfigureAwait(false);
+        await RunTasks.EndedAsync(following).ConfigureAwait(false);
+        await RunTasks.EndedAsync(gone).ConfigureAwait(false);
         if (isDone)
         {
             await CompleteAsync(redis, queue, results, queues.Keys, copier).ConfigureAwait(false);
             return null;
         }
 
-        await EndedAsync(feeding).ConfigureAwait(false);
-        await EndedAsync(blocked).ConfigureAwait(false);
-        await EndedAsync(collecting).ConfigureAwait(false);
+        var edited = await RunTasks.ChangedAsync(feeding).ConfigureAwait(false);
+        await RunTasks.EndedAsync(blocked).ConfigureAwait(false);
+        await RunTasks.EndedAsync(collecting).ConfigureAwait(false);
         while (await collector.ReadAsync(CancellationToken.None).ConfigureAwait(false))
         {
             // What the last calls brought is paid, and goes to the checkpoint.
@@ -190,6 +193,10 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
             return null;
         }
 
+        if ((lost ?? edited) is { } broke)
+            return broke;
+        if (first == failures.Exceeded)
+            return failures.Stop;
         if (first == isTaken)
             return new RunStop(ExitCodes.Broke, $"{await isTaken.ConfigureAwait(false)} runs this batch now, because this process was stopped for some seconds");
         return interrupted.IsCancellationRequested ? new RunStop(ExitCodes.Interrupted, null)
@@ -253,33 +260,6 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
             if (feeder.IsDone && (window.Rows > 0 || feeder.Skipped > 0) && window.IsBlocked)
                 return;
             await changed.WaitAsync(seen, TimeSpan.FromSeconds(1), _time, cancellationToken).ConfigureAwait(false);
-        }
-    }
-
-    /// <summary>Ends only when <paramref name="work"/> fails, and fails with it.</summary>
-    private static async Task Failed(Task work)
-    {
-        await work.ConfigureAwait(false);
-        await Task.Delay(Timeout.Infinite).ConfigureAwait(false);
-    }
-
-    private static Task Cancelled(CancellationToken cancellationToken)
-    {
-        var cancelled = new TaskCompletionSource();
-        cancellationToken.Register(cancelled.SetResult);
-        return cancelled.Task;
-    }
-
-    /// <summary>Waits for work that was told to stop; an error of it is thrown.</summary>
-    private static async Task EndedAsync(Task work)
-    {
-        try
-        {
-            await work.ConfigureAwait(false);
-        }
-        catch (OperationCanceledException)
-        {
-            // It was told to.
         }
     }
 }

@@ -55,6 +55,7 @@ internal sealed class Llmpipe : IDisposable
         var start = new ProcessStartInfo("dotnet")
         {
             WorkingDirectory = Folder,
+            RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };

@@ -76,18 +76,18 @@ public sealed class RunningAFile : IDisposable
     {
         _llmpipe.Write("one.jsonl", Rows.BatchLines(3));
         _llmpipe.Write("two.jsonl", Rows.BatchLines(4));
-        await _llmpipe.RunAsync("run", "one.jsonl", "-o", "out.jsonl");
+        await _llmpipe.RunAsync("run", "two.jsonl", "-o", "out.jsonl");
         var answers = _llmpipe.Lines("out.jsonl");
 
-        var refused = await _llmpipe.RunAsync("run", "two.jsonl", "-o", "out.jsonl");
+        var refused = await _llmpipe.RunAsync("run", "one.jsonl", "-o", "out.jsonl");
         var unchanged = _llmpipe.Lines("out.jsonl");
-        var forced = await _llmpipe.RunAsync("run", "two.jsonl", "-o", "out.jsonl", "--force");
+        var forced = await _llmpipe.RunAsync("run", "one.jsonl", "-o", "out.jsonl", "--force");
 
         Assert.Equal(2, refused.ExitCode);
         Assert.Contains("--force", refused.Error);
         Assert.Equal(answers, unchanged);
         Assert.True(forced.ExitCode == 0, forced.Error);
-        Assert.Equal(4, _llmpipe.Lines("out.jsonl").Length);
+        Assert.Equal(3, _llmpipe.Lines("out.jsonl").Length);
     }
 
     [Fact]

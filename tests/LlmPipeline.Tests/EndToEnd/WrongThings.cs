@@ -26,7 +26,8 @@ public sealed class WrongThings : IDisposable
     [InlineData("no number", "run good.jsonl --rpm many", "--rpm many", 2)]
     [InlineData("a command that is none", "runn good.jsonl", "runn", 2)]
     [InlineData("a setting without value", "run notes.txt --set temperature", "--set temperature", 2)]
-    [InlineData("another model on request lines", "run good.jsonl --model other", "good.jsonl:1: body.model", 2)]
+    [InlineData("an answer that is a sheet", "run good.jsonl -o good.xlsx", "good.xlsx: .xlsx cannot be written", 2)]
+    [InlineData("a template in double quotes", "run rows.jsonl --template Review:", "--template names no column", 2)]
     [InlineData("an output below a file", "run good.jsonl -o good.jsonl/out.jsonl", "good.jsonl", 2)]
     [InlineData("an output on a device", "run good.jsonl -o /dev/full", "/dev/full", 2)]
     [InlineData("the input as output", "run good.jsonl -o good.jsonl", "good.jsonl", 2)]
@@ -98,7 +99,7 @@ public sealed class WrongThings : IDisposable
         _llmpipe.Write("long.jsonl", [good[0], good[1].Replace("What is", new string('x', 50_000_000))]);
         _llmpipe.Write("broken.jsonl", [good[0], good[1][..^3]]);
         _llmpipe.Write("twice.jsonl", [good[0], good[0]]);
-        _llmpipe.Write("url.jsonl", [good[0].Replace("/v1/chat/completions", "/v1/images")]);
+        _llmpipe.Write("url.jsonl", [good[0].Replace("/v1/chat/completions", "/images")]);
         _llmpipe.Write("rows.jsonl", ["{\"text\":\"no question\"}"]);
         _llmpipe.Write("notes.txt", ["Hello"]);
         _llmpipe.Write("settings.json", "{\"Colour\":\"red\"}");

@@ -20,6 +20,10 @@ public sealed class NamingOutputFiles : IDisposable
     [InlineData("a.jsonl", "r.csv", "r.results.jsonl", "r.errors.jsonl", "r.csv")]
     [InlineData("a.jsonl", "r.CSV", "r.results.jsonl", "r.errors.jsonl", "r.CSV")]
     [InlineData("a.jsonl", "r", "r", "r.errors.jsonl", null)]
+    [InlineData("a.jsonl", "r.2026", "r.2026", "r.2026.errors.jsonl", null)]
+    [InlineData("a.tsv", "r.tsv", "r.results.jsonl", "r.errors.jsonl", "r.tsv")]
+    [InlineData("a.jsonl.gz", null, "a.results.jsonl", "a.errors.jsonl", null)]
+    [InlineData("a.csv.zst", null, "a.results.jsonl", "a.errors.jsonl", null)]
     [InlineData("a.jsonl", "r.errors.jsonl", "r.errors.jsonl", "r.errors.errors.jsonl", null)]
     public void Results_errors_and_table_are_named_after_the_output_or_the_input(string input, string? output, string results, string errors, string? csv)
     {
@@ -66,6 +70,9 @@ public sealed class NamingOutputFiles : IDisposable
     [InlineData("d/")]
     [InlineData("..")]
     [InlineData("a\0b")]
+    [InlineData("r.xlsx")]
+    [InlineData("r.parquet")]
+    [InlineData("r.txt")]
     [InlineData("/dev/full")]
     [InlineData("/dev/null")]
     [InlineData("/dev/stdout")]
@@ -89,6 +96,21 @@ public sealed class NamingOutputFiles : IDisposable
 
         Assert.NotNull(new FileInfo(_folder.At("link.jsonl")).LinkTarget);
         Assert.Equal(OutputFolder.Text(OutputFolder.Completion(1)), _folder.Read("d/real.jsonl"));
+    }
+
+    [Fact]
+    public void A_relative_link_is_resolved_beside_itself_and_a_circle_is_refused()
+    {
+        Directory.CreateDirectory(_folder.At("d"));
+        File.CreateSymbolicLink(_folder.At("link.jsonl"), "d/real.jsonl");
+        File.CreateSymbolicLink(_folder.At("one.jsonl"), "two.jsonl");
+        File.CreateSymbolicLink(_folder.At("two.jsonl"), "one.jsonl");
+        string here = Path.GetRelativePath(".", _folder.Root);
+
+        Assert.Equal(Path.GetFullPath(_folder.At("d/real.jsonl")), OutputPaths.For("in.jsonl", Path.Join(here, "link.jsonl")).Results);
+        OutputException e = Assert.Throws<OutputException>(() => OutputPaths.For("in.jsonl", Path.Join(here, "one.jsonl")));
+        Assert.True(e.Refused);
+        Assert.Contains("circle", e.Message, StringComparison.Ordinal);
     }
 
     private void HardLink(string from, string to)

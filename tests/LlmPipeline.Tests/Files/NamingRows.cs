@@ -26,10 +26,38 @@ public sealed class NamingRows
     }
 
     [Fact]
-    public async Task Rows_and_csv_are_compared_by_the_field_that_names_them()
+    public async Task A_field_id_whose_values_repeat_names_no_row()
     {
-        Assert.Equal("F:2: id: \"7\" is the name of line 1 already", await ErrorOfAsync("{\"id\":7}\n{\"id\":\"7\"}", Prompt()));
-        Assert.Equal("F:4: id: \"7\" is the name of line 2 already", await ErrorOfAsync("id,q\n7,a\n8,b\n7,c\n", Prompt()));
+        foreach (var text in (string[])["{\"id\":8}\n{\"id\":7}\n{\"id\":\"7\"}", "id\n8\n7\n7\n"])
+        {
+            using var sample = new InputSample(text);
+            var (first, start) = text[0] == '{' ? (2, 1) : (3, 2);
+            Assert.Equal(new RepeatedId("7", $"line {first}", $"line {first + 1}"), (await sample.CheckAsync(Prompt())).RepeatedId);
+            Assert.Equal([$"line-{start}", $"line-{start + 1}", $"line-{start + 2}"], (await sample.RowsAsync(Prompt())).Select(row => row.CustomId));
+        }
+
+        using var unique = new InputSample("id,q\n7,a\n8,b\n");
+        Assert.Null((await unique.CheckAsync(Prompt())).RepeatedId);
+    }
+
+    [Fact]
+    public async Task A_custom_id_that_repeats_is_an_error_in_rows_and_csv_too()
+    {
+        Assert.Equal("F:2: custom_id: \"7\" is the name of line 1 already", await ErrorOfAsync("{\"custom_id\":7}\n{\"custom_id\":\"7\"}", Prompt()));
+        Assert.Equal("F:4: custom_id: \"7\" is the name of line 2 already", await ErrorOfAsync("custom_id,q\n7,a\n8,b\n7,c\n", Prompt()));
+    }
+
+    [Fact]
+    public async Task A_column_that_is_asked_for_names_the_rows()
+    {
+        var options = Prompt() with { IdColumn = "key" };
+        Assert.Equal(["x", "y"], (await RowsOfAsync("custom_id,id,key\n1,1,x\n1,1,y\n", options)).Select(row => row.CustomId));
+        Assert.Equal(["x", "5"], (await RowsOfAsync("{\"id\":1,\"key\":\"x\"}\n{\"id\":1,\"key\":5}", options)).Select(row => row.CustomId));
+        Assert.Equal("F:3: key: \"x\" is the name of line 2 already", await ErrorOfAsync("key\nx\nx\n", options));
+        Assert.Equal("F:3: key: empty, and --id names rows by it", await ErrorOfAsync("key,q\nx,1\n,2\n", options));
+        Assert.Equal("F:2: key: missing or empty, and --id names rows by it; the row has id", await ErrorOfAsync("{\"key\":1}\n{\"id\":1}", options));
+        Assert.Equal("F:1: key: --id names it, and the file has the columns Key, q; is it Key?", await ErrorOfAsync("Key,q\nx,1\n", options));
+        Assert.StartsWith("F:1: --id is for rows of data", await ErrorOfAsync(BatchLine("a"), Plain with { IdColumn = "key" }));
     }
 
     [Fact]
@@ -50,11 +78,11 @@ public sealed class NamingRows
     public async Task A_hundred_thousand_names_are_all_compared()
     {
         var text = new StringBuilder();
-        for (var n = 1; n <= 100_000; n++) text.Append("{\"id\":").Append(n).Append("}\n");
-        text.Append("{\"id\":1}\n{\"id\":50000}\n{\"id\":100000}\n{\"id\":100001}\n");
+        for (var n = 1; n <= 100_000; n++) text.Append("{\"custom_id\":").Append(n).Append("}\n");
+        text.Append("{\"custom_id\":1}\n{\"custom_id\":50000}\n{\"custom_id\":100000}\n{\"custom_id\":100001}\n");
         using var sample = new InputSample(text.ToString());
         Assert.Equal(
-            ["F:100001: id: \"1\" is the name of line 1 already", "F:100002: id: \"50000\" is the name of line 50000 already", "F:100003: id: \"100000\" is the name of line 100000 already"],
+            ["F:100001: custom_id: \"1\" is the name of line 1 already", "F:100002: custom_id: \"50000\" is the name of line 50000 already", "F:100003: custom_id: \"100000\" is the name of line 100000 already"],
             await sample.ErrorsAsync(Prompt()));
     }
 }

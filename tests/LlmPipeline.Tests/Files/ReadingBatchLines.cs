@@ -51,8 +51,8 @@ public sealed class ReadingBatchLines
     [InlineData("""{"custom_id":"a","method":"post","url":"/v1/chat/completions","body":{}}""", "F:1: method: must be \"POST\"")]
     [InlineData("""{"custom_id":"a","method":7,"url":"/v1/chat/completions","body":{}}""", "F:1: method: must be \"POST\"")]
     [InlineData("""{"custom_id":"a","method":"POST","body":{}}""", "F:1: url: missing")]
-    [InlineData("""{"custom_id":"a","method":"POST","url":"/v1/images","body":{}}""", "F:1: url: must be one of /v1/chat/completions, /v1/embeddings, /v1/completions, /v1/responses")]
-    [InlineData("""{"custom_id":"a","method":"POST","url":["/v1/responses"],"body":{}}""", "F:1: url: must be one of /v1/chat/completions, /v1/embeddings, /v1/completions, /v1/responses")]
+    [InlineData("""{"custom_id":"a","method":"POST","url":"/v1/../images","body":{}}""", "F:1: url: must be one of /v1/chat/completions, /v1/embeddings, /v1/completions, /v1/responses, or another path that begins with /v1/")]
+    [InlineData("""{"custom_id":"a","method":"POST","url":["/v1/responses"],"body":{}}""", "F:1: url: must be one of /v1/chat/completions, /v1/embeddings, /v1/completions, /v1/responses, or another path that begins with /v1/")]
     [InlineData("""{"custom_id":"a","method":"POST","url":"/v1/chat/completions"}""", "F:1: body: missing")]
     [InlineData("""{"custom_id":"a","method":"POST","url":"/v1/chat/completions","body":[1,{}]}""", "F:1: body: must be an object")]
     [InlineData("""{"custom_id":"a","method":"POST","url":"/v1/chat/completions","body":"{}"}""", "F:1: body: must be an object")]
@@ -67,7 +67,7 @@ public sealed class ReadingBatchLines
         Assert.Equal(error, await ErrorOfAsync(line));
 
     [Theory]
-    [InlineData("""{"messages":[{"role":"user"}]}""", "F:1: body.model: missing")]
+    [InlineData("""{"messages":[{"role":"user"}]}""", "F:1: body.model: missing; --model M names it")]
     [InlineData("""{"model":"","messages":[{"role":"user"}]}""", "F:1: body.model: empty")]
     [InlineData("""{"model":null,"messages":[{"role":"user"}]}""", "F:1: body.model: must be a string")]
     [InlineData("""{"model":{"a":1},"messages":[{"role":"user"}]}""", "F:1: body.model: must be a string")]
@@ -98,12 +98,31 @@ public sealed class ReadingBatchLines
     }
 
     [Fact]
-    public async Task A_body_that_names_another_model_than_asked_for_is_an_error()
+    public async Task A_line_goes_to_its_own_model_and_one_that_names_none_to_the_one_asked_for()
     {
         var asked = new InputOptions { DefaultModel = "d", Model = "big" };
-        Assert.Equal("F:1: body.model: \"m\", but --model asks for \"big\"", await ErrorOfAsync(BatchLine("a"), asked));
-        Assert.Single(await RowsOfAsync(BatchLine("a"), new() { DefaultModel = "d", Model = "m" }));
+        var rows = await RowsOfAsync(BatchLine("a") + "\n" + BatchLine("b", """{"messages":[{"role":"user","content":"x"}]}"""), asked);
+        Assert.Equal(["m", "big"], rows.Select(row => row.Model));
+        Assert.Equal("""{"model":"big","messages":[{"role":"user","content":"x"}]}""", BodyOf(rows[1]));
     }
+
+    [Theory]
+    [InlineData("/v1/moderations")]
+    [InlineData("/v1/rerank")]
+    [InlineData("/v1/score")]
+    [InlineData("/v1/audio/speech")]
+    public async Task Other_paths_of_the_same_shape_pass_through(string url)
+    {
+        var row = Assert.Single(await RowsOfAsync(BatchLine("a", """{"model":"r","query":"q","documents":["a"]}""", url)));
+        Assert.Equal((url, """{"model":"r","query":"q","documents":["a"]}"""), (row.Url, BodyOf(row)));
+    }
+
+    [Theory]
+    [InlineData("""{"custom_id":"a","params":{"model":"c","max_tokens":10,"messages":[]}}""", "Anthropic")]
+    [InlineData("""{"recordId":"a","modelInput":{"messages":[]}}""", "Bedrock")]
+    [InlineData("""{"key":"a","request":{"contents":[]}}""", "Gemini")]
+    public async Task A_line_of_another_api_is_named(string line, string api) =>
+        Assert.Contains(api, await ErrorOfAsync(line));
 
     [Fact]
     public async Task A_model_may_have_256_bytes()

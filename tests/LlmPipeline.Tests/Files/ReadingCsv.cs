@@ -72,7 +72,7 @@ public sealed class ReadingCsv
 
     [Theory]
     [InlineData("\nquestion,question\nx,y\n", "F:2: question: two columns have this name")]
-    [InlineData("\ntopic\nx\n", "F:2: question: missing; the prompt function ask needs it")]
+    [InlineData("\ntopic\nx\n", "F:2: question: missing; the prompt function ask needs it, and the file has one column only: topic (delimiters are , ; tab and |; a first line sep=X names another)")]
     [InlineData("question\nx,y\n", "F:2: 2 fields, but the header has 1")]
     [InlineData("question,b\n\"x\n\",y\nz\n", "F:4: 1 fields, but the header has 2")]
     [InlineData("question,b\nx,y\nz,\"open\nto the end\n", "F:3: malformed CSV in the record that starts here, field 2: A quoted field at the end of the input ends without a closing quote")]

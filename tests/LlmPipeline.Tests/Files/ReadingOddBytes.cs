@@ -29,11 +29,38 @@ public sealed class ReadingOddBytes
     [Theory]
     [InlineData("utf-16")]
     [InlineData("utf-16BE")]
-    public async Task A_utf16_file_is_named_as_such(string encoding)
+    [InlineData("utf-32")]
+    public async Task Text_in_utf16_and_utf32_is_read(string encoding)
     {
         var to = Encoding.GetEncoding(encoding);
-        using var sample = new InputSample([.. to.GetPreamble(), .. to.GetBytes(BatchLine("a"))]);
-        Assert.Equal("F:1: UTF-16 text; save the file as UTF-8", await sample.ErrorAsync());
+        foreach (var mark in (byte[][])[to.GetPreamble(), []])
+        {
+            if (mark.Length == 0 && encoding == "utf-32") continue;
+            using var sample = new InputSample([.. mark, .. to.GetBytes("id,text\r\n1,Café 🐀\r\n2,x\r\n")]);
+            var rows = await sample.RowsAsync(Prompt("text"));
+            Assert.Equal([("1", "Café 🐀", 2), ("2", "x", 3)], rows.Select(row => (row.CustomId, row.Variables!["text"], row.Line)));
+        }
+    }
+
+    [Fact]
+    public async Task Bytes_that_are_no_text_in_the_encoding_are_named_with_their_line()
+    {
+        var to = Encoding.Unicode;
+        using var sample = new InputSample([.. to.GetPreamble(), .. to.GetBytes("one\ntwo "), 0x00, 0xD8, .. to.GetBytes("x\n")]);
+        Assert.Equal("F:2: not utf-16 at character 5 of the line", await sample.ErrorAsync());
+    }
+
+    [Theory]
+    [InlineData("windows-1252", "Café – “x” €")]
+    [InlineData("iso-8859-1", "Café")]
+    [InlineData("shift_jis", "テキスト")]
+    [InlineData("gb18030", "文本🐀")]
+    public async Task A_named_encoding_is_read(string name, string text)
+    {
+        var encoding = InputContent.EncodingNamed(name);
+        using var sample = new InputSample(encoding.GetBytes($"id,text\n1,{text}\n"));
+        var row = Assert.Single(await sample.RowsAsync(Prompt("text") with { Encoding = encoding }));
+        Assert.Equal(text, row.Variables!["text"]);
     }
 
     [Fact]

@@ -51,7 +51,11 @@ public sealed class ReadingRows
     {
         using var sample = new InputSample("{\"question\":\"q\",\"context\":\"\"}\n{\"question\":\"q\"}\n{\"question\":null,\"context\":\"\"}\n{\"Question\":\"\",\"context\":\"\"}");
         Assert.Equal(
-            ["F:2: context: missing; the prompt function ask needs it", "F:3: question: missing; the prompt function ask needs it", "F:4: question: missing; the prompt function ask needs it"],
+            [
+                "F:2: context: missing; the prompt function ask needs it, and the row has question",
+                "F:3: question: missing; the prompt function ask needs it, and the row has context",
+                "F:4: question: missing; the prompt function ask needs it, and the row has Question, context; is it Question? Then rename that, or name it in the template",
+            ],
             await sample.ErrorsAsync(Prompt("question", "context")));
     }
 
@@ -66,7 +70,7 @@ public sealed class ReadingRows
     [Fact]
     public async Task Rows_go_to_the_model_that_is_asked_for()
     {
-        var rows = await RowsOfAsync("""{"model":"a variable"}""", new() { DefaultModel = "d", Model = "asked", PromptName = "ask" });
+        var rows = await RowsOfAsync("""{"text":"x"}""", new() { DefaultModel = "d", Model = "asked", PromptName = "ask" });
         Assert.Equal("asked", rows[0].Model);
     }
 }

@@ -12,17 +12,20 @@ public sealed class RenderingCsvAnswers : IDisposable
 
     private OutputPaths Paths => OutputPaths.For(_folder.At("in.csv"), _folder.At("out.csv"));
 
-    private async Task<List<string[]>> RenderAsync(string[] header, string[][] input, params OutputLine[] lines)
+    private Task<List<string[]>> RenderAsync(string[] header, string[][] input, params OutputLine[] lines) => RenderAsync(new CsvForm(), header, input, lines);
+
+    private async Task<List<string[]>> RenderAsync(CsvForm form, string[] header, string[][] input, params OutputLine[] lines)
     {
         await using (OutputFile output = await _folder.OpenAsync(paths: Paths))
         {
             foreach (OutputLine line in lines)
                 output.Append(line);
             await output.FinishAsync(lines.Length, CancellationToken.None);
-            await CsvAnswers.WriteAsync(Paths, header, RowsAsync(input), CancellationToken.None);
+            await CsvAnswers.WriteAsync(Paths, header, RowsAsync(input), CancellationToken.None, form);
         }
 
-        using var reader = await CsvDataReader.CreateAsync(_folder.At("out.csv"), new CsvDataReaderOptions { HasHeaders = false });
+        using var reader = await CsvDataReader.CreateAsync(
+            _folder.At("out.csv"), new CsvDataReaderOptions { HasHeaders = false, Delimiter = form.Delimiter });
         var table = new List<string[]>();
         while (await reader.ReadAsync())
             table.Add([.. Enumerable.Range(0, reader.RowFieldCount).Select(reader.GetString)]);
@@ -81,7 +84,7 @@ public sealed class RenderingCsvAnswers : IDisposable
     }
 
     [Theory]
-    [InlineData("""{"choices":[{"message":{"role":"assistant","content":"hello"}},{"message":{"content":"second"}}]}""", "hello")]
+    [InlineData("""{"choices":[{"message":{"role":"assistant","content":"hello"}}]}""", "hello")]
     [InlineData("""{"choices":[{"message":{"content":[{"type":"text","text":"he"},{"type":"text","text":"llo"}]}}]}""", "hello")]
     [InlineData("""{"choices":[{"message":{"content":null,"refusal":"I will not"}}]}""", "I will not")]
     [InlineData("""{"choices":[{"message":{"content":null,"tool_calls":[{"id":"c"}]}}]}""", """[{"id":"c"}]""")]
@@ -99,6 +102,59 @@ public sealed class RenderingCsvAnswers : IDisposable
         List<string[]> table = await RenderAsync(["q"], [["x"]], Answered(body));
 
         Assert.Equal(["x", answer, ""], table[1]);
+    }
+
+    [Fact]
+    public async Task Each_choice_has_a_column()
+    {
+        List<string[]> table = await RenderAsync(
+            ["q"], [["x"], ["y"], ["z"]],
+            Answered("""{"choices":[{"message":{"content":"one"}},{"message":{"content":"two"}},{"message":{"content":null,"refusal":"no"}}]}"""),
+            Answered("""{"choices":[{"message":{"content":"alone"}}]}""") with { JobId = Family + ".2" },
+            Failure(3));
+
+        Assert.Equal(
+            [["q", "answer", "answer_2", "answer_3", "error"], ["x", "one", "two", "no", ""], ["y", "alone", "", "", ""], ["z", "", "", "", "no 3"]],
+            table);
+    }
+
+    [Fact]
+    public async Task Each_field_of_a_schema_has_a_column()
+    {
+        var form = new CsvForm { AnswerFields = ["label", "score", "error", "tags"] };
+        List<string[]> table = await RenderAsync(
+            form, ["label"], [["x"], ["y"], ["z"]],
+            Answered("""{"choices":[{"message":{"content":"{\"label\":\"a, b\",\"score\":0.50,\"error\":null,\"tags\":[\"t\"]}"}}]}"""),
+            Answered("""{"choices":[{"message":{"content":"```json\n{\"label\":\"c\"}\n```"}}]}""") with { JobId = Family + ".2" },
+            Answered("""{"choices":[{"message":{"content":null,"refusal":"I will not"}}]}""") with { JobId = Family + ".3" });
+
+        Assert.Equal(["label", "llm_label", "score", "error", "tags", "answer", "llm_error"], table[0]);
+        Assert.Equal(["x", "a, b", "0.50", "", "[\"t\"]"], table[1][..5]);
+        Assert.Equal(["y", "c", "", "", ""], table[2][..5]);
+        Assert.Equal(["z", "", "", "", "", "I will not", ""], table[3]);
+    }
+
+    [Theory]
+    [InlineData("=1+1", "'=1+1")]
+    [InlineData("@SUM(A1)", "'@SUM(A1)")]
+    [InlineData("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0")]
+    [InlineData("-2+3", "'-2+3")]
+    [InlineData("\t=1", "'\t=1")]
+    [InlineData("-2.5", "-2.5")]
+    [InlineData("+1e3", "+1e3")]
+    [InlineData("a=1", "a=1")]
+    public async Task Formulas_are_made_texts_where_that_is_asked_for(string cell, string written)
+    {
+        Assert.Equal(written, (await RenderAsync(new CsvForm { IsExcelSafe = true }, ["q"], [[cell]], Completion(1)))[1][0]);
+        Assert.Equal(cell, (await RenderAsync(["q"], [[cell]], Completion(1)))[1][0]);
+    }
+
+    [Fact]
+    public async Task A_table_has_the_delimiter_and_the_mark_that_are_asked_for()
+    {
+        await RenderAsync(new CsvForm { Delimiter = ';', HasByteOrderMark = true }, ["", "a, b"], [["0", "x;y"]], Completion(1));
+
+        Assert.Equal("\uFEFF;a, b;answer;error\r\n0;\"x;y\";yes 1;\r\n"u8.ToArray(), File.ReadAllBytes(_folder.At("out.csv")));
     }
 
     [Theory]

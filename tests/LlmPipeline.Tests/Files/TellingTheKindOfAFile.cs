@@ -41,7 +41,7 @@ public sealed class TellingTheKindOfAFile
 
     [Fact]
     public async Task Rows_of_data_without_a_prompt_function_are_an_error() =>
-        Assert.Equal("F:2: a row of data needs --prompt NAME (a request would hold messages, input or prompt)", await ErrorOfAsync("\n{\"question\":\"x\"}\n{}"));
+        Assert.Equal("F:2: a row of data needs --prompt NAME, or --template '{{$question}}' to send a field (a request would hold messages, input or prompt, and its model); its fields are question", await ErrorOfAsync("\n{\"question\":\"x\"}\n{}"));
 
     [Fact]
     public async Task Batch_lines_with_a_prompt_function_are_an_error() =>

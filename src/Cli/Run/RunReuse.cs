@@ -1,0 +1,120 @@
+using System.Text;
+
+namespace LlmPipeline;
+
+/// <summary>
+/// What an output that stands there holds for rows of this run, though it is another batch's: the answers of rows that ask the same of the
+/// same endpoint. They are taken where the user asks for it, or where nothing that is there would be lost.
+/// </summary>
+internal sealed class RunReuse
+{
+    private readonly RunPlan _plan;
+    private readonly Dictionary<string, OutputEntry> _answers;
+
+    private RunReuse(RunPlan plan, Dictionary<string, OutputEntry> answers, IReadOnlyCollection<string> batches)
+    {
+        _plan = plan;
+        _answers = answers;
+        Batches = batches;
+    }
+
+    /// <summary>The batches whose answers are there.</summary>
+    public IReadOnlyCollection<string> Batches { get; }
+
+    /// <summary>Whether the answers are taken.</summary>
+    public bool IsWanted { get; private set; }
+
+    /// <summary>What differs between this run and the one that has written the output.</summary>
+    public string Difference { get; private set; } = "";
+
+    /// <summary>Looks at the output; null where there is none, or one of this batch.</summary>
+    public static async Task<RunReuse?> FindAsync(RunPlan plan, OutputPaths paths, OutputBatch batch, CancellationToken cancellationToken)
+    {
+        var (answers, batches, lines, unknown) = (new Dictionary<string, OutputEntry>(StringComparer.Ordinal), new HashSet<string>(StringComparer.Ordinal), 0, 0);
+        foreach (var (path, source) in new[] { (paths.Results, OutputSource.Results), (paths.Errors, OutputSource.Errors), (paths.Partial, OutputSource.Partial) })
+        {
+            using var file = Open(path);
+            if (file is null)
+                return null;
+            for (var isFirst = true; file.Row is not null; file.MoveNext(), isFirst = false)
+            {
+                OutputLineHead.TryRead(file.Line.Span, out var head);
+                var id = Encoding.UTF8.GetString(head.Batch);
+                // In a checkpoint the lines of this batch come behind those that answers were taken from.
+                if (isFirst && batch.Owns(id) && source == OutputSource.Partial)
+                    break;
+                if (isFirst && batch.Owns(id))
+                    return null;
+                lines++;
+                if (!batch.Owns(id))
+                    batches.Add(id);
+                if (head.Request.IsEmpty)
+                    unknown++;
+                else if ((plan.IsSimulated || !(head.IsSimulated || id.StartsWith("sim-", StringComparison.Ordinal))) && !batch.Owns(id) && (head.IsCompletion || !plan.Options.RetryFailed))
+                    answers[Encoding.UTF8.GetString(head.Request)] = new OutputEntry(file.Offset, file.Line.Length, source, head.IsCompletion, IsEarlier: true);
+            }
+        }
+
+        if (batches.Count == 0)
+            return null;
+        var reuse = new RunReuse(plan, answers, batches);
+        await reuse.CompareAsync(lines, unknown, cancellationToken).ConfigureAwait(false);
+        return reuse;
+    }
+
+    /// <summary>Takes the answers.</summary>
+    /// <returns>How many rows have got one.</returns>
+    public async Task<int> CopyAsync(OutputFile output, CancellationToken cancellationToken)
+    {
+        var (key, copied) = (new RequestKey(_plan), 0);
+        await foreach (var job in _plan.JobsAsync(output.BatchId, row => !output.IsDone(row), cancellationToken).ConfigureAwait(false))
+        {
+            if (!_answers.TryGetValue(key.Of(job), out var entry))
+                continue;
+            output.Copy(entry, job.Id, job.CustomId!);
+            copied++;
+            if (output.Unflushed > OutputFile.ManyBytes)
+                await output.FlushAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        await output.FlushAsync(cancellationToken).ConfigureAwait(false);
+        return copied;
+    }
+
+    private async Task CompareAsync(int lines, int unknown, CancellationToken cancellationToken)
+    {
+        var key = new RequestKey(_plan);
+        var parts = new HashSet<string>[] { new(StringComparer.Ordinal), new(StringComparer.Ordinal), new(StringComparer.Ordinal) };
+        var found = new HashSet<string>(StringComparer.Ordinal);
+        await foreach (var job in _plan.JobsAsync("", _ => true, cancellationToken).ConfigureAwait(false))
+        {
+            var request = key.Of(job);
+            if (_answers.ContainsKey(request))
+                found.Add(request);
+            foreach (var (part, of) in request.Split('.').Zip(parts))
+                of.Add(part);
+        }
+
+        IsWanted = found.Count > 0 && (_plan.Options.Reuse || (unknown == 0 && found.Count == _answers.Count));
+        var same = _answers.Keys.Select(request => request.Split('.')).ToList();
+        Difference = unknown == lines ? "what differs is not known, as an earlier version has written it"
+            : same.Count == 0 ? "its answers are a simulator's, or failed rows"
+            : !same.Exists(request => parts[2].Contains(request[2])) ? "it was made at another endpoint"
+            : !same.Exists(request => parts[1].Contains(request[1])) ? "the model, the prompt function, its template or schema, --system or --set differs"
+            : $"{RunConsole.Text(_answers.Count - found.Count)} of its {RunConsole.Text(_answers.Count)} different requests are no longer asked;"
+                + $" --reuse takes the answers of the other {RunConsole.Text(found.Count)}";
+    }
+
+    private static OutputLines? Open(string path)
+    {
+        try
+        {
+            return new OutputLines(path);
+        }
+        catch (OutputException)
+        {
+            // Another run holds it, or it cannot be read: whoever opens the output says so.
+            return null;
+        }
+    }
+}
