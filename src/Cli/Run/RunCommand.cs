@@ -56,11 +56,13 @@ internal static class RunCommand
         var check = new Option<bool>("--check") { Description = "Only check the file, and tell its rows, tokens and cost." };
         var force = new Option<bool>("--force") { Description = "Replace an output that holds something else." };
         var json = new Option<bool>("--json") { Description = "The report on standard output, as JSON." };
+        var quiet = new Option<bool>("--quiet", "-q") { Description = "Report only what goes wrong." };
+        var noProgress = new Option<bool>("--no-progress") { Description = "Report nothing while the run goes on." };
         var config = new Option<string?>("--config") { Description = "Settings; default: llmpipe.json in the working directory.", HelpName = "FILE" };
         var logFormat = CommandLog.Option();
         var command = new Command("run", Help)
         {
-            input, output, prompt, model, fallback, system, set, concurrency, rpm, tpm, maxAttempts, attemptTimeout, redis, fleet, limit, budget, dedupe, retryFailed, keepGoing, again, check, force, json, config, logFormat,
+            input, output, prompt, model, fallback, system, set, concurrency, rpm, tpm, maxAttempts, attemptTimeout, redis, fleet, limit, budget, dedupe, retryFailed, keepGoing, again, check, force, json, quiet, noProgress, config, logFormat,
         };
         command.SetAction((parsed, _) => ExecuteAsync(
             new RunOptions
@@ -88,6 +90,8 @@ internal static class RunCommand
                 Check = parsed.GetValue(check),
                 Force = parsed.GetValue(force),
                 Json = parsed.GetValue(json),
+                Quiet = parsed.GetValue(quiet),
+                NoProgress = parsed.GetValue(noProgress),
                 LogFormat = CommandLog.Format(parsed.GetRequiredValue(logFormat)),
             },
             parsed.GetValue(config)));

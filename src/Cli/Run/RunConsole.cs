@@ -11,8 +11,12 @@ internal sealed class RunConsole(RunOptions options)
 
     /// <summary>A line on standard error, above the progress view when there is one.</summary>
     /// <param name="line">Any text.</param>
-    /// <param name="level">Told only where lines are JSON.</param>
-    public void Say(string line, LogLevel level = LogLevel.Information) => Write(Render(line, level));
+    /// <param name="level">Written only where lines are JSON; below a warning nothing is said with <c>--quiet</c>.</param>
+    public void Say(string line, LogLevel level = LogLevel.Information)
+    {
+        if (!options.Quiet || level >= LogLevel.Warning)
+            Write(Render(line, level));
+    }
 
     /// <summary>The same for a line that is rendered.</summary>
     public void Write(string line)
@@ -40,10 +44,12 @@ internal sealed class RunConsole(RunOptions options)
     }
 
     /// <summary>Shows how far the run is, until it is disposed.</summary>
-    public RunProgress Watch(RunTally tally, RunSpending spending, WorkerProcess worker, LlmCaller caller, int missing)
+    /// <returns>The view; null where none is wanted.</returns>
+    public RunProgress? Watch(RunWatched run)
     {
-        _progress = RunProgress.Start(tally, spending, worker, caller, missing, options.LogFormat == LogFormat.Json ? text => Render(text) : null, () => _progress = null);
-        return _progress;
+        if (options.Quiet || options.NoProgress)
+            return null;
+        return _progress = RunProgress.Start(run, options.LogFormat == LogFormat.Json ? text => Render(text) : null, () => _progress = null);
     }
 
     public void Finished(RunReport report)
@@ -53,7 +59,7 @@ internal sealed class RunConsole(RunOptions options)
         Tell(report);
         Say($"answers: {report.Output}");
         if (report.Errors is not null)
-            Say($"errors: {report.Errors} (--retry-failed runs these rows again)");
+            Say($"errors: {report.Errors} (--retry-failed runs these rows again)", LogLevel.Warning);
     }
 
     public void Stopped(RunReport report, RunStop stop, string partial)
@@ -61,7 +67,7 @@ internal sealed class RunConsole(RunOptions options)
         if (options.Json)
             Console.Out.WriteLine(report.ToJson());
         if (stop.Reason is not null)
-            Say($"llmpipe: stopped, {stop.Reason}");
+            Say($"llmpipe: stopped, {stop.Reason}", LogLevel.Error);
         Tell(report);
         Say($"{Text(report.CompletedRows + report.FailedRows)} of {Text(report.Rows)} rows are safe in {partial}. The same command again{(options.Again ? ", without --again," : "")}{(stop.ExitCode == ExitCodes.FailedRows ? " with a larger --budget" : "")} goes on from there.");
     }

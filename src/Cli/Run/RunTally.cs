@@ -6,7 +6,7 @@ namespace LlmPipeline;
 internal sealed class RunTally
 {
     private readonly Lock _lock = new();
-    private readonly SortedDictionary<string, int> _failures = new(StringComparer.Ordinal);
+    private readonly OrderedDictionary<string, int> _failures = new(StringComparer.Ordinal);
     private readonly long[] _flagged = new long[32];
     private long _completed;
     private long _failed;
@@ -40,6 +40,16 @@ internal sealed class RunTally
         }
     }
 
+    /// <summary>The same, the latest kinds first.</summary>
+    public IReadOnlyList<KeyValuePair<string, int>> LatestFailures
+    {
+        get
+        {
+            lock (_lock)
+                return [.. _failures.Reverse()];
+        }
+    }
+
     public void Add(JobResult result)
     {
         Interlocked.Add(ref _inputTokens, result.Meta.InputTokens);
@@ -68,6 +78,10 @@ internal sealed class RunTally
             _ => "unknown",
         };
         lock (_lock)
-            _failures[kind] = _failures.GetValueOrDefault(kind) + 1;
+        {
+            // The latest kind is the last.
+            _failures.Remove(kind, out var rows);
+            _failures.Add(kind, rows + 1);
+        }
     }
 }

@@ -148,7 +148,7 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
 
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(interrupted);
         await worker.StartAsync(queues, interrupted).ConfigureAwait(false);
-        await using var view = console.Watch(tally, spending, worker, caller, toCall);
+        await using var view = console.Watch(new RunWatched(tally, spending, worker, caller, toCall, concurrency));
         var feeding = FeedAsync(feeder, collector, redis.IsShared ? () => submitter.SealAsync(info with { Submitted = Math.Max(info.Submitted, feeder.Submitted) }, stopping.Token) : null, stopping.Token);
         var collecting = collector.RunAsync(stopping.Token);
         var following = earlier?.FollowAsync(feeder, collector, stopping.Token) ?? Task.CompletedTask;
