@@ -1,6 +1,13 @@
 using System.CommandLine;
 using LlmPipeline;
 
+GuardedWriter.Install();
+if (ProcessLimits.Fault() is { } limit)
+{
+    Console.Error.WriteLine($"llmpipe: {limit}");
+    return ExitCodes.Broke;
+}
+
 var root = new RootCommand(
     """
     llmpipe sends prompts to an LLM in bulk and brings the completions back: none lost, none paid for twice,

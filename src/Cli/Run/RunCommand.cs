@@ -102,6 +102,7 @@ internal static class RunCommand
     {
         if (options.Fleet && NotOfFleet(options).ToList() is { Count: > 0 } refused)
             throw CliException.Usage(string.Join('\n', refused));
+        ProcessLimits.Check(isRun: true);
         using var interrupt = new Interrupt(ExitCodes.Interrupted);
         var console = new RunConsole(options);
         using var loggers = StderrLoggerProvider.Loggers(console.Write, format: options.LogFormat);
@@ -113,7 +114,12 @@ internal static class RunCommand
             if (options.Budget is not null && RunEstimate.Unpriced(plan).ToList() is { Count: > 0 } unpriced)
                 throw CliException.Usage($"--budget: what {string.Join(", ", unpriced)} costs is not known: the settings Prices:MODEL:Input and :Output tell it");
             if (options.Check)
-                return await console.CheckedAsync(plan, interrupt.Token).ConfigureAwait(false);
+            {
+                await RunCheck.ReportAsync(plan, options.Concurrency ?? settings.Concurrency ?? 32, console, interrupt.Token).ConfigureAwait(false);
+                return ExitCodes.Done;
+            }
+
+            ProcessLimits.Check(isRun: true, plan.IsSimulated);
             console.Say(SettingsLine.Of(settings, plan));
             if (options.Fleet)
                 return await new FleetRunner(plan, settings, console, loggers).RunAsync(interrupt.Token).ConfigureAwait(false);

@@ -32,7 +32,7 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
         bool IsCalled(int row) => duplicates?.Leads(row) != false;
         console.Start(
             plan, output, RunEstimate.HasPrices(plan) ? await RunEstimate.OfSampleAsync(plan, row => !output.IsDone(row) && IsCalled(row), toCall, interrupted).ConfigureAwait(false) : null);
-        var tally = new RunTally();
+        var tally = new RunTally(caller.WithoutKeys);
         var clock = Stopwatch.GetTimestamp();
         var spending = new RunSpending(caller, new OutputSpent(output.Paths, output.BatchId), options.Budget);
         spending.Begin();
