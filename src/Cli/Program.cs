@@ -8,14 +8,7 @@ if (ProcessLimits.Fault() is { } limit)
     return ExitCodes.Broke;
 }
 
-var root = new RootCommand(
-    """
-    llmpipe sends prompts to an LLM in bulk and brings the completions back: none lost, none paid for twice,
-    as fast as the provider's quota allows.
-
-    Try it without a key or a server:
-      llmpipe run prompts/samples/questions.jsonl
-    """)
+var root = new RootCommand("Sends prompts to an LLM in bulk and brings the completions back.")
 {
     RunCommand.Create(),
     SubmitCommand.Create(),
@@ -33,13 +26,22 @@ var root = new RootCommand(
     DeploymentsCommand.Create(),
     DoctorCommand.Create(),
     SimulateCommand.Create(),
+    CompletionCommand.Create(),
 };
+RootHelp.Install(root);
 
-var parsed = root.Parse(args);
-if (UsageErrors.Of(parsed) is { Count: > 0 } faults)
-    return Complaint.Of(parsed, faults);
 try
 {
+    if (Completion.Answer(root, args) is { } suggestions)
+    {
+        foreach (var suggestion in suggestions)
+            Console.Out.WriteLine(suggestion);
+        return ExitCodes.Done;
+    }
+
+    var parsed = root.Parse(args);
+    if (UsageErrors.Of(parsed) is { Count: > 0 } faults)
+        return Complaint.Of(parsed, faults);
     // Ctrl+C is each command's own matter: run finishes what it has paid for.
     return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
 }
