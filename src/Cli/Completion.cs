@@ -5,8 +5,8 @@ using System.Text.RegularExpressions;
 namespace LlmPipeline;
 
 /// <summary>
-/// Completion of the command line in shells. Their scripts (<see cref="CompletionCommand"/>) ask with <c>llmpipe '[suggest:POSITION]' LINE</c>,
-/// and complete names of files where the answer is empty.
+/// Completion of the command line in shells. Their scripts (<see cref="CompletionCommand"/>) ask with
+/// <c>llmpipe '[suggest:POSITION]' LINE</c>, and complete names of files where the answer is empty.
 /// </summary>
 internal static partial class Completion
 {
@@ -16,8 +16,8 @@ internal static partial class Completion
         if (arguments.Count == 0 || Question().Match(arguments[0]) is not { Success: true } question)
             return null;
         var line = arguments.Count > 1 ? arguments[1] : "";
-        var position = int.TryParse(question.Groups["at"].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out var at) ? at : line.Length;
-        return Suggest(root, line[..Math.Min(position, line.Length)]);
+        var isKnown = int.TryParse(question.Groups["at"].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out var position);
+        return Suggest(root, isKnown ? line[..Math.Min(position, line.Length)] : line);
     }
 
     /// <summary>What the last word of a line may become.</summary>
@@ -33,7 +33,8 @@ internal static partial class Completion
         return
         [
             .. root.Parse(rest).GetCompletions(rest.Length).Select(item => item.InsertText ?? item.Label)
-                .Where(text => text.StartsWith(word, StringComparison.Ordinal) && text.StartsWith('-') == isOption && text is not ("-?" or "/?" or "/h"))
+                .Where(text => text.StartsWith(word, StringComparison.Ordinal) && text.StartsWith('-') == isOption && text is not "-?")
+                .Where(text => !text.StartsWith('/'))
                 .Distinct().Order(StringComparer.Ordinal),
         ];
     }

@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace LlmPipeline;
 
 /// <summary>
-/// Ctrl+C, SIGTERM and SIGHUP: the first asks to stop, the second ends the process at once. SIGHUP, which comes when the terminal is closed, and
-/// often twice, only ever asks; a process that ignores it (<c>nohup</c>) goes on ignoring it.
+/// Ctrl+C, SIGTERM and SIGHUP: the first asks to stop, the second ends the process at once. SIGHUP, which comes when the terminal is
+/// closed, and often twice, only ever asks; a process that ignores it (<c>nohup</c>) goes on ignoring it.
 /// </summary>
 internal sealed class Interrupt : IDisposable
 {

@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace LlmPipeline;
 
-/// <summary>Limits of the process that are too low to work with. Below them the runtime fails in the middle of anything, and says nothing of the cause.</summary>
+/// <summary>
+/// Limits of the process that are too low to work with. Below them the runtime fails in the middle of anything, and does not name the cause.
+/// </summary>
 internal static class ProcessLimits
 {
     // Below the first no command starts. The second is what a run with 32 calls to the simulator in the process takes.
@@ -30,14 +32,16 @@ internal static class ProcessLimits
         : null;
 
     private static string? HeapFault(long least) => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes is > 0 and var heap && heap < least
-        ? $"the memory is limited to {heap / Mebibyte} MiB (DOTNET_GCHeapHardLimit, or the container's limit), and {least / Mebibyte} MiB are needed at least"
+        ? $"the memory is limited to {heap / Mebibyte} MiB (DOTNET_GCHeapHardLimit, or the container's limit), "
+            + $"and {least / Mebibyte} MiB are needed at least"
         : null;
 
     // The limit in force, the soft one. Null where the system has no such file.
     private static long? OpenFiles()
     {
         const string Name = "Max open files";
-        if (!File.Exists(LimitsFile) || Array.Find(File.ReadAllLines(LimitsFile), line => line.StartsWith(Name, StringComparison.Ordinal)) is not { } line)
+        if (!File.Exists(LimitsFile)
+            || Array.Find(File.ReadAllLines(LimitsFile), line => line.StartsWith(Name, StringComparison.Ordinal)) is not { } line)
             return null;
         var soft = line[Name.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0];
         return long.TryParse(soft, NumberStyles.None, CultureInfo.InvariantCulture, out var files) ? files : null;

@@ -39,9 +39,16 @@ internal sealed class LimitingFactor(int concurrency)
             if (deployment.Outages.Count > 0)
                 return $"{name}unavailable: {Short(deployment.Outages[0].Reason)}";
             if (deployment.Models.FirstOrDefault(one => one.GateClosedUntil is not null) is { } limited)
-                return $"{name}rate-limited until {Clock(limited.GateClosedUntil!.Value)} by the provider{(limited.GateReason is null ? "" : $": {Short(limited.GateReason)}")}";
+            {
+                var reason = limited.GateReason is null ? "" : $": {Short(limited.GateReason)}";
+                return $"{name}rate-limited until {Clock(limited.GateClosedUntil!.Value)} by the provider{reason}";
+            }
+
             if (deployment.Models.FirstOrDefault(one => one.CircuitOpenUntil is not null) is { } broken)
-                return $"{(name.Length > 0 ? $"{deployment.Name}: " : "")}{Short(deployment.RecentFailure ?? broken.CircuitReason ?? "it keeps failing")}; tried again at {Clock(broken.CircuitOpenUntil!.Value)}";
+            {
+                var failure = Short(deployment.RecentFailure ?? broken.CircuitReason ?? "it keeps failing");
+                return $"{(name.Length > 0 ? $"{deployment.Name}: " : "")}{failure}; tried again at {Clock(broken.CircuitOpenUntil!.Value)}";
+            }
         }
 
         return null;
@@ -51,18 +58,25 @@ internal sealed class LimitingFactor(int concurrency)
     {
         // While others succeed, only what is tried again is worth a word.
         var failures = deployments
-            .Select(one => (one.Name, Failure: isStalled ? one.LastFailure : calls.Retrying > 0 ? one.RecentFailure : null, Recent: one.RecentFailure))
+            .Select(one => (
+                one.Name,
+                Failure: isStalled ? one.LastFailure : calls.Retrying > 0 ? one.RecentFailure : null,
+                Recent: one.RecentFailure))
             .Where(one => one.Failure is not null)
             .Select(one => $"{(deployments.Count > 1 ? $"{one.Name}: " : "")}{Short(one.Recent ?? one.Failure!)}")
             .ToList();
         if (failures.Count == 0)
             return null;
         var text = string.Join("; ", failures);
-        return calls.Retrying == 0 ? $"last failure: {text}" : $"{ProgressText.Count(calls.Retrying)} {(calls.Retrying == 1 ? "call" : "calls")} retrying: {text}";
+        return calls.Retrying == 0
+            ? $"last failure: {text}"
+            : $"{ProgressText.Count(calls.Retrying)} {(calls.Retrying == 1 ? "call" : "calls")} retrying: {text}";
     }
 
     private static string? Silent(CallCounts calls, TimeSpan idle) => calls.InFlight > 0 && idle >= Stalled
-        ? string.Create(CultureInfo.InvariantCulture, $"no answer for {idle.TotalSeconds:0} s: {calls.InFlight:N0} {(calls.InFlight == 1 ? "call waits" : "calls wait")} for the endpoint")
+        ? string.Create(
+            CultureInfo.InvariantCulture,
+            $"no answer for {idle.TotalSeconds:0} s: {calls.InFlight:N0} {(calls.InFlight == 1 ? "call waits" : "calls wait")} for the endpoint")
         : null;
 
     private string? Waiting(IReadOnlyList<DeploymentStatus> deployments, CallCounts calls, TimeSpan elapsed)

@@ -4,8 +4,8 @@ using Spectre.Console;
 namespace LlmPipeline;
 
 /// <summary>
-/// Draws the live view in place on a terminal, on standard error. Spectre.Console finds out what the terminal can do and writes the colours.
-/// Its own live display is not used: it hides the cursor, which a killed run leaves hidden, and asks for all lines of the log.
+/// Draws the live view in place on a terminal, on standard error. Spectre.Console finds out what the terminal can do and writes the
+/// colours. Its own live display is not used: it hides the cursor, which a killed run leaves hidden, and asks for all lines of the log.
 /// </summary>
 /// <remarks>Not safe for threads.</remarks>
 internal sealed class LivePanel

@@ -27,7 +27,8 @@ internal static class ProgressPanel
         lines.Add([new(FirstThatFits(
             width,
             $"{ProgressText.Quota("requests", figures.RequestsPerMinute)}, {ProgressText.Quota("tokens", figures.TokensPerMinute)}",
-            $"{ProgressText.ShortQuota(figures.RequestsPerMinute)} requests, {ProgressText.ShortQuota(figures.TokensPerMinute)} tokens/min"), PanelColor.None)]);
+            $"{ProgressText.ShortQuota(figures.RequestsPerMinute)} requests, {ProgressText.ShortQuota(figures.TokensPerMinute)} tokens/min"),
+            PanelColor.None)]);
         if (Money(figures, width) is { } money)
             lines.Add(money);
         if (figures.Limiting is { } limiting)
@@ -37,16 +38,8 @@ internal static class ProgressPanel
 
     private static List<PanelPart> Head(ProgressFigures figures, int width, bool isUnicode)
     {
-        var (percent, rows) = (ProgressText.Percent(figures), $"{ProgressText.Count(figures.Done)}/{ProgressText.Count(figures.Rows)}");
-        string[] texts = figures.Left is { } left && left > TimeSpan.Zero
-            ?
-            [
-                $"{percent}  {rows}  {ProgressText.Time(figures.Elapsed)}, about {ProgressText.Time(left)} left ({ProgressText.Clock(figures.Now + left, figures.Now)})",
-                $"{percent} {rows}, {ProgressText.Time(left)} left ({ProgressText.Clock(figures.Now + left, figures.Now)})",
-                $"{percent} {rows}, {ProgressText.Time(left)} left",
-                $"{percent}, {ProgressText.Time(left)} left",
-            ]
-            : [$"{percent}  {rows}  {ProgressText.Time(figures.Elapsed)}", $"{percent} {rows}"];
+        var percent = ProgressText.Percent(figures);
+        var texts = Heads(figures, percent, $"{ProgressText.Count(figures.Done)}/{ProgressText.Count(figures.Rows)}");
         var text = texts.FirstOrDefault(text => text.Length + 1 + ShortestBar <= width) ?? Fit(percent, width);
         var bar = Math.Min(LongestBar, width - text.Length - 1);
         if (bar < ShortestBar)
@@ -59,16 +52,35 @@ internal static class ProgressPanel
         ];
     }
 
+    // The longest first.
+    private static string[] Heads(ProgressFigures figures, string percent, string rows)
+    {
+        var elapsed = ProgressText.Time(figures.Elapsed);
+        if (figures.Left is not { } time || time <= TimeSpan.Zero)
+            return [$"{percent}  {rows}  {elapsed}", $"{percent} {rows}"];
+        var (left, end) = (ProgressText.Time(time), ProgressText.Clock(figures.Now + time, figures.Now));
+        return
+        [
+            $"{percent}  {rows}  {elapsed}, about {left} left ({end})", $"{percent} {rows}, {left} left ({end})", $"{percent} {rows}, {left} left",
+            $"{percent}, {left} left",
+        ];
+    }
+
     // Cost and failures share a line: five are the most.
     private static List<PanelPart>? Money(ProgressFigures figures, int width)
     {
         var parts = new List<PanelPart>();
         if (ProgressText.Cost(figures) is { } cost)
-            parts.Add(new(FirstThatFits(figures.Failed > 0 ? width / 2 : width, cost, ProgressText.ShortCost(figures)!), PanelColor.None));
+        {
+            var half = figures.Failed > 0 ? width / 2 : width;
+            parts.Add(new(FirstThatFits(half, cost, ProgressText.ShortCost(figures)!), PanelColor.None));
+        }
+
         if (ProgressText.Failures(figures) is { } failures)
         {
             var separator = parts.Count > 0 ? "; " : "";
-            parts.Add(new(separator + Fit(failures, width - separator.Length - parts.Sum(part => TerminalText.WidthOf(part.Text))), PanelColor.Failure));
+            var left = width - separator.Length - parts.Sum(part => TerminalText.WidthOf(part.Text));
+            parts.Add(new(separator + Fit(failures, left), PanelColor.Failure));
         }
 
         return parts.Count > 0 ? parts : null;

@@ -10,8 +10,9 @@ internal static class ProgressText
     {
         List<string> parts =
         [
-            $"{Count(figures.Done)}/{Count(figures.Rows)} done ({Percent(figures)})", $"{Count(figures.Failed)} failed", figures.Calls.ToString(),
-            Rate(figures), Quota("requests", figures.RequestsPerMinute), Quota("tokens", figures.TokensPerMinute), $"{Count(figures.Retries)} retries",
+            $"{Count(figures.Done)}/{Count(figures.Rows)} done ({Percent(figures)})", $"{Count(figures.Failed)} failed",
+            figures.Calls.ToString(), Rate(figures), Quota("requests", figures.RequestsPerMinute),
+            Quota("tokens", figures.TokensPerMinute), $"{Count(figures.Retries)} retries",
         ];
         if (figures.Left is { } left && left > TimeSpan.Zero)
             parts.Add($"about {Time(left)} left ({Clock(figures.Now + left, figures.Now)})");
@@ -25,17 +26,19 @@ internal static class ProgressText
     public static string Count(long number) => number.ToString("N0", CultureInfo.InvariantCulture);
 
     /// <summary>Rounded down: 100 % is the end.</summary>
-    public static string Percent(ProgressFigures figures) => string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(figures.Share * 100):0} %");
+    public static string Percent(ProgressFigures figures) =>
+        string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(figures.Share * 100):0} %");
 
     public static string Rate(ProgressFigures figures) =>
-        string.Create(CultureInfo.InvariantCulture, $"{figures.RowsPerSecond.ToString(figures.RowsPerSecond >= 100 ? "N0" : "0.0", CultureInfo.InvariantCulture)} rows/s");
+        figures.RowsPerSecond.ToString(figures.RowsPerSecond >= 100 ? "N0" : "0.0", CultureInfo.InvariantCulture) + " rows/s";
 
     /// <summary>Used, of what limit.</summary>
     public static string Quota(string unit, (long Used, long? Limit) quota) =>
         $"{Count(quota.Used)}{(quota.Limit is { } limit ? $" of {Count(limit)}" : "")} {unit}/min";
 
     /// <summary>The same in few columns.</summary>
-    public static string ShortQuota((long Used, long? Limit) quota) => $"{Count(quota.Used)}{(quota.Limit is { } limit ? $"/{Count(limit)}" : "")}";
+    public static string ShortQuota((long Used, long? Limit) quota) =>
+        $"{Count(quota.Used)}{(quota.Limit is { } limit ? $"/{Count(limit)}" : "")}";
 
     /// <summary>Spent, projected, budget; null where no price is known.</summary>
     public static string? Cost(ProgressFigures figures)
@@ -47,9 +50,13 @@ internal static class ProgressText
     }
 
     /// <summary>The same in few columns.</summary>
-    public static string? ShortCost(ProgressFigures figures) => figures.Spent is not { } spent
-        ? null
-        : $"cost {Money.About(spent)}{(figures.Projected is { } end ? $" → {Money.About(end)}" : "")}{(figures.Budget is { } budget ? $" of {Money.Text(budget)}" : "")}";
+    public static string? ShortCost(ProgressFigures figures)
+    {
+        if (figures.Spent is not { } spent)
+            return null;
+        var projected = figures.Projected is { } end ? $" → {Money.About(end)}" : "";
+        return $"cost {Money.About(spent)}{projected}{(figures.Budget is { } budget ? $" of {Money.Text(budget)}" : "")}";
+    }
 
     /// <summary>Failed rows by kind, the latest first; null where there are none.</summary>
     public static string? Failures(ProgressFigures figures) => figures.Failed == 0

@@ -95,8 +95,6 @@ internal sealed class RunProgress : IAsyncDisposable
         var (done, calls, deployments) = (completed + failed, _run.Worker.Counts, _run.Caller.Snapshot());
         var left = _run.Rows - done;
         _rate.Add(elapsed, done);
-        // Of a rate-limit that lasts, the rest comes after it.
-        var gate = deployments.Count == 1 && deployments[0].GateClosedUntil is { } until && until - TimeProvider.System.GetUtcNow() is var wait && wait > TimeSpan.Zero ? wait : TimeSpan.Zero;
         var (spent, all) = (_run.Spending.OfThisRun, _run.Spending.InAll);
         return new ProgressFigures
         {
@@ -106,17 +104,29 @@ internal sealed class RunProgress : IAsyncDisposable
             Failed = failed,
             Elapsed = elapsed,
             RowsPerSecond = _rate.PerSecond(elapsed),
-            Left = _rate.Left(elapsed, left) + gate,
+            Left = _rate.Left(elapsed, left) + Gate(deployments),
             Calls = calls,
             Retries = deployments.Sum(one => one.Retries),
-            RequestsPerMinute = (AMinute(deployments.Sum(one => one.CallsLastMinute), elapsed), Limit(deployments, one => one.RequestsPerMinute)),
-            TokensPerMinute = (AMinute(deployments.Sum(one => one.InputTokensLastMinute + one.OutputTokensLastMinute), elapsed), Limit(deployments, one => one.TokensPerMinute)),
+            RequestsPerMinute = (
+                AMinute(deployments.Sum(one => one.CallsLastMinute), elapsed), Limit(deployments, one => one.RequestsPerMinute)),
+            TokensPerMinute = (
+                AMinute(deployments.Sum(one => one.InputTokensLastMinute + one.OutputTokensLastMinute), elapsed),
+                Limit(deployments, one => one.TokensPerMinute)),
             Spent = spent is null ? null : all,
             Projected = spent is { } now && done > 0 && left > 0 ? all!.Value - now + ((decimal)now / done * _run.Rows) : null,
             Budget = _run.Spending.Budget,
             Failures = _run.Tally.LatestFailures,
             Limiting = left > 0 ? _limiting.Text(deployments, calls, completed, _rate.Idle(elapsed), elapsed) : null,
         };
+    }
+
+    // Of a wait that the provider asks for, the rest comes after it.
+    private static TimeSpan Gate(IReadOnlyList<DeploymentStatus> deployments)
+    {
+        if (deployments.Count != 1 || deployments[0].GateClosedUntil is not { } until)
+            return TimeSpan.Zero;
+        var wait = until - TimeProvider.System.GetUtcNow();
+        return wait > TimeSpan.Zero ? wait : TimeSpan.Zero;
     }
 
     // In the first minute it is what a minute would have; what a second or two have is none of that.

@@ -14,5 +14,6 @@ internal readonly record struct RowTokens(long Prompt, long? Limit, long Complet
     }
 
     /// <summary>Its usage where each completion has so many tokens, or the row's limit where that is lower.</summary>
-    public TokenUsage With(long tokensOfCompletion) => new(Prompt, 0, Math.Min(Math.Min(Limit ?? int.MaxValue, int.MaxValue), tokensOfCompletion) * Completions);
+    public TokenUsage With(long tokensOfCompletion) =>
+        new(Prompt, 0, Math.Min(Math.Min(Limit ?? int.MaxValue, int.MaxValue), tokensOfCompletion) * Completions);
 }

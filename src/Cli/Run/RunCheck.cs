@@ -12,20 +12,28 @@ internal static class RunCheck
     /// <param name="cancellationToken">Gives up.</param>
     public static async Task ReportAsync(RunPlan plan, int concurrency, RunConsole console, CancellationToken cancellationToken)
     {
-        var duplicates = plan.Options.Dedupe ? await RunDuplicates.FindAsync(plan, _ => RowState.Missing, cancellationToken).ConfigureAwait(false) : null;
+        var duplicates = plan.Options.Dedupe
+            ? await RunDuplicates.FindAsync(plan, _ => RowState.Missing, cancellationToken).ConfigureAwait(false)
+            : null;
         var saved = duplicates?.Followers(_ => true);
         var estimate = await RunEstimate.OfAllAsync(plan, row => duplicates?.Leads(row) != false, cancellationToken).ConfigureAwait(false);
         var duration = RunDuration.Of(plan, estimate);
         if (plan.Options.Json)
             Console.Out.WriteLine(FleetJson.Of(ReportOf(plan, estimate, duration, saved)));
         console.Say($"{plan.Input.Path}: no errors");
-        foreach (var (model, rows) in plan.Summary.Models)
-            console.Say($"{RunConsole.Text(rows)} rows for {model}");
+        foreach (var (model, count) in plan.Summary.Models)
+            console.Say($"{RunConsole.Text(count)} rows for {model}");
         if (saved is { } calls)
             console.Say($"{RunConsole.Text(calls)} rows ask the same as others: their calls are saved");
-        console.Say($"{estimate.Text}{(plan.Options.Limit is null ? "" : $" in the first {RunConsole.Text(plan.Rows)} rows")}, {RunConsole.Text(plan.Summary.BlankLines)} blank lines skipped");
+        var rows = plan.Options.Limit is null ? "" : $" in the first {RunConsole.Text(plan.Rows)} rows";
+        console.Say($"{estimate.Text}{rows}, {RunConsole.Text(plan.Summary.BlankLines)} blank lines skipped");
         if (estimate is { Nanos: not null, NanosIfShort: { } least, NanosIfLong: { } most } && most > least)
-            console.Say($"cost from {Money.About(least)} with answers of {RunEstimate.ShortCompletion} tokens to {Money.About(most)} with {RunEstimate.LongCompletion} (each at most the row's limit)");
+        {
+            console.Say(
+                $"cost from {Money.About(least)} with answers of {RunEstimate.ShortCompletion} tokens to {Money.About(most)} "
+                + $"with {RunEstimate.LongCompletion} (each at most the row's limit)");
+        }
+
         console.Say(duration.Text(concurrency));
         foreach (var refusal in Refusals(plan, estimate))
             console.Say(refusal);
@@ -35,12 +43,15 @@ internal static class RunCheck
     {
         if (estimate.Oversized > 0)
         {
-            yield return $"{RunConsole.Text(estimate.Oversized)} rows are larger than the tokens/min of every deployment, the first is {estimate.FirstOversized}: "
-                + "a provider refuses such rows";
+            yield return $"{RunConsole.Text(estimate.Oversized)} rows are larger than the tokens/min of every deployment, "
+                + $"the first is {estimate.FirstOversized}: a provider refuses such rows";
         }
 
         if (plan.Options.Budget is { } budget && estimate.Nanos > budget)
-            yield return $"the budget of {Money.Text(budget)} is less than that: the run stops after about {RunConsole.Text((long)(estimate.Rows * budget / estimate.Nanos.Value))} rows";
+        {
+            var rows = (long)(estimate.Rows * budget / estimate.Nanos.Value);
+            yield return $"the budget of {Money.Text(budget)} is less than that: the run stops after about {RunConsole.Text(rows)} rows";
+        }
     }
 
     private static CheckReport ReportOf(RunPlan plan, RunEstimate estimate, RunDuration duration, int? saved) => new()

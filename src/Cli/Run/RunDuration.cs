@@ -27,7 +27,8 @@ internal sealed record RunDuration(TimeSpan? Time, string? Limit)
     /// <param name="concurrency">The most calls at the same time.</param>
     public string Text(int concurrency) => Time is { } time
         ? $"at least {ProgressText.Time(time)} at the {Limit} that the settings allow"
-        : $"no limit is set (--rpm, --tpm): the endpoint's answers to {RunConsole.Text(concurrency)} calls at the same time decide how long it takes";
+        : $"no limit is set (--rpm, --tpm): the endpoint's answers to {RunConsole.Text(concurrency)} calls at the same time decide "
+            + "how long it takes";
 
     private static double? Minutes(double amount, IEnumerable<int?> limits)
     {

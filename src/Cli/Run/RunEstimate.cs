@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace LlmPipeline;
 
 /// <summary>What rows will take, estimated before anybody is called: with short, usual and long completions.</summary>
@@ -27,11 +25,17 @@ internal sealed record RunEstimate(long Prompt, long Completion, decimal? Nanos)
     public string? FirstOversized { get; init; }
 
     /// <summary>In words, with what is assumed.</summary>
-    public string Text => string.Create(
-        CultureInfo.InvariantCulture,
-        $"about {RunConsole.Text(Prompt)} prompt tokens, {(Completion == 0 ? "no completion tokens" : $"{RunConsole.Text(Completion)} completion tokens ({Assumption})")}, cost {(Nanos is { } nanos ? "about " + Money.About(nanos) : "unknown")}");
+    public string Text
+    {
+        get
+        {
+            var completion = Completion == 0 ? "no completion tokens" : $"{RunConsole.Text(Completion)} completion tokens ({Assumption})";
+            return $"about {RunConsole.Text(Prompt)} prompt tokens, {completion}, cost {(Nanos is { } nanos ? "about " + Money.About(nanos) : "unknown")}";
+        }
+    }
 
-    private static string Assumption => $"assumed: {TokenCounter.UsualCompletion} an answer, or a row's limit where that is lower";
+    private static string Assumption =>
+        $"assumed: {TokenCounter.UsualCompletion} an answer, or a row's limit where that is lower";
 
     // A sample of a large file is enough for a line that says "about".
     private const int RowsOfSample = 200;
@@ -58,7 +62,8 @@ internal sealed record RunEstimate(long Prompt, long Completion, decimal? Nanos)
     {
         foreach (var model in plan.Summary.Models.Keys)
             await TokenCounter.LoadAsync(RunTokens.ProviderModel(plan, model)).ConfigureAwait(false);
-        var models = plan.Summary.Models.Keys.ToDictionary(model => model, model => (Price: PriceOf(plan, model), Largest: LargestRow(plan, model)));
+        var models = plan.Summary.Models.Keys.ToDictionary(
+            model => model, model => (Price: PriceOf(plan, model), Largest: LargestRow(plan, model)));
         var (prompt, completion, count, oversized, firstOversized) = (0L, 0L, 0, 0L, (string?)null);
         var (usual, brief, extended) = ((decimal?)0, (decimal?)0, (decimal?)0);
         var tokens = new RunTokens(plan);
@@ -97,7 +102,8 @@ internal sealed record RunEstimate(long Prompt, long Completion, decimal? Nanos)
     private static decimal? Cost(TokenPrice? price, TokenUsage usage) => price is null ? null : price.Nanos(usage) ?? 0;
 
     // Tokens per minute of the deployment that allows the most: a provider refuses a call that is larger.
-    private static long LargestRow(RunPlan plan, string model) => plan.Llm.For(model).Max(deployment => (long?)deployment.TokensPerMinute ?? long.MaxValue);
+    private static long LargestRow(RunPlan plan, string model) =>
+        plan.Llm.For(model).Max(deployment => (long?)deployment.TokensPerMinute ?? long.MaxValue);
 
     // The deployment that takes the first calls.
     private static TokenPrice? PriceOf(RunPlan plan, string model) =>

@@ -108,7 +108,9 @@ internal sealed class RunTally(Func<string, string> withoutKeys)
 
     private string? Message(JobResult result)
     {
-        var said = result.Meta.StatusCode is not null && ProviderError.Read(result.Response).Message is { Length: > 0 } theirs ? theirs : result.Meta.Error?.Message;
+        var said = result.Meta.StatusCode is not null && ProviderError.Read(result.Response).Message is { Length: > 0 } theirs
+            ? theirs
+            : result.Meta.Error?.Message;
         return said is null ? null : SafeText.Line(withoutKeys(said), LongestMessage);
     }
 }
