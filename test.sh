@@ -65,6 +65,9 @@ install_tools() {
   command -v gcc > /dev/null 2>&1 || packages+=(gcc libc6-dev)
   command -v node > /dev/null 2>&1 || packages+=(nodejs)
   command -v npm > /dev/null 2>&1 || packages+=(npm)
+  command -v jq > /dev/null 2>&1 || packages+=(jq)
+  command -v zsh > /dev/null 2>&1 || packages+=(zsh)
+  command -v fish > /dev/null 2>&1 || packages+=(fish)
   has_compose || packages+=(docker-compose)
   if [ ${#packages[@]} -eq 0 ]; then return; fi
   if ! command -v apt-get > /dev/null 2>&1; then

@@ -38,6 +38,13 @@ internal sealed class CliException : Exception
         OutputException output => new CliException(output.Refused ? ExitCodes.Usage : ExitCodes.Broke, output.Message),
         RedisUnreachableException or QueueMismatchException or QueueLimitException or EmbeddedRedisException or StackExchange.Redis.RedisException
             or StackExchange.Redis.RedisTimeoutException => Broke(e.Message),
+        _ when IsOutOfMemory(e) => Broke(
+            "the memory is used up: raise the limit (DOTNET_GCHeapHardLimit, or the container's), or lower --concurrency"),
         _ => null,
     };
+
+    // A library may tell it in a message only.
+    private static bool IsOutOfMemory(Exception e) =>
+        e is OutOfMemoryException || e.Message.Contains(nameof(OutOfMemoryException), StringComparison.Ordinal)
+        || (e.InnerException is { } inner && IsOutOfMemory(inner));
 }

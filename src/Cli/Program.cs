@@ -1,14 +1,14 @@
 using System.CommandLine;
 using LlmPipeline;
 
-var root = new RootCommand(
-    """
-    llmpipe sends prompts to an LLM in bulk and brings the completions back: none lost, none paid for twice,
-    as fast as the provider's quota allows.
+GuardedWriter.Install();
+if (ProcessLimits.Fault() is { } limit)
+{
+    Console.Error.WriteLine($"llmpipe: {limit}");
+    return ExitCodes.Broke;
+}
 
-    Try it without a key or a server:
-      llmpipe run prompts/samples/questions.jsonl
-    """)
+var root = new RootCommand("Sends prompts to an LLM in bulk and brings the completions back.")
 {
     RunCommand.Create(),
     InitCommand.Create(),
@@ -27,13 +27,22 @@ var root = new RootCommand(
     DeploymentsCommand.Create(),
     DoctorCommand.Create(),
     SimulateCommand.Create(),
+    CompletionCommand.Create(),
 };
+RootHelp.Install(root);
 
-var parsed = root.Parse(args);
-if (UsageErrors.Of(parsed) is { Count: > 0 } faults)
-    return Complaint.Of(parsed, faults);
 try
 {
+    if (Completion.Answer(root, args) is { } suggestions)
+    {
+        foreach (var suggestion in suggestions)
+            Console.Out.WriteLine(suggestion);
+        return ExitCodes.Done;
+    }
+
+    var parsed = root.Parse(args);
+    if (UsageErrors.Of(parsed) is { Count: > 0 } faults)
+        return Complaint.Of(parsed, faults);
     // Ctrl+C is each command's own matter: run finishes what it has paid for.
     return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
 }

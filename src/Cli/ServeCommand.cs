@@ -57,6 +57,7 @@ internal static class ServeCommand
 
     private static async Task<int> ExecuteAsync(CommandLog log, Settings settings, string? address, string urls, string? files)
     {
+        ProcessLimits.Check();
         using var interrupt = new Interrupt(ExitCodes.Done);
         var loggers = log.Loggers;
         var options = settings.Gateway;

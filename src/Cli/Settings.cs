@@ -173,6 +173,8 @@ internal sealed class Settings
             throw CliException.Usage($"{path ?? "the environment"}: {Reason(e)}");
         }
 
+        if (WrongType.OfShape(configuration.AsEnumerable().Select(setting => setting.Key)) is { } shape)
+            throw CliException.Usage($"{path ?? "the environment"}: {shape}");
         settings.Prices = PriceTable.Read(configuration.AsEnumerable(), path ?? "the environment");
         settings.File = path is null ? null : Path.GetFullPath(path);
         settings.Check(path ?? "the environment");
@@ -232,8 +234,13 @@ internal sealed class Settings
     }
 
     /// <summary>The binder's message in one line, without type names.</summary>
-    private static string Reason(InvalidOperationException e)
+    private static string Reason(Exception e)
     {
+        // Of a setting in a list, the inner exception names it.
+        if (WrongType.Reason(e) is { } wrong)
+            return wrong;
+        while (e.InnerException is InvalidOperationException inside && inside.Message.Contains("ErrorOnUnknownConfiguration", StringComparison.Ordinal))
+            e = inside;
         var names = System.Text.RegularExpressions.Regex.Matches(e.Message, "'([^']*)'").Select(m => m.Groups[1].Value).ToList();
         return e.Message.Contains("were not found", StringComparison.Ordinal) || e.Message.Contains("ErrorOnUnknownConfiguration", StringComparison.Ordinal)
             ? $"there is no such setting: {string.Join(", ", names.Where(n => !n.Contains('.') && n != "ErrorOnUnknownConfiguration"))}"

@@ -26,12 +26,17 @@ internal static class BatchTable
 
     /// <param name="batches">The batches.</param>
     /// <param name="width">Columns of the terminal that it is to fit; null: all is shown.</param>
-    public static string Of(IReadOnlyList<BatchStatus> batches, int? width)
+    public static string Of(IReadOnlyList<BatchStatus> batches, int? width) => Of(batches).ToText(width, LeaveOut);
+
+    /// <summary>Writes the table to standard output.</summary>
+    public static void Print(IReadOnlyList<BatchStatus> batches) => Of(batches).Print(LeaveOut);
+
+    private static FleetTable Of(IReadOnlyList<BatchStatus> batches)
     {
         var columns = Columns.Where(column => batches.Any(batch => column.Cell(batch).Length > 0)).ToList();
         var table = new FleetTable([.. columns.Select(column => column.Header)]);
         foreach (var batch in batches)
             table.Add([.. columns.Select(column => column.Cell(batch))]);
-        return table.ToText(width, LeaveOut);
+        return table;
     }
 }

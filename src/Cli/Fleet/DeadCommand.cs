@@ -68,7 +68,7 @@ internal static class DeadCommand
         if (count == 0)
             FleetCall.Say("there are no dead letters");
         else if (!call.Json)
-            Console.Out.Write(table.ToString());
+            table.Print("TRIES", "BURIED", "QUEUE");
         if (count > most)
             FleetCall.Say($"and more; --limit N shows more than {most}");
         return ExitCodes.Done;

@@ -31,12 +31,12 @@ internal sealed record DeploymentState(
         .Select(one => $"deployment {one.Item1.Deployment}, model {one.Item1.Model}{(one.Item1.Batch is null ? "" : $", batch {one.Item1.Batch}")}: {one.Item1.State}"
             + $"{(one.Item1.Until is { } until ? $" until {Text(until)}" : "")}{(one.Workers > 1 ? $" on {one.Workers} workers" : "")}{(one.Item1.Reason is null ? "" : $": {one.Item1.Reason}")}");
 
-    public static string Table(IReadOnlyList<DeploymentState> all)
+    public static FleetTable Table(IReadOnlyList<DeploymentState> all)
     {
         var table = new FleetTable("DEPLOYMENT", "MODEL", "STATE", "UNTIL", "WORKER", "REASON");
         foreach (var one in all)
             table.Add(one.Deployment, one.Model, one.State, one.Until is { } until ? Text(until) : "", one.Worker, $"{(one.Batch is null ? "" : $"batch {one.Batch}: ")}{one.Reason}");
-        return table.ToString();
+        return table;
     }
 
     private static IEnumerable<DeploymentState> Of(string worker, DeploymentStatus deployment)

@@ -38,7 +38,7 @@ internal static class DeploymentsCommand
         else if (all.Count == 0)
             FleetCall.Say($"no worker on Redis at {fleet.Name} reports a deployment");
         else
-            Console.Out.Write(DeploymentState.Table(all));
+            DeploymentState.Table(all).Print("WORKER", "UNTIL");
         return ExitCodes.Done;
     }
 

@@ -44,10 +44,35 @@ internal sealed record FleetStatus(
     {
         if (Queues.Count == 0 && Batches.Count == 0)
             return "no queues: nothing was submitted to this Redis yet\n";
-        var deployments = new FleetTable("DEPLOYMENT", "COST");
-        foreach (var (deployment, cost) in Deployments)
-            deployments.Add(deployment, Money.Text(cost));
-        return QueueStatus.Table(Queues, width) + $"\ncalls: {Calls}\n" + (Batches.Count > 0 ? "\n" + BatchTable.Of(Batches, width) : "") + (Deployments.Count > 0 ? "\n" + deployments : "")
+        var deployments = Costs();
+        return QueueStatus.Text(Queues, width) + $"\ncalls: {Calls}\n" + (Batches.Count > 0 ? "\n" + BatchTable.Of(Batches, width) : "") + (Deployments.Count > 0 ? "\n" + deployments : "")
             + (Closed.Count > 0 ? "\n" + string.Concat(DeploymentState.Closed(Closed).Select(line => line + "\n")) : "");
+    }
+
+    /// <summary>Writes it to a terminal, in tables of Spectre.Console.</summary>
+    public void Print()
+    {
+        if (Queues.Count == 0 && Batches.Count == 0)
+        {
+            Console.Out.Write(ToText());
+            return;
+        }
+
+        QueueStatus.Print(Queues);
+        Console.Out.WriteLine($"\ncalls: {Calls}\n");
+        if (Batches.Count > 0)
+            BatchTable.Print(Batches);
+        if (Deployments.Count > 0)
+            Costs().Print();
+        foreach (var line in DeploymentState.Closed(Closed))
+            Console.Out.WriteLine(SafeText.Printable(line));
+    }
+
+    private FleetTable Costs()
+    {
+        var table = new FleetTable("DEPLOYMENT", "COST");
+        foreach (var (deployment, cost) in Deployments)
+            table.Add(deployment, Money.Text(cost));
+        return table;
     }
 }

@@ -9,6 +9,21 @@ internal sealed class FleetTable(params string[] header)
 
     public void Add(params string[] cells) => _rows.Add(Array.ConvertAll(cells, cell => SafeText.Printable(cell)));
 
+    /// <summary>Writes it to standard output: on a terminal so that it fits, as plain text elsewhere.</summary>
+    /// <param name="leaveOut">The headers of the columns that a terminal may do without, the least important first.</param>
+    public void Print(params string[] leaveOut)
+    {
+        if (TerminalTable.OnOutput() is { } terminal)
+        {
+            var table = Without(leaveOut, terminal.Profile.Width);
+            terminal.Write(TerminalTable.Of(table._rows[0], table._rows.Skip(1), table.IsNumber));
+        }
+        else
+        {
+            Console.Out.Write(ToString());
+        }
+    }
+
     /// <summary>The table as it fits: columns are left out, and then the first is cut.</summary>
     /// <param name="width">Columns of the terminal; null: all is shown.</param>
     /// <param name="leaveOut">The headers of the columns that may be left out, the least important first.</param>
@@ -17,14 +32,7 @@ internal sealed class FleetTable(params string[] header)
         var text = ToString();
         if (width is not { } most)
             return text;
-        var table = this;
-        foreach (var column in leaveOut)
-        {
-            if (table.Width() <= most)
-                break;
-            table = table.Without(column);
-        }
-
+        var table = Without(leaveOut, most);
         return table.Width() <= most ? table.ToString() : table.Narrowed(most).ToString();
     }
 
@@ -44,6 +52,19 @@ internal sealed class FleetTable(params string[] header)
     private static string Space(string cell, int width) => new(' ', width - TerminalText.WidthOf(cell));
 
     private int Width() => ToString().Split('\n').Max(TerminalText.WidthOf);
+
+    private FleetTable Without(string[] columns, int most)
+    {
+        var table = this;
+        foreach (var column in columns)
+        {
+            if (table.Width() <= most)
+                break;
+            table = table.Without(column);
+        }
+
+        return table;
+    }
 
     private FleetTable Without(string name)
     {

@@ -5,6 +5,9 @@ namespace LlmPipeline;
 /// <summary>Where the jobs of a queue are; of a queue that this program cannot read only its name and <see cref="Problem"/>.</summary>
 internal sealed record QueueStatus(string Queue, long? Waiting, long? Delayed, long? Running, long? Dead, bool? Paused, int? Partitions)
 {
+    // The least important first.
+    private static readonly string[] LeaveOut = ["PARTITIONS", "DELAYED", "STATE"];
+
     /// <summary>Why it cannot be read: it is of another schema version, or has other partitions than the settings say. Absent when it can.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Problem { get; init; }
@@ -32,7 +35,12 @@ internal sealed record QueueStatus(string Queue, long? Waiting, long? Delayed, l
 
     /// <param name="queues">The queues.</param>
     /// <param name="width">Columns of the terminal that it is to fit; null: all is shown.</param>
-    public static string Table(IEnumerable<QueueStatus> queues, int? width = null)
+    public static string Text(IEnumerable<QueueStatus> queues, int? width) => Table(queues).ToText(width, LeaveOut);
+
+    /// <summary>Writes the table to standard output.</summary>
+    public static void Print(IEnumerable<QueueStatus> queues) => Table(queues).Print(LeaveOut);
+
+    private static FleetTable Table(IEnumerable<QueueStatus> queues)
     {
         var table = new FleetTable("QUEUE", "WAITING", "DELAYED", "RUNNING", "DEAD", "PARTITIONS", "STATE");
         foreach (var q in queues)
@@ -42,7 +50,7 @@ internal sealed record QueueStatus(string Queue, long? Waiting, long? Delayed, l
                 q.Problem is not null ? "mismatch" : q.Paused == true ? "paused" : "open");
         }
 
-        return table.ToText(width, "PARTITIONS", "DELAYED", "STATE");
+        return table;
     }
 
     /// <summary>Tells people what is wrong with some of the queues.</summary>

@@ -43,7 +43,7 @@ internal static class QueuesCommand
         else if (queues.Count == 0)
             FleetCall.Say($"there are no queues on Redis at {fleet.Name}");
         else
-            Console.Out.Write(QueueStatus.Table(queues));
+            QueueStatus.Print(queues);
         return QueueStatus.Complain(queues);
     }
 

@@ -20,7 +20,15 @@ internal sealed class StatusView(bool json, bool isWatched)
 
     public void Show(BatchStatus status) => Print(json ? FleetJson.Of(status) + "\n" : SafeText.Printable(status.ToText(), keepLineFeeds: true));
 
-    public void Show(FleetStatus status) => Print(json ? FleetJson.Of(status) + "\n" : SafeText.Printable(status.ToText(IsDrawn ? Width : null), keepLineFeeds: true));
+    public void Show(FleetStatus status)
+    {
+        if (!json && !isWatched && TerminalTable.OnOutput() is not null)
+            status.Print();
+        else
+            Show(status, IsDrawn ? Width : null);
+    }
+
+    private void Show(FleetStatus status, int? width) => Print(json ? FleetJson.Of(status) + "\n" : SafeText.Printable(status.ToText(width), keepLineFeeds: true));
 
     private void Print(string text)
     {

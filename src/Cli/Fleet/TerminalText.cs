@@ -47,7 +47,8 @@ internal static class TerminalText
         < 0x1100 => 1,
         <= 0x115F or (>= 0x2E80 and <= 0xA4CF) or (>= 0xAC00 and <= 0xD7A3) or (>= 0xF900 and <= 0xFAFF) => 2,
         (>= 0xFE30 and <= 0xFE6F) or (>= 0xFF00 and <= 0xFF60) or (>= 0xFFE0 and <= 0xFFE6) => 2,
-        (>= 0x231A and <= 0x27BF) or (>= 0x1F300 and <= 0x1FAFF) or (>= 0x20000 and <= 0x3FFFD) => 2,
+        // Between them are box and block characters, of one column.
+        (>= 0x231A and <= 0x23FF) or (>= 0x25FD and <= 0x27BF) or (>= 0x1F300 and <= 0x1FAFF) or (>= 0x20000 and <= 0x3FFFD) => 2,
         _ => 1,
     };
 }

@@ -43,6 +43,7 @@ internal static class WorkCommand
 
     private static async Task<int> ExecuteAsync(CommandLog log, Settings settings, string? address, int? concurrency, string[] fallbacks, string? metrics)
     {
+        ProcessLimits.Check();
         using var interrupt = new Interrupt(ExitCodes.Done);
         var loggers = log.Loggers;
         var llm = RunEndpoints.Known(settings, fallbacks);

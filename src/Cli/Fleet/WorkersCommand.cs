@@ -32,7 +32,7 @@ internal static class WorkersCommand
         else if (workers.Count == 0)
             FleetCall.Say($"no workers serve Redis at {fleet.Name}");
         else
-            Console.Out.Write(Table(workers));
+            Table(workers).Print("VERSION", "LAST SEEN", "HOST");
         return ExitCodes.Done;
     }
 

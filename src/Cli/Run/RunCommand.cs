@@ -65,12 +65,14 @@ internal static class RunCommand
         var check = new Option<bool>("--check") { Description = "Only check the file, and tell its rows, tokens and cost." };
         var force = new Option<bool>("--force") { Description = "Replace an output that holds something else." };
         var json = new Option<bool>("--json") { Description = "The report on standard output, as JSON." };
+        var quiet = new Option<bool>("--quiet", "-q") { Description = "Report only what goes wrong." };
+        var noProgress = new Option<bool>("--no-progress") { Description = "Report nothing while the run goes on." };
         var config = new Option<string?>("--config") { Description = "Settings; default: llmpipe.json in the working directory.", HelpName = "FILE" };
         var logFormat = CommandLog.Option();
         var command = new Command("run", Help)
         {
-            output, excelSafe, fallback, concurrency, rpm, tpm, maxAttempts, attemptTimeout, redis, fleet, limit, sample, budget, maxFailures, yes, dedupe, reuse, retryFailed, keepGoing, again,
-            check, show, force, json, config, logFormat,
+            output, excelSafe, fallback, concurrency, rpm, tpm, maxAttempts, attemptTimeout, redis, fleet, limit, sample, budget, maxFailures, yes, dedupe, reuse,
+            retryFailed, keepGoing, again, check, show, force, json, quiet, noProgress, config, logFormat,
         };
         foreach (var symbol in inputs.Symbols)
         {
@@ -107,6 +109,8 @@ internal static class RunCommand
                 Check = parsed.GetValue(check),
                 Force = parsed.GetValue(force),
                 Json = parsed.GetValue(json),
+                Quiet = parsed.GetValue(quiet),
+                NoProgress = parsed.GetValue(noProgress),
                 LogFormat = CommandLog.Format(parsed.GetRequiredValue(logFormat)),
             },
             parsed.GetValue(config)));
@@ -121,6 +125,7 @@ internal static class RunCommand
             throw CliException.Usage("--show goes with --check: it prints prompts, and nothing is sent");
         if (options.Output == "-" && options.Json)
             throw CliException.Usage("-o - and --json both write to standard output");
+        ProcessLimits.Check(isRun: true);
         using var interrupt = new Interrupt(ExitCodes.Interrupted);
         var console = new RunConsole(options);
         using var loggers = StderrLoggerProvider.Loggers(console.Write, format: options.LogFormat);
@@ -137,7 +142,12 @@ internal static class RunCommand
             if (options.Show is { } rows)
                 await RunPreview.PrintAsync(plan, rows, Console.Out, interrupt.Token).ConfigureAwait(false);
             if (options.Check)
-                return await console.CheckedAsync(plan, interrupt.Token).ConfigureAwait(false);
+            {
+                await RunCheck.ReportAsync(plan, options.Concurrency ?? settings.Concurrency ?? 32, console, interrupt.Token).ConfigureAwait(false);
+                return ExitCodes.Done;
+            }
+
+            ProcessLimits.Check(isRun: true, plan.IsSimulated);
             console.Say(SettingsLine.Of(settings, plan));
             if (options.Fleet)
                 return await new FleetRunner(plan, settings, console, loggers).RunAsync(interrupt.Token).ConfigureAwait(false);

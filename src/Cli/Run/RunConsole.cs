@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json.Serialization;
 using Microsoft.Extensions.Logging;
 
 namespace LlmPipeline;
@@ -11,8 +10,12 @@ internal sealed class RunConsole(RunOptions options)
 
     /// <summary>A line on standard error, above the progress view when there is one.</summary>
     /// <param name="line">Any text.</param>
-    /// <param name="level">Told only where lines are JSON.</param>
-    public void Say(string line, LogLevel level = LogLevel.Information) => Write(Render(line, level));
+    /// <param name="level">Written only where lines are JSON; below a warning nothing is said with <c>--quiet</c>.</param>
+    public void Say(string line, LogLevel level = LogLevel.Information)
+    {
+        if (!options.Quiet || level >= LogLevel.Warning)
+            Write(Render(line, level));
+    }
 
     /// <summary>The same for a line that is rendered.</summary>
     public void Write(string line)
@@ -32,7 +35,7 @@ internal sealed class RunConsole(RunOptions options)
             Say("No endpoint is set, so the simulator in this process answers: the answers are synthetic. (OPENAI_BASE_URL, OPENAI_API_KEY or llmpipe.json set a real one.)");
         var models = string.Join(", ", plan.Summary.Models.Keys);
         var earlier = output.Completed + output.Failed;
-        Say($"{plan.Input.Path}: {Text(plan.Rows)} rows for {models}{(earlier > 0 ? $", {Text(earlier)} of them answered before" : "")}{(estimate is null ? plan.IsSimulated || plan.IsForFleet ? "" : "; cost unknown, as no price is set" : $"; {Text(estimate)}")}");
+        Say($"{plan.Input.Path}: {Text(plan.Rows)} rows for {models}{(earlier > 0 ? $", {Text(earlier)} of them answered before" : "")}{(estimate is null ? plan.IsSimulated || plan.IsForFleet ? "" : "; cost unknown, as no price is set" : $"; {estimate.Text}")}");
         if (output.Dropped > 0)
             Say($"{output.Paths.Partial}: {Text(output.Dropped)} damaged lines were left out; their rows run again");
         if (output.Unanswered > 0)
@@ -40,10 +43,12 @@ internal sealed class RunConsole(RunOptions options)
     }
 
     /// <summary>Shows how far the run is, until it is disposed.</summary>
-    public RunProgress Watch(RunTally tally, RunSpending spending, WorkerProcess worker, LlmCaller caller, int missing)
+    /// <returns>The view; null where none is wanted.</returns>
+    public RunProgress? Watch(RunWatched run)
     {
-        _progress = RunProgress.Start(tally, spending, worker, caller, missing, options.LogFormat == LogFormat.Json ? text => Render(text) : null, () => _progress = null);
-        return _progress;
+        if (options.Quiet || options.NoProgress)
+            return null;
+        return _progress = RunProgress.Start(run, options.LogFormat == LogFormat.Json ? text => Render(text) : null, () => _progress = null);
     }
 
     public void Finished(RunReport report)
@@ -53,7 +58,7 @@ internal sealed class RunConsole(RunOptions options)
         Tell(report);
         Say($"answers: {report.Output}");
         if (report.Errors is not null)
-            Say($"errors: {report.Errors} (--retry-failed runs these rows again)");
+            Say($"errors: {report.Errors} (--retry-failed runs these rows again)", LogLevel.Warning);
     }
 
     public void Stopped(RunReport report, RunStop stop, string partial)
@@ -61,30 +66,10 @@ internal sealed class RunConsole(RunOptions options)
         if (options.Json)
             Console.Out.WriteLine(report.ToJson());
         if (stop.Reason is not null)
-            Say($"llmpipe: stopped, {stop.Reason}");
+            Say($"llmpipe: stopped, {stop.Reason}", LogLevel.Error);
         Tell(report);
         Say($"{Text(report.CompletedRows + report.FailedRows)} of {Text(report.Rows)} rows are safe in {partial}. The same command again{(options.Again ? ", without --again," : "")}{(stop.ExitCode == ExitCodes.FailedRows ? " with a larger --budget" : "")} goes on from there.");
     }
-
-    public async Task<int> CheckedAsync(RunPlan plan, CancellationToken cancellationToken)
-    {
-        var duplicates = options.Dedupe ? await RunDuplicates.FindAsync(plan, _ => RowState.Missing, cancellationToken).ConfigureAwait(false) : null;
-        var saved = duplicates?.Followers(_ => true);
-        var estimate = await RunEstimate.OfAllAsync(plan, row => duplicates?.Leads(row) != false, cancellationToken).ConfigureAwait(false);
-        if (options.Json)
-            Console.Out.WriteLine(FleetJson.Of(new CheckReport(plan.Summary.Rows, plan.Summary.BlankLines, plan.Summary.Bytes, estimate.Prompt, estimate.Completion, Money.Amount((long?)estimate.Nanos), saved)));
-        Say($"{plan.Input.Path}: no errors");
-        foreach (var (model, rows) in plan.Summary.Models)
-            Say($"{Text(rows)} rows for {model}");
-        if (saved is { } calls)
-            Say($"{Text(calls)} rows ask the same as others: so many calls are saved");
-        Say($"{Text(estimate)}{(plan.Options.Limit is null ? "" : $" in the first {Text(plan.Rows)} rows")}, {Text(plan.Summary.BlankLines)} blank lines skipped");
-        return ExitCodes.Done;
-    }
-
-    private static string Text(RunEstimate estimate) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"about {Text(estimate.Prompt)} prompt tokens, {Text(estimate.Completion)} completion tokens at {TokenCounter.UsualCompletion} an answer, cost {(estimate.Nanos is { } nanos ? "about " + Money.About(nanos) : "unknown")}");
 
     public static string Text(long number) => number.ToString("N0", CultureInfo.InvariantCulture);
 
@@ -99,14 +84,19 @@ internal sealed class RunConsole(RunOptions options)
         if (special.Where(one => one.Item1 > 0).Select(one => $"{Text(one.Item1)} {one.Item2}").ToList() is { Count: > 0 } named)
             Say($"  of the answers {string.Join(", ", named)}");
         foreach (var (kind, rows) in report.Failures)
-            Say($"  {kind}: {Text(rows)}");
+        {
+            // A provider may quote a prompt in its sentence, which belongs in no log.
+            var sentence = options.LogFormat == LogFormat.Text && report.FailureMessages.TryGetValue(kind, out var said) ? $" ({said})" : "";
+            Say($"  {kind}: {Text(rows)}{sentence}", LogLevel.Warning);
+        }
+
         if (report.SimulatedAnswers > 0)
             Say($"{Text(report.SimulatedAnswers)} answers are synthetic: the endpoint is a simulator ('llmpipe simulate'); a run against a real endpoint replaces them");
         if (options.Fleet)
             return;
         Say(string.Create(
             CultureInfo.InvariantCulture,
-            $"{Text(report.InputTokens)} prompt and {Text(report.OutputTokens)} completion tokens, {Text(report.Calls)} calls in {report.Seconds:0.0} s ({report.CallsPerSecond:0.0}/s), {Text(report.Retries)} retries"));
+            $"{Text(report.InputTokens)} prompt{(report.CachedTokens > 0 ? $" ({Text(report.CachedTokens)} of them cached)" : "")} and {Text(report.OutputTokens)} completion tokens, {Text(report.Calls)} calls in {report.Seconds:0.0} s ({report.CallsPerSecond:0.0}/s), {Text(report.Retries)} retries"));
         if (report.UsageEstimated > 0)
             Say($"{Text(report.UsageEstimated)} answers told no usage: their tokens are estimated, and so is their part of the cost");
         if (report.SavedCalls is { } saved)
@@ -115,15 +105,3 @@ internal sealed class RunConsole(RunOptions options)
             Say($"cost {Money.Text(cost)}{(report.BatchCost > cost ? $", {Money.Text(report.BatchCost.Value)} with earlier runs" : "")}{(report.Budget is { } budget ? $", of a budget of {Money.Text(budget)}" : "")}");
     }
 }
-
-/// <summary>What <c>--check --json</c> tells.</summary>
-/// <param name="Rows">Rows of the file.</param>
-/// <param name="BlankLines">Lines that hold nothing.</param>
-/// <param name="Bytes">The file's length.</param>
-/// <param name="PromptTokens">About so many.</param>
-/// <param name="CompletionTokens">As <see cref="RunEstimate.Completion"/>.</param>
-/// <param name="Cost">About so much; absent when a price is not known.</param>
-/// <param name="SavedCalls">With <c>--dedupe</c>: rows that need no call of their own.</param>
-internal sealed record CheckReport(
-    int Rows, int BlankLines, long Bytes, long PromptTokens, long CompletionTokens, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] decimal? Cost,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? SavedCalls);

@@ -101,6 +101,12 @@ internal sealed record RunOptions
 
     public bool Json { get; init; }
 
+    /// <summary>Whether only what goes wrong is reported.</summary>
+    public bool Quiet { get; init; }
+
+    /// <summary>Whether nothing is reported while the run goes on.</summary>
+    public bool NoProgress { get; init; }
+
     /// <summary>How lines on standard error are written.</summary>
     public LogFormat LogFormat { get; init; }
 }

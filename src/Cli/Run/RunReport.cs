@@ -26,6 +26,9 @@ internal sealed record RunReport
     /// <summary>Kind of failure → rows of this run.</summary>
     public required IReadOnlyDictionary<string, int> Failures { get; init; }
 
+    /// <summary>Kind of failure → what the provider said of the first row of that kind.</summary>
+    public required IReadOnlyDictionary<string, string> FailureMessages { get; init; }
+
     /// <summary>Completions of this run that ended where they had the most tokens that they may have.</summary>
     public required long CutOffAnswers { get; init; }
 
@@ -39,6 +42,9 @@ internal sealed record RunReport
     public required long LenientAnswers { get; init; }
 
     public required long InputTokens { get; init; }
+
+    /// <summary>Those of the input tokens that the provider had cached.</summary>
+    public required long CachedTokens { get; init; }
 
     public required long OutputTokens { get; init; }
 
@@ -94,11 +100,13 @@ internal sealed record RunReport
             FailedRows = failed,
             EarlierRows = plan.Rows - missing,
             Failures = tally.Failures,
+            FailureMessages = tally.FailureMessages,
             CutOffAnswers = tally.Flagged(AnswerFlags.CutOff),
             EmptyAnswers = tally.Flagged(AnswerFlags.Empty),
             RefusedAnswers = tally.Flagged(AnswerFlags.Refused),
             LenientAnswers = tally.Flagged(AnswerFlags.Lenient),
             InputTokens = tally.InputTokens,
+            CachedTokens = tally.CachedTokens,
             OutputTokens = tally.OutputTokens,
             UsageEstimated = tally.UsageEstimated,
             SimulatedAnswers = tally.Flagged(AnswerFlags.Simulated),
@@ -129,11 +137,13 @@ internal sealed record RunReport
             FailedRows = failed,
             EarlierRows = plan.Rows - missing,
             Failures = new Dictionary<string, int>(),
+            FailureMessages = new Dictionary<string, string>(),
             CutOffAnswers = 0,
             EmptyAnswers = 0,
             RefusedAnswers = 0,
             LenientAnswers = 0,
             InputTokens = 0,
+            CachedTokens = 0,
             OutputTokens = 0,
             UsageEstimated = 0,
             SimulatedAnswers = 0,

@@ -19,13 +19,13 @@ internal sealed class RunTokens(RunPlan plan)
         plan.Llm.For(model).OrderBy(deployment => deployment.Priority).FirstOrDefault()?.As is { Length: > 0 } name ? name : model;
 
     /// <summary>What the row's call will probably use.</summary>
-    public async Task<TokenUsage> CountAsync(InputRow row, CancellationToken cancellationToken)
+    public async Task<RowTokens> CountAsync(InputRow row, CancellationToken cancellationToken)
     {
         var model = ProviderModel(plan, row.Model);
         if (row.Variables is null)
-            return TokenCounter.Expect(model, row.Url, row.Body.Span);
+            return RowTokens.Of(model, row.Url, row.Body.Span);
         Write(await plan.Function!.RenderAsync(_kernel, row.Variables, cancellationToken).ConfigureAwait(false));
-        return TokenCounter.Expect(model, null, _body.WrittenSpan);
+        return RowTokens.Of(model, null, _body.WrittenSpan);
     }
 
     // The request as Semantic Kernel makes it, as far as it holds tokens.

@@ -31,10 +31,11 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
         var toCall = missing - (duplicates?.Followers(row => !output.IsDone(row)) ?? 0);
         bool IsCalled(int row) => duplicates?.Leads(row) != false;
         var estimate = RunEstimate.HasPrices(plan)
-            ? await RunEstimate.OfSampleAsync(plan, row => !output.IsDone(row) && IsCalled(row), toCall, interrupted).ConfigureAwait(false) : null;
+            ? await RunEstimate.OfSampleAsync(plan, row => !output.IsDone(row) && IsCalled(row), toCall, interrupted).ConfigureAwait(false)
+            : null;
         console.Start(plan, output, estimate);
         CostQuestion.Ask(estimate, settings.AskAbove, options.Yes);
-        var tally = new RunTally();
+        var tally = new RunTally(caller.WithoutKeys);
         var clock = Stopwatch.GetTimestamp();
         var spending = new RunSpending(caller, new OutputSpent(output.Paths, output.BatchId), options.Budget);
         spending.Begin();
@@ -147,7 +148,7 @@ internal sealed class Runner(RunPlan plan, Settings settings, RunStore store, Ru
 
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(interrupted);
         await worker.StartAsync(queues, interrupted).ConfigureAwait(false);
-        await using var view = console.Watch(tally, spending, worker, caller, toCall);
+        await using var view = console.Watch(new RunWatched(tally, spending, worker, caller, toCall, concurrency));
         var feeding = FeedAsync(feeder, collector, redis.IsShared ? () => submitter.SealAsync(info with { Submitted = Math.Max(info.Submitted, feeder.Submitted) }, stopping.Token) : null, stopping.Token);
         var collecting = collector.RunAsync(stopping.Token);
         var following = earlier?.FollowAsync(feeder, collector, stopping.Token) ?? Task.CompletedTask;

@@ -227,6 +227,9 @@ public sealed class LlmCaller : ILlmCaller, IAsyncDisposable
     /// <summary>How each deployment is doing, in the order of the options.</summary>
     public IReadOnlyList<DeploymentStatus> Snapshot() => [.. _deployments.All.Select(deployment => deployment.Status())];
 
+    /// <summary>What a provider wrote, without the keys of the deployments: some quote the key that they refuse.</summary>
+    internal string WithoutKeys(string text) => _deployments.All.Aggregate(text, (masked, deployment) => deployment.WithoutKeys(masked));
+
     /// <summary>Closes the connections. Calls that still run fail.</summary>
     public async ValueTask DisposeAsync()
     {

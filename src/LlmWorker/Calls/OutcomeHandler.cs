@@ -84,7 +84,7 @@ internal sealed partial class OutcomeHandler(
         if (found.Kind == OutcomeKind.Completion)
             deployment.Succeeded(call.Model, call.Path, call.Flow);
         else if (found.Kind is not (OutcomeKind.NotSent or OutcomeKind.Permanent))
-            deployment.Failed(found.Message);
+            deployment.Failed(found.Message!, found.Code!);
     }
 
     private Turn Uncharged(JobCall call, TimeSpan? notBefore) => waits.Postpone(call, waits.Backoff(++call.Uncharged, notBefore));

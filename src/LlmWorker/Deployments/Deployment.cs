@@ -25,6 +25,7 @@ internal sealed class Deployment : IAsyncDisposable
     private volatile KeyMask _keys;
     private readonly Action _onRoom;
     private string? _lastFailure;
+    private string? _recentFailure;
     private int _inFlight;
     private long _sent;
     private long _retries;
@@ -189,7 +190,17 @@ internal sealed class Deployment : IAsyncDisposable
         Volatile.Write(ref _lastFailure, null);
     }
 
-    public void Failed(string? failure) => Volatile.Write(ref _lastFailure, failure);
+    /// <summary>A call failed.</summary>
+    /// <param name="failure">How, in one line without keys.</param>
+    /// <param name="code">The error's code.</param>
+    public void Failed(string failure, string code)
+    {
+        Volatile.Write(ref _lastFailure, failure);
+        // A code such as http_503, or one of this program, says nothing that the sentence does not.
+        var hasCode = failure.StartsWith("HTTP ", StringComparison.Ordinal) && !code.StartsWith("http_", StringComparison.Ordinal)
+            && !failure.Contains(code, StringComparison.OrdinalIgnoreCase);
+        Volatile.Write(ref _recentFailure, hasCode ? $"{failure}, {code}" : failure);
+    }
 
     /// <summary>A call is sent.</summary>
     /// <returns>What <see cref="CallEnds"/> is to be given.</returns>
@@ -250,6 +261,8 @@ internal sealed class Deployment : IAsyncDisposable
             GateClosedUntil = models.Max(one => one.GateClosedUntil),
             CircuitOpenUntil = models.Max(one => one.CircuitOpenUntil),
             LastFailure = Volatile.Read(ref _lastFailure),
+            RecentFailure = Volatile.Read(ref _recentFailure),
+            WaitingFor = _permits?.GetStatistics() is { CurrentAvailablePermits: <= 0 } ? QuotaLimit.Concurrency : Models.Limiting,
             Models = models,
             Outages = [.. Availability.All.Select(one => new OutageStatus(
                 one.Scope.Model, one.Scope.Path, one.Scope.Flow, one.Code, one.Reason, one.Since, now + Availability.UntilProbe(one)))],

@@ -134,6 +134,9 @@ internal sealed class DeploymentModels : IAsyncDisposable
         return all.Count == 1 ? all[0].Value.Quota.Limits : default;
     }
 
+    /// <summary>The limit that the next call of some model waits for; null while none keeps any.</summary>
+    public QuotaLimit? Limiting => All.Select(one => one.Value.Quota.Limiting).FirstOrDefault(limit => limit is not null) ?? _shared?.Limiting;
+
     public async ValueTask DisposeAsync()
     {
         foreach (var (_, model) in All)

@@ -60,6 +60,12 @@ public sealed record DeploymentStatus
     /// <summary>The last failure, one line; null when there was none or a call has succeeded since.</summary>
     public string? LastFailure { get; init; }
 
+    /// <summary>The last failure, one line, with its code; null when there was none. A success does not clear it.</summary>
+    public string? RecentFailure { get; init; }
+
+    /// <summary>The limit that calls wait for now; null for none.</summary>
+    public QuotaLimit? WaitingFor { get; init; }
+
     /// <summary>Its models that have been called.</summary>
     public IReadOnlyList<ModelStatus> Models { get; init; } = [];
 

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Security.Authentication;
 using Azure.Identity;
 using Polly.Timeout;
@@ -27,7 +28,8 @@ internal static class ConnectionFailures
         _ when TlsFailure.Of(failure) is { } tls =>
             new Classified(OutcomeKind.Transient, "tls_error", SafeText.Line(tls.Reason, LongestMessage), IsDown: true),
         HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError } => Down("the endpoint's host name was not found"),
-        HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } => Down("the endpoint cannot be reached"),
+        HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } =>
+            Down($"the endpoint cannot be reached{Reason(failure)}"),
         // The handler's connect timeout comes as a cancellation that nobody asked for.
         OperationCanceledException => Down("the endpoint could not be connected to in time"),
         HttpRequestException or IOException =>
@@ -92,6 +94,16 @@ internal static class ConnectionFailures
         Find<Azure.RequestFailedException>(signIn) is { Status: 0 or 408 or 429 or >= 500 }
         ? Down("the sign-in service cannot be reached")
         : new Classified(OutcomeKind.DeploymentFault, "identity_error", SafeText.Line(signIn.Message, LongestMessage));
+
+    // In few words, as people know them from other programs.
+    private static string Reason(Exception failure) => Find<SocketException>(failure)?.SocketErrorCode switch
+    {
+        SocketError.ConnectionRefused => ": connection refused",
+        SocketError.HostUnreachable or SocketError.NetworkUnreachable => ": no route to it",
+        SocketError.ConnectionReset => ": connection reset",
+        SocketError.TimedOut => ": no answer",
+        _ => "",
+    };
 
     private static Classified Down(string message) => new(OutcomeKind.Transient, "connection_error", message, IsDown: true);
 

@@ -169,6 +169,22 @@ internal sealed partial class RequestTokenLimiter : RateLimiter
         }
     }
 
+    /// <summary>The limit that the next call waits for; null while none keeps it, or the gate does.</summary>
+    public QuotaLimit? Limiting
+    {
+        get
+        {
+            lock (_lock)
+            {
+                var limits = InForce();
+                if (limits.IsNone || GateWait() > TimeSpan.Zero)
+                    return null;
+                var (requests, tokens) = (UntilRoomOf(limits.Requests, 0, _waiters.Count), UntilRoomOf(limits.Tokens, 1, _waiters.Count * AverageTokens));
+                return Math.Max(requests, tokens) <= 0 ? null : tokens > requests ? QuotaLimit.Tokens : QuotaLimit.Requests;
+            }
+        }
+    }
+
     /// <inheritdoc/>
     public override RateLimiterStatistics? GetStatistics()
     {

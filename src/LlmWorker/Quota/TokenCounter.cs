@@ -52,6 +52,17 @@ public static class TokenCounter
         return new TokenUsage(estimate.Prompt, 0, estimate.Expected);
     }
 
+    /// <summary>The same for completions of other lengths.</summary>
+    /// <param name="model">What the provider calls the model.</param>
+    /// <param name="path">Where it goes; null when that is not known.</param>
+    /// <param name="body">The request.</param>
+    /// <returns>Its prompt; the most tokens of each completion, null where the request sets none; how many completions it has.</returns>
+    internal static (long Prompt, long? Limit, long Completions) Measure(string model, string? path, ReadOnlySpan<byte> body)
+    {
+        var (prompt, limit, choices) = TokenEstimator.Read(model, body);
+        return (Math.Clamp(prompt, 1, int.MaxValue), limit, TokenEstimator.IsEmbedding(model, path) ? 0 : choices);
+    }
+
     private static Task<Tokenizer> For(string model) =>
         (model.StartsWith("gpt-3.5", StringComparison.Ordinal) || model.StartsWith("text-embedding-", StringComparison.Ordinal)
             || model == "gpt-4" || model.StartsWith("gpt-4-", StringComparison.Ordinal) ? Cl100k : O200k).Value;

@@ -33,7 +33,7 @@ internal sealed class TokenEstimator
     {
         var read = Read(model, body);
         var prompt = (int)Math.Clamp(read.Prompt, 1, int.MaxValue);
-        if (model.Contains("embed", StringComparison.OrdinalIgnoreCase) || path?.EndsWith("/embeddings", StringComparison.Ordinal) == true)
+        if (IsEmbedding(model, path))
             return new TokenEstimate(prompt, 0, 0);
         var average = _completions.GetValueOrDefault(queue, FirstAverage);
         var expected = read.Limit is { } limit ? Math.Min(limit, average) : average;
@@ -44,6 +44,10 @@ internal sealed class TokenEstimator
         int Tokens(double completion) => (int)Math.Min(int.MaxValue, Math.Round(completion * read.Choices));
     }
 
+    /// <summary>Whether a request has no completion.</summary>
+    public static bool IsEmbedding(string model, string? path) =>
+        model.Contains("embed", StringComparison.OrdinalIgnoreCase) || path?.EndsWith("/embeddings", StringComparison.Ordinal) == true;
+
     /// <summary>A completion of this queue had so many tokens.</summary>
     public void Learn(string queue, long completionTokens) =>
         _completions.AddOrUpdate(
@@ -52,7 +56,8 @@ internal sealed class TokenEstimator
             static (_, average, tokens) => average + ((tokens - average) * Weight),
             completionTokens);
 
-    private static (long Prompt, long? Limit, long Choices) Read(string model, ReadOnlySpan<byte> body)
+    /// <summary>Tokens of a request's prompt, the most of each completion (null where the request sets none), and its completions.</summary>
+    internal static (long Prompt, long? Limit, long Choices) Read(string model, ReadOnlySpan<byte> body)
     {
         long prompt = 0;
         long? limit = null;

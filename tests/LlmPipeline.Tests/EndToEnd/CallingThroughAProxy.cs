@@ -67,7 +67,7 @@ public sealed class CallingThroughAProxy : IDisposable
     }
 
     [Fact]
-    public async Task While_nothing_succeeds_the_progress_names_the_last_failure()
+    public async Task While_nothing_succeeds_the_progress_names_the_failure()
     {
         _llmpipe.Environment["OPENAI_BASE_URL"] = "https://api.internal.test/v1";
         _llmpipe.Environment["HTTPS_PROXY"] = "http://127.0.0.1:9";
@@ -77,9 +77,9 @@ public sealed class CallingThroughAProxy : IDisposable
             string? line;
             do
                 line = await process.StandardError.ReadLineAsync().WaitAsync(TimeSpan.FromMinutes(2));
-            while (line?.Contains("last failure", StringComparison.Ordinal) == false);
+            while (line?.Contains(" done ", StringComparison.Ordinal) == false);
 
-            Assert.EndsWith("last failure: the proxy 127.0.0.1:9 cannot be reached", line, StringComparison.Ordinal);
+            Assert.Matches("the proxy 127.0.0.1:9 cannot be reached(; tried again at [0-9:]+)?$", line);
         }
         finally
         {

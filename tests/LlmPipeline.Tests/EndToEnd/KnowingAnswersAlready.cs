@@ -20,7 +20,7 @@ public sealed class KnowingAnswersAlready : IDisposable
             new LlmOptions { Deployments = { new DeploymentOptions { Name = "none", Endpoint = "http://127.0.0.1:1/v1" } } }, new PromptFunctionSource(queue).FindAsync, TimeProvider.System, NullLoggerFactory.Instance);
         var output = await _folder.OpenAsync();
         var window = new RunWindow(10, 1000, 0, _ => false, TimeProvider.System);
-        var tally = new RunTally();
+        var tally = new RunTally(text => text);
         using (var collector = new RunCollector(
             results, new BatchReader(queue, results, new BatchInfo { Id = output.BatchId }, TimeProvider.System), output, window, tally,
             new RunSpending(caller, new OutputSpent(output.Paths, output.BatchId), null), redis.IsShared))

@@ -30,6 +30,16 @@ internal sealed class Llmpipe : IDisposable
 
     public bool Exists(string name) => File.Exists(PathOf(name));
 
+    /// <summary>Makes a script of it in <see cref="Folder"/>, for shells that call it by its name.</summary>
+    /// <returns>The PATH on which it is.</returns>
+    public string AsCommand()
+    {
+        Write("llmpipe", $"#!/bin/sh\nexec dotnet {Program} \"$@\"\n");
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(PathOf("llmpipe"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        return $"{Folder}:{System.Environment.GetEnvironmentVariable("PATH")}";
+    }
+
     /// <summary>Runs it to its end.</summary>
     public async Task<(int ExitCode, string Out, string Error)> RunAsync(params string[] arguments)
     {

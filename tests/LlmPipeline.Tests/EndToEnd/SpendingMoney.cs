@@ -24,7 +24,7 @@ public sealed class SpendingMoney : IDisposable
         var report = JsonNode.Parse(output)!;
         Assert.Equal(cost, (decimal)report["cost"]!);
         Assert.Equal(cost, (decimal)report["batch_cost"]!);
-        Assert.Contains("prompt tokens, 7,680 completion tokens at 256 an answer, cost about 0.00", error);
+        Assert.Contains("prompt tokens, 7,680 completion tokens (assumed: 256 an answer, or a row's limit where that is lower), cost about 0.00", error);
         Assert.Contains($"cost {cost.ToString(System.Globalization.CultureInfo.InvariantCulture)}", error);
     }
 

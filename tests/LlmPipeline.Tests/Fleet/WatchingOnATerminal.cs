@@ -58,6 +58,22 @@ public sealed partial class WatchingOnATerminal(FleetHouse house) : IClassFixtur
         Assert.Equal(width >= 79, lines[0].Contains("CREATED"));
     }
 
+    [Fact]
+    public async Task A_table_that_is_printed_once_fits_too_and_keeps_ids_whole()
+    {
+        _desk.WriteRows("in.jsonl", 2);
+        var batch = await _desk.SubmitAsync("in.jsonl", "--name", "of a table");
+        await using var process = OnTerminal($"status --redis {house.Server.Address}");
+
+        Assert.Equal(0, await process.ExitedAsync(Patience));
+
+        var lines = Sequence().Replace(process.Said, "").ReplaceLineEndings("\n").TrimEnd('\n').Split('\n');
+        Assert.All(lines, line => Assert.InRange(TerminalText.WidthOf(line), 0, Columns));
+        Assert.Contains(lines, line => line.StartsWith(batch, StringComparison.Ordinal));
+        // Headers are bold.
+        Assert.Contains("\u001b[1mBATCH", process.Said);
+    }
+
     private static WorkProcess OnTerminal(string arguments)
     {
         var start = new ProcessStartInfo("script") { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };

@@ -17,7 +17,7 @@ internal sealed class StandIn : IDisposable
             Write(file, "");
         foreach (var tool in Tools.Where(tool => withFlock || tool != "flock"))
             Link(tool);
-        foreach (var present in (string[])["redis-server", "docker-compose"])
+        foreach (var present in (string[])["redis-server", "docker-compose", "jq", "zsh", "fish"])
             Write($"tools/{present}", "#!/usr/bin/env bash\nexit 0\n", executable: true);
         // CALLS: the log of its calls; BUILD and TEST: what to do when asked to build (or publish, $* being the arguments) and to test.
         if (withDotnet)

@@ -16,6 +16,8 @@ internal sealed class WorkProcess : IAsyncDisposable
         _read = Task.WhenAll(ReadAsync(process.StandardOutput), ReadAsync(process.StandardError));
     }
 
+    public int Id => _process.Id;
+
     public bool HasExited => _process.HasExited;
 
     /// <summary>What it has said so far.</summary>

@@ -205,7 +205,7 @@ public sealed class CallingTheLlm
         await using var closed = CallerHouse.Caller(CallerHouse.Options(new DeploymentOptions { Name = "closed", Endpoint = $"http://127.0.0.1:{port}/v1" }));
         var refused = await closed.CallAsync(CallerHouse.Request(maxAttempts: 2), 0, default);
         Assert.Equal((CallVerdict.Failed, "connection_error", 2), (refused.Verdict, refused.ErrorCode, refused.Attempts));
-        Assert.Equal("the endpoint cannot be reached", closed.Snapshot()[0].LastFailure);
+        Assert.Equal("the endpoint cannot be reached: connection refused", closed.Snapshot()[0].LastFailure);
     }
 
     [Fact]
