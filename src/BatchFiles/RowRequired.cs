@@ -32,6 +32,8 @@ internal sealed class RowRequired(InputOptions options)
     {
         if (names.Count == 0) return "no fields";
         var nearest = RowNames.Nearest(wanted, names);
-        return RowNames.List(names) + (nearest is null ? "" : $"; is it {InputError.Shown(nearest)}? Then rename that, or name it in the template");
+        return nearest is null
+            ? RowNames.List(names)
+            : $"{RowNames.List(names)}; is it {InputError.Shown(nearest)}? Then rename that, or write {{{{${RowNames.Variable(nearest)}}}}} in the template";
     }
 }

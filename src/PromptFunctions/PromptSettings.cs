@@ -23,7 +23,7 @@ public sealed partial record PromptSettings(PromptExecutionSettings Execution, A
     // Fields of OpenAI's chat API that Semantic Kernel has no setting for, or mistreats when they come from JSON: they go into the body as written.
     private static readonly FrozenSet<string> Verbatim = new[]
     {
-        "logit_bias", "max_completion_tokens", "metadata", "n", "parallel_tool_calls", "prompt_cache_key", "reasoning_effort", "safety_identifier", "service_tier", "verbosity",
+        "logit_bias", "metadata", "n", "parallel_tool_calls", "prompt_cache_key", "reasoning_effort", "safety_identifier", "service_tier", "verbosity",
     }.ToFrozenSet();
 
     // Fields that the SDK would write twice or stumble over, or that are not a setting's to change.
@@ -39,6 +39,21 @@ public sealed partial record PromptSettings(PromptExecutionSettings Execution, A
         AllowOutOfOrderMetadataProperties = true,
     };
 
+    /// <summary>The fields of the request that they send and that can be left out for a model that refuses them.</summary>
+    public IEnumerable<string> Refusable => RefusableFields.Of((AzureOpenAIPromptExecutionSettings)Execution);
+
+    /// <summary>The same without fields that a model refuses; of the two names of the limit of a completion, the other is sent.</summary>
+    /// <param name="fields">Names in the request.</param>
+    /// <returns>Null where the model refuses both names of the limit, and there is one.</returns>
+    public PromptSettings? Without(IReadOnlySet<string> fields)
+    {
+        if (fields.Count == 0)
+            return this;
+        return RefusableFields.Without((AzureOpenAIPromptExecutionSettings)Execution, fields) is { } execution
+            ? this with { Execution = execution }
+            : null;
+    }
+
     /// <summary>The settings of <paramref name="own"/> with those of <paramref name="overrides"/> in their place.</summary>
     /// <param name="where">For messages: the file and field that the settings stand in.</param>
     /// <param name="own">Name → value.</param>
@@ -53,6 +68,7 @@ public sealed partial record PromptSettings(PromptExecutionSettings Execution, A
         ChatResponseFormat? format = null;
         AnswerSchema? schema = null;
         IReadOnlyList<string>? tools = null;
+        var hasNewLimit = false;
         foreach (var (name, value) in own.Where(setting => overrides?.ContainsKey(setting.Key) != true).Concat(overrides ?? Enumerable.Empty<KeyValuePair<string, JsonElement>>()))
         {
             if (name != "extra_body")
@@ -66,6 +82,7 @@ public sealed partial record PromptSettings(PromptExecutionSettings Execution, A
 
         var settings = JsonSerializer.SerializeToElement(typed).Deserialize<AzureOpenAIPromptExecutionSettings>(Json)!;
         settings.ResponseFormat = format;
+        settings.SetNewMaxCompletionTokensEnabled = hasNewLimit;
         if (verbatim.Count > 0)
             settings.ExtraBody = verbatim;
         return new PromptSettings(settings, schema, tools);
@@ -90,6 +107,12 @@ public sealed partial record PromptSettings(PromptExecutionSettings Execution, A
                 var list = value.ValueKind == JsonValueKind.String ? JsonSerializer.SerializeToElement(new[] { value }) : value;
                 RefuseUnfit(where, name, "stop_sequences", list);
                 typed["stop_sequences"] = list;
+            }
+            else if (!isExtra && name is (RefusableFields.MaxTokens or RefusableFields.MaxCompletionTokens))
+            {
+                RefuseUnfit(where, name, RefusableFields.MaxTokens, value);
+                typed[RefusableFields.MaxTokens] = value;
+                hasNewLimit = name == RefusableFields.MaxCompletionTokens;
             }
             else if (isExtra || Verbatim.Contains(name))
             {

@@ -10,8 +10,9 @@ public static partial class RedisRetry
     private static readonly TimeSpan First = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(1);
 
-    // Codes of a server that will take the same call later: it starts, fails over, is out of memory or disk, or runs a long script.
-    private static readonly string[] Passing = ["LOADING", "READONLY", "MISCONF", "OOM", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN", "NOREPLICAS", "BUSY"];
+    // Codes of a server that will take the same call later: it starts, fails over, is out of memory or disk, runs a long script, or its
+    // cluster is being resharded (StackExchange.Redis follows one MOVED of a call).
+    private static readonly string[] Passing = ["LOADING", "READONLY", "MISCONF", "OOM", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN", "NOREPLICAS", "BUSY", "MOVED"];
 
     /// <summary>
     /// Makes a call, and makes it again while Redis doesn't answer, or answers that it cannot just now (it loads, fails over, is out of memory

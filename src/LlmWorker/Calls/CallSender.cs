@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Microsoft.SemanticKernel.ChatCompletion;
 
 namespace LlmPipeline;
@@ -7,7 +8,8 @@ namespace LlmPipeline;
 /// <param name="prompts">Sends prompt jobs.</param>
 /// <param name="large">Where large answers wait to be read.</param>
 /// <param name="time">The clock.</param>
-internal sealed class CallSender(LlmOptions options, PromptSender prompts, LargeAnswers large, TimeProvider time)
+/// <param name="logger">Told of fields that a model refuses.</param>
+internal sealed partial class CallSender(LlmOptions options, PromptSender prompts, LargeAnswers large, TimeProvider time, ILogger logger)
 {
     /// <summary>Calls, and adds tokens and costs to the job.</summary>
     /// <param name="call">The job; a prompt is rendered.</param>
@@ -74,9 +76,7 @@ internal sealed class CallSender(LlmOptions options, PromptSender prompts, Large
             }
             else if (call.Rendered is { } prompt)
             {
-                // A tool loop adds its messages, and another try begins from the start.
-                call.Conversation = new ChatHistory(prompt.Messages);
-                await prompts.SendAsync(deployment, call.Model, call.Conversation, prompt.Settings, cancellationToken);
+                return await SendPromptAsync(call, deployment, prompt.Messages, prompt.Settings, cancellationToken);
             }
 
             return null;
@@ -87,9 +87,44 @@ internal sealed class CallSender(LlmOptions options, PromptSender prompts, Large
         }
     }
 
+    // A model that refuses a field, as reasoning models do temperature, is asked without it, from now on.
+    private async Task<Exception?> SendPromptAsync(
+        JobCall call, Deployment deployment, ChatHistory messages, PromptSettings settings, CancellationToken cancellationToken)
+    {
+        var model = deployment.ProviderModel(call.Model);
+        var refused = deployment.Refused.Of(model);
+        while (true)
+        {
+            var sent = settings.Without(refused) ?? settings;
+            // A tool loop adds its messages, and another try begins from the start.
+            call.Conversation = new ChatHistory(messages);
+            Exception? failure = null;
+            try
+            {
+                await prompts.SendAsync(deployment, call.Model, call.Conversation, sent, cancellationToken);
+            }
+            catch (Exception e)
+            {
+                failure = e;
+            }
+
+            if (CallContext.Current.Answers is not [.., var last]
+                || RefusedField.Find(last, sent.Refusable) is not { } field
+                || refused.Contains(field)
+                || settings.Without(refused.Add(field)) is null)
+                return failure;
+            refused = refused.Add(field);
+            if (deployment.Refused.Add(model, field))
+                LogRefused(deployment.Name, model, field);
+        }
+    }
+
     // Whether the answer is complete although the SDK threw: because it was cancelled just then, or because it reads more into the answer
     // than is asked here.
     private static bool IsWhole(JobCall call, Exception failure, HttpAnswer answer) =>
         call.Rendered is not { } prompt
         || (prompt.Settings.Tools is null && (failure is OperationCanceledException || AnswerCheck.IsChat(answer.Body)));
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Deployment}: {Model} refuses the setting {Field}; calls go without it, or by its other name, from now on")]
+    private partial void LogRefused(string deployment, string model, string field);
 }

@@ -58,7 +58,7 @@ public sealed class LlmCaller : ILlmCaller, IAsyncDisposable
             options.MaxInlineWait);
         var trials = new BatchTrials();
         _waits = new CallWaits(options, _deployments, timeProvider);
-        var sender = new CallSender(options, prompts, _largeAnswers, timeProvider);
+        var sender = new CallSender(options, prompts, _largeAnswers, timeProvider, logger);
         var outcomes = new OutcomeHandler(options, _deployments, new RefusalJudge(options, trials, timeProvider), _waits, logger);
         _router = new CallRouter(options, _deployments, prompts, trials, _waits, sender, outcomes, timeProvider);
         _gauge = new QuotaGauge(_deployments.All);

@@ -7,6 +7,8 @@ namespace LlmPipeline;
 /// <summary>Request jobs: path and body to the provider byte for byte, through the pipeline of the SDK's client, which signs them.</summary>
 internal static partial class RequestSender
 {
+    private const string StreamOptions = "stream_options";
+
     /// <summary>Sends it; the answer is in the <see cref="CallContext"/>.</summary>
     /// <param name="deployment">Where to.</param>
     /// <param name="model">What the job calls the model.</param>
@@ -21,14 +23,14 @@ internal static partial class RequestSender
         var streamed = StreamFields.IsStreamed(body);
         if (streamed)
             CallContext.Current.Delta = stream?.Invoke(CallContext.Current.AttemptTimeout / 2);
-        var asksUsage = streamed && work.Path is ("/v1/chat/completions" or "/v1/completions") && !deployment.RefusesStreamOptions(name);
+        var asksUsage = streamed && work.Path is ("/v1/chat/completions" or "/v1/completions") && !deployment.Refused.Of(name).Contains(StreamOptions);
         var withUsage = asksUsage ? StreamFields.WithUsage(body) : body;
         var url = deployment.Provider.Url(name, work.Path);
         await SendAsync(deployment, url, withUsage, streamed, cancellationToken);
         if (withUsage.Equals(body) || !IsRefusedForStreamOptions(CallContext.Current.Answers))
             return;
         // It is ours, and not the caller's.
-        deployment.StreamOptionsRefused(name);
+        deployment.Refused.Add(name, StreamOptions);
         await SendAsync(deployment, url, body, streamed, cancellationToken);
     }
 

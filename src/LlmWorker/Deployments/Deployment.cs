@@ -13,10 +13,6 @@ internal sealed class Deployment : IAsyncDisposable
     // At once, to an endpoint of which nothing is known yet.
     private const int FirstCalls = 16;
 
-    // Of which it is remembered what they refuse: names come from callers.
-    private const int MostModels = 1000;
-
-    private readonly ConcurrentDictionary<string, bool> _withoutStreamOptions = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, IChatCompletionService> _chats = new(StringComparer.Ordinal);
     private readonly RateLimiter? _permits;
     private readonly LatencyLimiter _adaptive;
@@ -119,16 +115,8 @@ internal sealed class Deployment : IAsyncDisposable
     /// <summary>Semantic Kernel's chat service for this model.</summary>
     public IChatCompletionService Chat(string model) => _chats.GetOrAdd(ProviderModel(model), Provider.CreateChat);
 
-    /// <summary>Whether calls of a model are refused for the usage that is asked for with a stream.</summary>
-    /// <param name="model">What the provider calls it.</param>
-    public bool RefusesStreamOptions(string model) => _withoutStreamOptions.ContainsKey(model);
-
-    /// <summary>A call of the model was.</summary>
-    public void StreamOptionsRefused(string model)
-    {
-        if (_withoutStreamOptions.Count < MostModels)
-            _withoutStreamOptions.TryAdd(model, true);
-    }
+    /// <summary>What requests hold that its models refuse.</summary>
+    public RefusedFields Refused { get; } = new();
 
     /// <summary>About how many more calls it will take within the next second.</summary>
     public int Room(string model)

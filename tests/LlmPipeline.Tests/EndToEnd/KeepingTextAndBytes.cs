@@ -66,7 +66,7 @@ public sealed class KeepingTextAndBytes : IDisposable
         Assert.True(exitCode == 0, error);
         Assert.Equal(pretty, direct.Contains('\n'));
         var line = Assert.Single(_llmpipe.Lines("in.results.jsonl"));
-        var stored = line[(line.IndexOf("\"body\":", StringComparison.Ordinal) + 7)..line.LastIndexOf("},\"error\":null}", StringComparison.Ordinal)];
+        var stored = line[(line.IndexOf("\"body\":", StringComparison.Ordinal) + 7)..line.LastIndexOf("},\"error\":null", StringComparison.Ordinal)];
         Assert.Equal(WithoutTimeAndId(direct.Replace("\n", "").Replace("\r", "")), WithoutTimeAndId(stored));
     }
 

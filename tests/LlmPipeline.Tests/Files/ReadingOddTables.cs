@@ -56,8 +56,9 @@ public sealed class ReadingOddTables
     public async Task A_missing_column_is_named_with_those_that_there_are()
     {
         Assert.Equal(
-            "F:1: text: missing; the prompt function ask needs it, and the file has the columns Text, Labels; is it Text? Then rename that, or name it in the template",
+            "F:1: text: missing; the prompt function ask needs it, and the file has the columns Text, Labels; is it Text? Then rename that, or write {{$Text}} in the template",
             await ErrorOfAsync("Text,Labels\nx,y\n", Prompt("text")));
+        Assert.EndsWith("is it text, with comma? Then rename that, or write {{$text__with_comma}} in the template", await ErrorOfAsync("id;text, with comma\n1;x\n", Prompt("text_with_comma")));
         Assert.Contains("has the columns review_txt, (unnamed), stars; is it review_txt?", await ErrorOfAsync("review_txt,,stars\nx,y,z\n", Prompt("review_text")));
         Assert.EndsWith("has the columns a, b", await ErrorOfAsync("a,b\nx,y\n", Prompt("review")));
     }

@@ -54,7 +54,7 @@ public sealed class ReadingRows
             [
                 "F:2: context: missing; the prompt function ask needs it, and the row has question",
                 "F:3: question: missing; the prompt function ask needs it, and the row has context",
-                "F:4: question: missing; the prompt function ask needs it, and the row has Question, context; is it Question? Then rename that, or name it in the template",
+                "F:4: question: missing; the prompt function ask needs it, and the row has Question, context; is it Question? Then rename that, or write {{$Question}} in the template",
             ],
             await sample.ErrorsAsync(Prompt("question", "context")));
     }

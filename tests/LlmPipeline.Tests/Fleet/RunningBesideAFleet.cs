@@ -22,7 +22,9 @@ public sealed class RunningBesideAFleet(FleetHouse house) : IClassFixture<FleetH
         Assert.True(known.Sealed);
         var batch = known.Id;
         Assert.Equal(("ended", Count, 0, 0, 0), await _desk.StatusAsync(batch));
-        Assert.Equal(_desk.Llmpipe.Lines("out.jsonl"), (await _desk.OutAsync(0, "results", batch)).TrimEnd().Split('\n'));
+        // What the rows asked for is known to the run alone.
+        var lines = _desk.Llmpipe.Lines("out.jsonl").Select(line => string.Concat(line.AsSpan(0, line.LastIndexOf(",\"request\":", StringComparison.Ordinal)), "}"));
+        Assert.Equal(lines, (await _desk.OutAsync(0, "results", batch)).TrimEnd().Split('\n'));
     }
 
     [Fact]

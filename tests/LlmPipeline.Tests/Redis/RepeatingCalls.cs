@@ -14,6 +14,7 @@ public sealed class RepeatingCalls
     [InlineData("CLUSTERDOWN The cluster is down")]
     [InlineData("TRYAGAIN Multiple keys request during rehashing of slot")]
     [InlineData("MASTERDOWN Link with MASTER is down")]
+    [InlineData("Key has MOVED but CommandFlags.NoRedirect was specified - redirect not followed. ")]
     public void What_the_server_cannot_do_now_may_pass(string message) => Assert.True(RedisRetry.MayPass(Refusal(message)));
 
     [Theory]
