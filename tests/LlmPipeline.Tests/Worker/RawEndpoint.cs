@@ -27,6 +27,9 @@ internal sealed record RawReply(int Status, string Body, params string[] Headers
     public bool IsCut { get; init; }
 
     public bool IsSilent { get; init; }
+
+    /// <summary>How long it takes.</summary>
+    public TimeSpan Latency { get; init; }
 }
 
 /// <summary>An HTTP endpoint on a bare socket, so that a test sees and sends the very bytes.</summary>
@@ -60,6 +63,8 @@ internal sealed class RawEndpoint : IAsyncDisposable
         {
             Requests.Enqueue(request);
             var reply = _reply(request, Interlocked.Increment(ref _count));
+            if (reply.Latency > TimeSpan.Zero)
+                await Task.Delay(reply.Latency, stop);
             if (reply.IsSilent)
                 await Task.Delay(Timeout.Infinite, stop);
             if (reply.IsReset)
