@@ -10,8 +10,14 @@ namespace LlmPipeline;
 /// </summary>
 internal sealed partial class RedisLink : IAsyncDisposable
 {
+    // A server that accepts connections and drops them, as one that loads its data does, is lost several times a second.
+    private static readonly TimeSpan LogEvery = TimeSpan.FromSeconds(10);
+
     private readonly ConfigurationOptions _options;
     private readonly ILogger _logger;
+    private readonly Lock _logging = new();
+    private long? _loggedLoss;
+    private bool _isLossOpen;
     private readonly SemaphoreSlim _opening = new(1);
     private readonly CancellationTokenSource _closed = new();
     private ReplicatedWrites? _replicated;
@@ -145,7 +151,7 @@ internal sealed partial class RedisLink : IAsyncDisposable
 
     private void OnRestored(object? sender, ConnectionFailedEventArgs e)
     {
-        if (IsCommands(sender, e))
+        if (IsCommands(sender, e) && EndsLoss())
             LogRestored(Name);
         // Another server may be behind the address now.
         if (_options.DefaultDatabase > 0 && e.ConnectionType == ConnectionType.Interactive)
@@ -157,12 +163,34 @@ internal sealed partial class RedisLink : IAsyncDisposable
     private void OnFailed(object? sender, ConnectionFailedEventArgs e)
     {
         Interlocked.Increment(ref _losses);
-        if (!IsCommands(sender, e))
+        if (!IsCommands(sender, e) || !BeginsLoss())
             return;
         if (e.FailureType == ConnectionFailureType.AuthenticationFailure)
             LogRefused(Name);
         else
             LogLost(Name, e.FailureType);
+    }
+
+    // Whether a line says that the connection is lost; the lines that say it is back belong to these.
+    private bool BeginsLoss()
+    {
+        lock (_logging)
+        {
+            if (_isLossOpen || (_loggedLoss is { } logged && Time.GetElapsedTime(logged) < LogEvery))
+                return false;
+            _loggedLoss = Time.GetTimestamp();
+            return _isLossOpen = true;
+        }
+    }
+
+    private bool EndsLoss()
+    {
+        lock (_logging)
+        {
+            var isOpen = _isLossOpen;
+            _isLossOpen = false;
+            return isOpen;
+        }
     }
 
     // Four connections are lost together (two of each kind); one line is enough.

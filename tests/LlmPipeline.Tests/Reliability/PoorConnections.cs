@@ -23,6 +23,25 @@ public sealed class PoorConnections
     }
 
     [Fact]
+    public async Task A_connection_that_is_lost_again_and_again_fills_no_log()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var proxy = new TcpProxy(server.Port);
+        var lines = new LogLines<RedisConnections>();
+        await using var redis = await RedisConnections.ConnectAsync(RedisAddress.Parse(proxy.Address), TimeProvider.System, lines);
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        for (var cut = 1; cut <= 3; cut++)
+        {
+            var before = redis.Losses;
+            proxy.Cut();
+            await Eventually.HoldsAsync(() => Task.FromResult(redis.Losses > before), "it is lost");
+            await RedisRetry.UntilAnsweredAsync(() => redis.Database.PingAsync(), TimeProvider.System);
+        }
+
+        Assert.InRange(lines.All.Count(line => line.Contains("is lost (", StringComparison.Ordinal)), 1, 1 + (int)(watch.Elapsed.TotalSeconds / 10));
+    }
+
+    [Fact]
     public async Task A_Redis_that_is_far_away_costs_no_lease()
     {
         const int Rows = 200;

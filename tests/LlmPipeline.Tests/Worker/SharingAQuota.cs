@@ -114,7 +114,7 @@ public sealed class SharingAQuota
     {
         await using var server = await RedisServer.StartAsync();
         await using var redis = await Stores.ConnectAsync(server.Address);
-        var log = new Memo();
+        var log = new LogLines();
         await using var limiter = new RequestTokenLimiter(
             new RedisLedger(() => redis, Stores.NewName("deployment")), new QuotaAmount(6000, 0), TimeSpan.FromSeconds(5), TimeProvider.System, log);
         Assert.True((await limiter.AcquireAsync(default, default)).IsAcquired);
@@ -122,13 +122,13 @@ public sealed class SharingAQuota
         using var cancel = new CancellationTokenSource();
         var cancelled = limiter.AcquireAsync(default, cancel.Token).AsTask();
         var waiting = Enumerable.Range(0, 50).Select(_ => limiter.AcquireAsync(default, default).AsTask()).ToList();
-        await Eventually.HoldsAsync(() => Task.FromResult(log.Lines.Count == 1), "it has said that it is away", TimeSpan.FromSeconds(30));
+        await Eventually.HoldsAsync(() => Task.FromResult(log.All.Count == 1), "it has said that it is away", TimeSpan.FromSeconds(30));
         await cancel.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => cancelled);
         Assert.DoesNotContain(waiting, task => task.IsCompleted);
         await server.RestartAsync();
         Assert.All(await Task.WhenAll(waiting).WaitAsync(TimeSpan.FromSeconds(60)), lease => Assert.True(lease.IsAcquired));
-        Assert.Equal(2, log.Lines.Count);
+        Assert.Equal(2, log.All.Count);
     }
 
     [Theory]
@@ -223,17 +223,5 @@ public sealed class SharingAQuota
         var redis = await Stores.ConnectAsync(store);
         var name = Stores.NewName("deployment");
         return (new RedisLedger(() => redis, name), new RedisLedger(() => redis, name));
-    }
-
-    private sealed class Memo : ILogger
-    {
-        public ConcurrentQueue<string> Lines { get; } = [];
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => Lines.Enqueue(formatter(state, exception));
     }
 }

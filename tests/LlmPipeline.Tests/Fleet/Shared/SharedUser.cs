@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using LlmPipeline.Tests;
@@ -88,7 +89,11 @@ internal sealed class SharedUser : IAsyncDisposable
             var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
             if (_random.Next(3) == 0)
             {
-                await Task.WhenAny(process.WaitForExitAsync(), Task.Delay(_random.Next(1000, 6000)));
+                // In the middle of its calls; what calls nothing itself, at any time.
+                var calls = Calls + _random.Next(1, 60);
+                var latest = TimeSpan.FromMilliseconds(_random.Next(2000, 15_000));
+                for (var started = Stopwatch.StartNew(); !process.HasExited && Calls < calls && started.Elapsed < latest;)
+                    await Task.WhenAny(process.WaitForExitAsync(), Task.Delay(20));
                 if (!process.HasExited)
                 {
                     process.Kill();
