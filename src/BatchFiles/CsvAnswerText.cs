@@ -23,6 +23,22 @@ public static class CsvAnswerText
         }
     }
 
+    /// <summary>The text of a provider's answer.</summary>
+    /// <param name="body">The body of a completion.</param>
+    public static string OfBody(JsonElement body)
+    {
+        try
+        {
+            return Answer(body);
+        }
+        catch (InvalidOperationException)
+        {
+            var whole = LenientJson.WithoutHalves(JsonMarshal.GetRawUtf8Value(body));
+            using var decodable = JsonDocument.Parse(whole, new JsonDocumentOptions { MaxDepth = int.MaxValue });
+            return Answer(decodable.RootElement);
+        }
+    }
+
     /// <summary>The texts of a line: one for each choice of a chat or a completion, else the one of <see cref="Of"/>.</summary>
     /// <param name="line">A batch output line.</param>
     public static IReadOnlyList<string> AllOf(JsonElement line)

@@ -1,5 +1,3 @@
-using System.Buffers.Binary;
-using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Microsoft.SemanticKernel;
@@ -29,7 +27,7 @@ public sealed class PromptFunction
     {
         Name = name;
         Files = files.Where(file => file.Key is TemplateFile or ConfigFile).ToDictionary(file => file.Key, file => file.Value, StringComparer.Ordinal);
-        Sha = Hash(Files);
+        Sha = PromptFiles.Hash(Files);
         if (!Files.ContainsKey(TemplateFile))
             throw new PromptFunctionException($"{where}: has no {TemplateFile}");
         var template = Path.Join(where, TemplateFile);
@@ -174,23 +172,6 @@ public sealed class PromptFunction
             if (string.Equals(key, name, StringComparison.OrdinalIgnoreCase))
                 return value;
         return null;
-    }
-
-    private static string Hash(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files)
-    {
-        using var sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        Span<byte> length = stackalloc byte[sizeof(int)];
-        foreach (var (name, content) in files.OrderBy(file => file.Key, StringComparer.Ordinal))
-        {
-            // Each part is led by its length, so that no two sets of files read the same.
-            foreach (var part in (ReadOnlyMemory<byte>[])[Encoding.UTF8.GetBytes(name), content])
-            {
-                BinaryPrimitives.WriteInt32LittleEndian(length, part.Length);
-                sha.AppendData(length);
-                sha.AppendData(part.Span);
-            }
-        }
-        return Convert.ToHexStringLower(sha.GetHashAndReset());
     }
 
     private string Text(string where, string file)

@@ -5,17 +5,17 @@ namespace LlmPipeline;
 public sealed class RunningTheSample(FleetHouse house) : IClassFixture<FleetHouse>
 {
     [Fact]
-    public async Task It_gets_its_answers_from_a_live_worker_and_pays_once_for_what_has_a_key()
+    public async Task It_gets_its_answers_from_a_live_worker_and_pays_once_for_the_same_batch()
     {
         await house.WorkAsync();
 
         var first = await RunAsync();
         var second = await RunAsync();
 
-        Assert.Equal(["What is 100 / 8?", "What is 2 + 3?", "What is 7 * 6?"], first[1..].Select(line => line[..(line.IndexOf('?') + 1)]).Order(StringComparer.Ordinal));
+        Assert.Equal(["What is 2 + 3?", "What is 7 * 6?", "What is 100 / 8?"], first[1..].Select(line => line[..(line.IndexOf('?') + 1)]));
         Assert.All(first, line => Assert.EndsWith("]", line));
-        Assert.Equal(first[0], second[0]);
-        Assert.Equal(1 + 3 + 3, house.Llm.Stats.Calls);
+        Assert.Equal(first[1..], second[1..]);
+        Assert.Equal(1 + 3 + 1, house.Llm.Stats.Calls);
     }
 
     private async Task<string[]> RunAsync()
