@@ -20,7 +20,7 @@ internal sealed class RowCsvColumns(InputOptions options)
         var required = new RowRequired(options);
         foreach (var name in names)
         {
-            if (name.Length > 0 && !seen.Add(name)) return new(name, "two columns have this name");
+            if (name.Length > 0 && !seen.Add(name) && IsUsed(name)) return new(name, "two columns have this name");
             required.Found(name);
             required.Found(RowNames.Variable(name));
         }
@@ -59,6 +59,13 @@ internal sealed class RowCsvColumns(InputOptions options)
         return null;
     }
 
+    // Columns that nothing is read from may have the same name: they only come back.
+    private bool IsUsed(string name) =>
+        options.Variables.Concat(options.RequiredVariables).Any(variable => variable == name || variable == RowNames.Variable(name))
+        || name == options.IdColumn
+        || (options.IdColumn is null && (name == "custom_id" || (name == "id" && options.UsesId)))
+        || (name == "model" && options.HasRowModels);
+
     private string[] CellsOf(CsvDataReader csv)
     {
         var cells = new string[_names.Length];
@@ -71,7 +78,7 @@ internal sealed class RowCsvColumns(InputOptions options)
         var variables = new Dictionary<string, string>(_names.Length, StringComparer.Ordinal);
         for (var i = 0; i < _names.Length; i++)
         {
-            if (_names[i].Length > 0) variables.Add(_names[i], csv.GetString(i));
+            if (_names[i].Length > 0) variables.TryAdd(_names[i], csv.GetString(i));
         }
 
         RowParser.AddReachable(variables);

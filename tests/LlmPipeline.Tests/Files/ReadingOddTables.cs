@@ -53,6 +53,17 @@ public sealed class ReadingOddTables
     }
 
     [Fact]
+    public async Task Columns_of_the_same_name_are_an_error_only_where_one_of_them_is_read()
+    {
+        var row = Assert.Single(await RowsOfAsync("a,a,text\n1,2,x\n", Prompt("text")));
+        Assert.Equal(("x", "1,2,x"), (row.Variables!["text"], string.Join(',', row.Cells!)));
+        Assert.Equal("F:1: text: two columns have this name", await ErrorOfAsync("text,text\nx,y\n", Prompt("text")));
+        Assert.Equal("F:1: my text: two columns have this name", await ErrorOfAsync("my text,my text\nx,y\n", Prompt("my_text")));
+        Assert.Equal("F:1: id: two columns have this name", await ErrorOfAsync("id,id,text\n1,2,x\n", Prompt("text")));
+        Assert.Equal("F:1: model: two columns have this name", await ErrorOfAsync("model,model,text\n1,2,x\n", Prompt("text")));
+    }
+
+    [Fact]
     public async Task A_missing_column_is_named_with_those_that_there_are()
     {
         Assert.Equal(

@@ -66,8 +66,8 @@ public sealed class TellingTheKindOfAFile
     [InlineData("[1, 2]")]
     public async Task A_json_array_is_an_error(string text)
     {
-        Assert.Equal("F:1: a JSON array; one JSON object a line is wanted", await ErrorOfAsync(text));
-        Assert.Equal("F:1: a JSON array; one JSON object a line is wanted", await ErrorOfAsync(text, Prompt()));
+        Assert.Equal("F:1: a JSON array; one JSON object a line is wanted (jq -c '.[]' FILE writes them so)", await ErrorOfAsync(text));
+        Assert.Equal("F:1: a JSON array; one JSON object a line is wanted (jq -c '.[]' FILE writes them so)", await ErrorOfAsync(text, Prompt()));
     }
 
     [Fact]
