@@ -61,7 +61,7 @@ internal sealed class RunPlan
         if (function?.SettingsWith(set).Tools is not null && !forFleet)
             throw CliException.Usage($"the prompt function {function.Name} asks for tools, and llmpipe run has none: tools are registered in a .NET worker (see docs/prompt-functions.md); submit is for such a fleet");
         var defaultModel = function?.ModelId ?? settings.Model;
-        var inputs = InputFiles.Expand(options.Inputs);
+        var inputs = InputFiles.Expand(options.Inputs, options.Output);
         var input = InputFile.Open(inputs, new InputOptions
         {
             Model = options.Model,

@@ -130,6 +130,15 @@ public sealed class ReadingRealFiles : IAsyncLifetime
         var (exitCode, _, error) = await _llmpipe.RunAsync("run", "*.txt", "-o", "out.jsonl");
         Assert.True(exitCode == 0, error);
         Assert.Equal(["a.txt:line-1", "b.txt:line-1", "b.txt:line-2"], Rows.CustomIds(_llmpipe.Lines("out.jsonl")));
+
+        // A table beside its inputs is none of them when the same command runs again.
+        _llmpipe.Write("c.csv", "text\nfour\n");
+        foreach (var rows in (string[])["1 completed, 0 failed\n", "1 of these before this run"])
+        {
+            (exitCode, _, error) = await _llmpipe.RunAsync("run", "*.csv", "--template", "{{$text}}", "-o", "table.csv");
+            Assert.True(exitCode == 0 && error.Contains(rows, StringComparison.Ordinal), error);
+        }
+
         Assert.Contains("no file matches", (await _llmpipe.RunAsync("run", "*.jsonx", "-o", "out.jsonl")).Error);
     }
 
