@@ -41,6 +41,12 @@ internal sealed class RequestKey(RunPlan plan)
         return XxHash128.HashToUInt128(_text.WrittenSpan).ToString("x32", CultureInfo.InvariantCulture) + rest;
     }
 
+    /// <summary>Parameters and endpoint of a key: <c>parameters.endpoint</c>.</summary>
+    public static string ShapeOf(string key) => key[(key.IndexOf('.', StringComparison.Ordinal) + 1)..];
+
+    /// <summary>The hash of a key, where many are in memory.</summary>
+    public static UInt128 Hash(string key) => XxHash128.HashToUInt128(Encoding.UTF8.GetBytes(key));
+
     private string ParametersOf(string model)
     {
         var text = new StringBuilder(model).Append('\0').Append(plan.Function?.Sha).Append('\0');

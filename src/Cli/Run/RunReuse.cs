@@ -9,12 +9,15 @@ namespace LlmPipeline;
 internal sealed class RunReuse
 {
     private readonly RunPlan _plan;
-    private readonly Dictionary<string, OutputEntry> _answers;
+    // By the hash of the row's key, because there may be millions.
+    private readonly Dictionary<UInt128, OutputEntry> _answers;
+    private readonly IReadOnlyCollection<string> _shapes;
 
-    private RunReuse(RunPlan plan, Dictionary<string, OutputEntry> answers, IReadOnlyCollection<string> batches)
+    private RunReuse(RunPlan plan, Dictionary<UInt128, OutputEntry> answers, IReadOnlyCollection<string> shapes, IReadOnlyCollection<string> batches)
     {
         _plan = plan;
         _answers = answers;
+        _shapes = shapes;
         Batches = batches;
     }
 
@@ -30,7 +33,9 @@ internal sealed class RunReuse
     /// <summary>Looks at the output; null where there is none, or one of this batch.</summary>
     public static async Task<RunReuse?> FindAsync(RunPlan plan, OutputPaths paths, OutputBatch batch, CancellationToken cancellationToken)
     {
-        var (answers, batches, lines, unknown) = (new Dictionary<string, OutputEntry>(StringComparer.Ordinal), new HashSet<string>(StringComparer.Ordinal), 0, 0);
+        var answers = new Dictionary<UInt128, OutputEntry>();
+        var (shapes, batches) = (new HashSet<string>(StringComparer.Ordinal), new HashSet<string>(StringComparer.Ordinal));
+        var (lines, unknown) = (0, 0);
         foreach (var (path, source) in new[] { (paths.Results, OutputSource.Results), (paths.Errors, OutputSource.Errors), (paths.Partial, OutputSource.Partial) })
         {
             using var file = Open(path);
@@ -51,13 +56,17 @@ internal sealed class RunReuse
                 if (head.Request.IsEmpty)
                     unknown++;
                 else if ((plan.IsSimulated || !(head.IsSimulated || id.StartsWith("sim-", StringComparison.Ordinal))) && !batch.Owns(id) && (head.IsCompletion || !plan.Options.RetryFailed))
-                    answers[Encoding.UTF8.GetString(head.Request)] = new OutputEntry(file.Offset, file.Line.Length, source, head.IsCompletion, IsEarlier: true);
+                {
+                    var request = Encoding.UTF8.GetString(head.Request);
+                    shapes.Add(RequestKey.ShapeOf(request));
+                    answers[RequestKey.Hash(request)] = new OutputEntry(file.Offset, file.Line.Length, source, head.IsCompletion, IsEarlier: true);
+                }
             }
         }
 
         if (batches.Count == 0)
             return null;
-        var reuse = new RunReuse(plan, answers, batches);
+        var reuse = new RunReuse(plan, answers, shapes, batches);
         await reuse.CompareAsync(lines, unknown, cancellationToken).ConfigureAwait(false);
         return reuse;
     }
@@ -69,7 +78,7 @@ internal sealed class RunReuse
         var (key, copied) = (new RequestKey(_plan), 0);
         await foreach (var job in _plan.JobsAsync(output.BatchId, row => !output.IsDone(row), cancellationToken).ConfigureAwait(false))
         {
-            if (!_answers.TryGetValue(key.Of(job), out var entry))
+            if (!_answers.TryGetValue(RequestKey.Hash(key.Of(job)), out var entry))
                 continue;
             output.Copy(entry, job.Id, job.CustomId!);
             copied++;
@@ -84,23 +93,21 @@ internal sealed class RunReuse
     private async Task CompareAsync(int lines, int unknown, CancellationToken cancellationToken)
     {
         var key = new RequestKey(_plan);
-        var parts = new HashSet<string>[] { new(StringComparer.Ordinal), new(StringComparer.Ordinal), new(StringComparer.Ordinal) };
-        var found = new HashSet<string>(StringComparer.Ordinal);
+        var (shapes, found) = (new HashSet<string>(StringComparer.Ordinal), new HashSet<UInt128>());
         await foreach (var job in _plan.JobsAsync("", _ => true, cancellationToken).ConfigureAwait(false))
         {
             var request = key.Of(job);
-            if (_answers.ContainsKey(request))
-                found.Add(request);
-            foreach (var (part, of) in request.Split('.').Zip(parts))
-                of.Add(part);
+            shapes.Add(RequestKey.ShapeOf(request));
+            if (RequestKey.Hash(request) is var hash && _answers.ContainsKey(hash))
+                found.Add(hash);
         }
 
         IsWanted = found.Count > 0 && (_plan.Options.Reuse || (unknown == 0 && found.Count == _answers.Count));
-        var same = _answers.Keys.Select(request => request.Split('.')).ToList();
+        bool HasSame(int part) => _shapes.Select(shape => shape.Split('.')[part]).Intersect(shapes.Select(shape => shape.Split('.')[part])).Any();
         Difference = unknown == lines ? "what differs is not known, as an earlier version has written it"
-            : same.Count == 0 ? "its answers are a simulator's, or failed rows"
-            : !same.Exists(request => parts[2].Contains(request[2])) ? "it was made at another endpoint"
-            : !same.Exists(request => parts[1].Contains(request[1])) ? "the model, the prompt function, its template or schema, --system or --set differs"
+            : _answers.Count == 0 ? "its answers are a simulator's, or failed rows"
+            : !HasSame(1) ? "it was made at another endpoint"
+            : !HasSame(0) ? "the model, the prompt function, its template or schema, --system or --set differs"
             : $"{RunConsole.Text(_answers.Count - found.Count)} of its {RunConsole.Text(_answers.Count)} different requests are no longer asked;"
                 + $" --reuse takes the answers of the other {RunConsole.Text(found.Count)}";
     }
