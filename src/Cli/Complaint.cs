@@ -9,13 +9,13 @@ internal static class Complaint
     public static int Of(ParseResult line, IReadOnlyList<string> faults)
     {
         foreach (var fault in faults.Take(2))
-            Console.Error.WriteLine($"llmpipe: {SafeText.Printable(fault)}");
+            Write(fault);
         Console.Error.WriteLine($"llmpipe: see {UsageErrors.Path(line.CommandResult.Command)} --help");
         return ExitCodes.Usage;
     }
 
     /// <summary>A command ended with an exception.</summary>
-    public static int Of(Exception e) => Of(e, line => Console.Error.WriteLine($"llmpipe: {SafeText.Printable(line)}"));
+    public static int Of(Exception e) => Of(e, Write);
 
     /// <summary>A command ended with an exception.</summary>
     /// <param name="e">The exception.</param>
@@ -32,4 +32,6 @@ internal static class Complaint
             say("this should not happen; LLMPIPE_DEBUG=1 shows where it did");
         return known?.ExitCode ?? ExitCodes.Broke;
     }
+
+    private static void Write(string line) => Console.Error.WriteLine(TerminalText.ForError($"llmpipe: {SafeText.Printable(line)}"));
 }

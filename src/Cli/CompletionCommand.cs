@@ -13,7 +13,7 @@ internal static class CompletionCommand
           source <(llmpipe completion bash)                                      # in ~/.bashrc
           source <(llmpipe completion zsh)                                       # in ~/.zshrc, after compinit
           llmpipe completion fish > ~/.config/fish/completions/llmpipe.fish
-          llmpipe completion powershell | Out-String | Invoke-Expression         # in $PROFILE
+          llmpipe completion powershell | Out-String | Invoke-Expression  # in $PROFILE
         """;
 
     private const string Bash =

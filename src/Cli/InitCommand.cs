@@ -12,7 +12,8 @@ internal static class InitCommand
         The columns of a table, or the fields of rows, are its variables: {{$text}} is the column text.
 
         Examples:
-          llmpipe init sentiment && llmpipe run reviews.csv --prompt sentiment -o out.csv
+          llmpipe init sentiment
+          llmpipe run reviews.csv --prompt sentiment -o out.csv
 
         Exit codes: 0 written, 1 it cannot be written, 2 bad usage, or there is one of this name.
         """;

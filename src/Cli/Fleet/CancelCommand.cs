@@ -14,7 +14,7 @@ internal static class CancelCommand
         rows stay as they are. What was cancelled runs again with 'submit --retry-failed' of the same file.
 
         Examples:
-          llmpipe cancel b-0123456789abcdef0123456789abcdef --redis redis.internal:6379
+          llmpipe cancel BATCH --redis redis.internal:6379
           llmpipe cancel $batch.17
 
         Exit codes: 0 asked for, or it had ended already; 1 there is no such batch or job; 2 bad usage.

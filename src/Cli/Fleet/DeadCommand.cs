@@ -23,7 +23,8 @@ internal static class DeadCommand
 
         Examples:
           llmpipe dead list --queue gpt-4o-mini --limit 20
-          llmpipe dead list --json --limit 100000 | jq -r 'select(.error_code=="http_400").job'
+          llmpipe dead list --json --limit 100000 \
+            | jq -r 'select(.error_code=="http_400").job'
         """;
 
     private const string ShowHelp =

@@ -17,7 +17,7 @@ internal static class ForgetCommand
         Redis' append-only file, its snapshots, and copies and backups of these hold the content for longer.
 
         Examples:
-          llmpipe forget b-0123456789abcdef0123456789abcdef --redis redis.internal:6379
+          llmpipe forget BATCH --redis redis.internal:6379
           llmpipe forget j-0198c5d2a7b07d0f8f5e7d0c3c1b2a19
 
         Exit codes: 0 forgotten; 1 there is no such batch or job, or it has not ended; 2 bad usage.

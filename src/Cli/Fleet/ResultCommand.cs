@@ -16,7 +16,7 @@ internal static class ResultCommand
         JOB is a job's id; those of a batch are BATCH.1, BATCH.2 and so on, in the order of the rows.
 
         Examples:
-          llmpipe result b-0123456789abcdef0123456789abcdef.7 --redis redis.internal:6379
+          llmpipe result BATCH.7 --redis redis.internal:6379
           llmpipe result $batch.1 --wait --json | jq .response.body.usage
 
         Exit codes: 0 completed, 1 there is no result: not yet, no longer, or there is no such job; 2 bad usage, 3 the job

@@ -19,10 +19,10 @@ internal static class ResultsCommand
         runs such rows again. A table (-o x.csv) also needs --input, the file that was submitted, for its columns. Nothing is called.
 
         Examples:
-          llmpipe results b-0123456789abcdef0123456789abcdef --redis redis.internal:6379 > so-far.jsonl
+          llmpipe results BATCH --redis redis.internal:6379 > so-far.jsonl
           llmpipe results $batch --wait -o answers.jsonl
           llmpipe results $batch --wait --input rows.csv -o answers.csv
-          llmpipe results $batch --wait | jq -r .response.body.choices[0].message.content
+          llmpipe results $batch --wait | jq .response.body
 
         Exit codes: 0 all rows completed, 1 unknown batch, or rows are still to come, 2 bad usage, 3 all rows have ended and
         some failed, 130 interrupted.

@@ -13,7 +13,7 @@ internal static class RetryCommand
         --retry-failed' of the same file does that.
 
         Examples:
-          llmpipe retry b-0123456789abcdef0123456789abcdef --redis redis.internal:6379
+          llmpipe retry BATCH --redis redis.internal:6379
           llmpipe retry $batch && llmpipe results $batch --wait -o answers.jsonl
 
         Exit codes: 0 all failed rows wait again, or none had failed; 1 unknown batch, or some cannot run again; 2 bad usage.

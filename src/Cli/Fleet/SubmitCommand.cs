@@ -21,9 +21,11 @@ internal static class SubmitCommand
 
         Examples:
           llmpipe submit questions.jsonl --redis redis.internal:6379
-          batch=$(llmpipe submit rows.jsonl --prompt solve-math --lane low) && llmpipe results $batch --wait -o answers.jsonl
-          llmpipe submit notes.txt --model gpt-4o-mini --system "Answer in one sentence." --set temperature=0 --deadline 3600
-          llmpipe submit monday.csv --name "monday reviews" && llmpipe status "monday reviews"
+          batch=$(llmpipe submit rows.jsonl --prompt solve-math --lane low)
+          llmpipe results $batch --wait -o answers.jsonl
+          llmpipe submit notes.txt --system "Answer briefly." --deadline 3600
+          llmpipe submit monday.csv --name "monday reviews"
+          llmpipe status "monday reviews"
 
         Exit codes: 0 all rows are on the queue, 1 broke (the same command again goes on), 2 bad usage or input (nothing was
         enqueued), 130 interrupted.

@@ -38,6 +38,42 @@ internal static class TerminalText
         return fitting.Append(Cut).ToString();
     }
 
+    /// <summary>A line for standard error: on a terminal, where a line would break within a word, it breaks between words.</summary>
+    public static string ForError(string line) =>
+        Console.IsErrorRedirected || Console.WindowWidth <= 0 ? line : string.Join('\n', Wrap(line, Console.WindowWidth - 1));
+
+    /// <summary>Breaks a line between words. A word that is wider than the columns has a line of its own.</summary>
+    /// <param name="line">Without line feeds.</param>
+    /// <param name="width">Columns, at least 1.</param>
+    public static IReadOnlyList<string> Wrap(string line, int width)
+    {
+        if (WidthOf(line) <= width)
+            return [line];
+        var lines = new List<string>();
+        // Spaces at its beginning are its indentation.
+        var start = line.Length - line.TrimStart(' ').Length;
+        var current = new StringBuilder(line[..start]);
+        var isEmpty = true;
+        foreach (var word in line[start..].Split(' '))
+        {
+            if (!isEmpty && WidthOf(current.ToString()) + 1 + WidthOf(word) > width)
+            {
+                lines.Add(current.ToString());
+                current.Clear().Append(' ', start);
+            }
+            else if (!isEmpty)
+            {
+                current.Append(' ');
+            }
+
+            current.Append(word);
+            isEmpty = false;
+        }
+
+        lines.Add(current.ToString());
+        return lines;
+    }
+
     /// <summary>The columns that a line takes.</summary>
     public static int WidthOf(string line) => line.EnumerateRunes().Sum(WidthOf);
 

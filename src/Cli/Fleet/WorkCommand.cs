@@ -19,7 +19,8 @@ internal static class WorkCommand
 
         Examples:
           OPENAI_API_KEY=… llmpipe work --redis redis.internal:6379
-          llmpipe work --redis rediss://user:password@redis.internal:6380/0 --concurrency 200 --config worker.json
+          llmpipe work --redis rediss://user:password@redis.internal:6380/0 \
+            --concurrency 200 --config worker.json
         """;
 
     public static Command Create()

@@ -5,7 +5,7 @@ namespace LlmPipeline;
 /// </summary>
 internal static class ProgressPanel
 {
-    private const int LongestBar = 30, ShortestBar = 5;
+    private const int LongestBar = 30, ShortestBar = 5, MostLines = 5;
 
     /// <param name="figures">How far the run is.</param>
     /// <param name="width">The columns that a line may take.</param>
@@ -32,8 +32,17 @@ internal static class ProgressPanel
         if (Money(figures, width) is { } money)
             lines.Add(money);
         if (figures.Limiting is { } limiting)
-            lines.Add([new(Fit(limiting, width), PanelColor.Warning)]);
+            lines.AddRange(Fitted(limiting, width, MostLines - lines.Count));
         return lines;
+    }
+
+    // What does not fit the last line is cut.
+    private static IEnumerable<IReadOnlyList<PanelPart>> Fitted(string text, int width, int most)
+    {
+        var lines = TerminalText.Wrap(text, width);
+        var last = string.Join(' ', lines.Skip(most - 1));
+        return lines.Take(most - 1).Append(last).Where(line => line.Length > 0)
+            .Select(line => (IReadOnlyList<PanelPart>)[new(Fit(line, width), PanelColor.Warning)]);
     }
 
     private static List<PanelPart> Head(ProgressFigures figures, int width, bool isUnicode)

@@ -10,8 +10,8 @@ internal static class RunCommand
         """
         Answer every row of a file, in one process.
 
-        INPUT is told apart by its first line: OpenAI Batch lines, bare request bodies, rows for a prompt function
-        (JSONL, or CSV with a header, with --prompt), or plain text, a prompt a line. The whole file is checked first.
+        The first line of INPUT tells its kind: OpenAI Batch lines, bare request bodies, rows (JSONL, or CSV with a
+        header, with --prompt or --template), or plain text, a prompt a line. The whole file is checked first.
         The answers go to INPUT's name with .results.jsonl, in the order of the rows; rows that failed go to .errors.jsonl.
 
         The endpoint comes from llmpipe.json, or from OPENAI_BASE_URL / OPENAI_API_KEY, or from AZURE_OPENAI_ENDPOINT /
@@ -23,12 +23,14 @@ internal static class RunCommand
 
         Examples:
           llmpipe run prompts/samples/questions.jsonl
-          llmpipe run rows.jsonl --prompt solve-math -o answers.jsonl --rpm 500 --tpm 200000
-          llmpipe run notes.txt --model gpt-4o-mini --system "Answer in one sentence." --set temperature=0
-          llmpipe run rows.csv --prompt summarize -o answers.csv
+          llmpipe run rows.csv --prompt summarize -o answers.csv --check
+          llmpipe run rows.csv --prompt summarize -o answers.csv --rpm 500
+          llmpipe run reviews.csv --template 'Review: {{$review}}' \
+            --schema 'label: positive|negative' -o labels.csv
+          llmpipe run notes.txt --system "Answer briefly." --set temperature=0
 
         Exit codes: 0 done, 1 broke (what is done is kept), 2 bad usage or input (nothing was sent), 3 done with failed
-        rows, or stopped by --budget, 130 interrupted.
+        rows, or stopped by --budget or --max-failures, 130 interrupted.
         """;
 
     public static Command Create()

@@ -20,10 +20,11 @@ internal sealed class RunConsole(RunOptions options)
     /// <summary>The same for a line that is rendered.</summary>
     public void Write(string line)
     {
+        var shown = options.LogFormat == LogFormat.Json ? line : TerminalText.ForError(line);
         if (_progress is { } progress)
-            progress.Write(line);
+            progress.Write(shown);
         else
-            Console.Error.WriteLine(line);
+            Console.Error.WriteLine(shown);
     }
 
     /// <param name="plan">The run.</param>

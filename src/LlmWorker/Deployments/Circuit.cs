@@ -81,7 +81,7 @@ internal sealed partial class Circuit(string name, TimeProvider time, ILogger lo
         }
 
         if (opened)
-            LogOpened(logger, name, OpenFor, reason);
+            LogOpened(logger, name, Math.Ceiling(OpenFor.TotalSeconds), reason);
     }
 
     /// <summary>A call ended that says nothing of the endpoint.</summary>
@@ -96,7 +96,7 @@ internal sealed partial class Circuit(string name, TimeProvider time, ILogger lo
     {
         lock (_lock)
             OpenNow(reason);
-        LogOpened(logger, name, OpenFor, reason);
+        LogOpened(logger, name, Math.Ceiling(OpenFor.TotalSeconds), reason);
     }
 
     /// <summary>Closes it because an operator says so.</summary>
@@ -158,8 +158,8 @@ internal sealed partial class Circuit(string name, TimeProvider time, ILogger lo
         return one;
     }
 
-    [LoggerMessage(LogLevel.Warning, "{Deployment} keeps failing and is left alone for {BreakDuration}: {Reason}")]
-    private static partial void LogOpened(ILogger logger, string deployment, TimeSpan breakDuration, string reason);
+    [LoggerMessage(LogLevel.Warning, "{Deployment} keeps failing and is left alone for {Seconds} s: {Reason}")]
+    private static partial void LogOpened(ILogger logger, string deployment, double seconds, string reason);
 
     [LoggerMessage(LogLevel.Information, "{Deployment} answers again")]
     private static partial void LogClosed(ILogger logger, string deployment);

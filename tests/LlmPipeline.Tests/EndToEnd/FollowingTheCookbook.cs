@@ -13,12 +13,12 @@ public sealed partial class FollowingTheCookbook : IDisposable
     public static TheoryData<string, string, int> Tasks => new()
     {
         { "Classify a CSV", "labels.csv", 4 },
-        { "Extract to columns", "extracted.csv", 2 },
+        { "Extract to columns", "extracted.csv", 3 },
         { "Embed a corpus", "corpus-vectors.jsonl", 3 },
         { "Compare two models", "gpt-4o.jsonl", 2 },
         { "Translate a JSONL", "letters-translated.jsonl", 2 },
-        { "Summarize a folder", "summaries.jsonl", 2 },
-        { "Evaluate with a judge", "verdicts.jsonl", 2 },
+        { "Summarize a folder", "summaries.results.jsonl", 2 },
+        { "Evaluate with a judge", "verdicts.results.jsonl", 2 },
         { "Resume after a crash", "numbers.jsonl", 200 },
         { "Stay under a budget", "topics.jsonl", 100 },
         { "Run on vLLM or Ollama", "local.jsonl", 2 },

@@ -29,7 +29,7 @@ public sealed class ReadingTheLog : IDisposable
         _llmpipe.Write("in.jsonl", Rows.BatchLines(3));
         var (exitCode, _, error) = await _llmpipe.RunAsync("run", "in.jsonl");
         Assert.True(exitCode == 0, error);
-        Assert.StartsWith("settings without a file, endpoint: the simulator in this process\n", error, StringComparison.Ordinal);
+        Assert.StartsWith("no settings file, endpoint: the simulator in this process\n", error, StringComparison.Ordinal);
     }
 
     [Theory]

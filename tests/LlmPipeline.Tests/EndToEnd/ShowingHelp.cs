@@ -6,7 +6,7 @@ public sealed class ShowingHelp : IDisposable
     private static readonly string[] Commands =
     [
         "run", "submit", "work", "serve", "status", "workers", "results", "result", "cancel", "retry", "forget", "dead", "queues", "deployments",
-        "doctor", "simulate", "completion",
+        "doctor", "simulate", "completion", "init",
     ];
 
     private readonly Llmpipe _llmpipe = new();
@@ -33,6 +33,22 @@ public sealed class ShowingHelp : IDisposable
 
         Assert.Equal(0, exitCode);
         Assert.All((string[])["Examples:", "Exit codes:", "--check", "--no-progress", "-q, --quiet", "--budget <AMOUNT>", "--rpm <N>"], text => Assert.Contains(text, output));
+    }
+
+    [Theory]
+    [InlineData("run")]
+    [InlineData("submit")]
+    [InlineData("results")]
+    [InlineData("work")]
+    [InlineData("dead")]
+    public async Task The_help_of_a_command_has_lines_of_80_columns(string command)
+    {
+        var (_, output, _) = await _llmpipe.RunAsync(command, "--help");
+
+        Assert.All(output.Split('\n'), line => Assert.InRange(line.TrimEnd().Length, 0, 80));
+        // An example that is too long goes on with fewer spaces.
+        var examples = output.Split("Examples:\n")[^1].Split('\n').TakeWhile(line => line.Trim().Length > 0);
+        Assert.All(examples, line => Assert.StartsWith("    ", line, StringComparison.Ordinal));
     }
 
     [Fact]

@@ -104,7 +104,7 @@ public sealed class WatchingAWorker
 
         var lines = worker.Said.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         Assert.All(lines, line => Assert.Matches(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (info|warn|error): .", line));
-        Assert.Contains($"info: settings without a file, endpoints openai {at.House.Llm.BaseUrl.ToString().TrimEnd('/')} (*)", lines[0], StringComparison.Ordinal);
+        Assert.Contains($"info: no settings file, endpoints openai {at.House.Llm.BaseUrl.ToString().TrimEnd('/')} (every model)", lines[0], StringComparison.Ordinal);
     }
 
     [Fact]

@@ -28,6 +28,7 @@ public sealed partial class RunningOnATerminal : IDisposable
             Assert.All(view, line => Assert.InRange(TerminalText.WidthOf(line), 1, columns - 1));
         }
 
+        Assert.All(Clean(said).ReplaceLineEndings("\n").Split('\n'), line => Assert.InRange(TerminalText.WidthOf(line), 0, columns - 1));
         Assert.Contains(views, view => view[0].Contains('%') && view[0].Contains(" left"));
         Assert.Contains("\u001b[32m", said);
         Assert.DoesNotContain("\u001b[?25l", said);

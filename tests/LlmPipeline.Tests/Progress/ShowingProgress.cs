@@ -73,6 +73,22 @@ public sealed class ShowingProgress
     }
 
     [Fact]
+    public void With_40_columns_what_limits_the_run_takes_the_lines_that_are_free()
+    {
+        var said = Few with { Limiting = "the endpoint cannot be reached: connection refused; tried again at 14:05:10 by this run" };
+
+        Assert.Equal(["the endpoint cannot be reached:", "connection refused; tried again at 14:…"], Texts(said, 39).Skip(3));
+        Assert.Equal(["rate-limited until 04:37:13 by the", "provider: tokens per day"], Texts(Few with { Limiting = "rate-limited until 04:37:13 by the provider: tokens per day" }, 39).Skip(3));
+    }
+
+    [Fact]
+    public void Lines_above_it_break_between_words()
+    {
+        Assert.Equal(["  errors:", "  a/long/path/of/a/file", "  (again)"], TerminalText.Wrap("  errors: a/long/path/of/a/file (again)", 12));
+        Assert.Equal(["it fits"], TerminalText.Wrap("it fits", 7));
+    }
+
+    [Fact]
     public void With_40_columns_the_most_important_is_left()
     {
         var lines = Texts(Few with { Spent = 123_400_000, Projected = 290_000_000, Budget = 1_000_000_000, Limiting = "waiting for tokens/min of main" }, 39);
