@@ -59,7 +59,7 @@ internal sealed record FleetStatus(
         }
 
         QueueStatus.Print(Queues);
-        Console.Out.WriteLine($"\ncalls: {Calls}\n");
+        Console.Out.WriteLine($"\n{TerminalText.ForOutput($"calls: {Calls}")}\n");
         if (Batches.Count > 0)
             BatchTable.Print(Batches);
         if (Deployments.Count > 0)

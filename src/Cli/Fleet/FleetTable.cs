@@ -5,6 +5,7 @@ namespace LlmPipeline;
 /// <summary>Columns for people: the first to the left, those of numbers to the right.</summary>
 internal sealed class FleetTable(params string[] header)
 {
+    private const int ShortestLast = 10;
     private readonly List<string[]> _rows = [header];
 
     public void Add(params string[] cells) => _rows.Add(Array.ConvertAll(cells, cell => SafeText.Printable(cell)));
@@ -16,7 +17,11 @@ internal sealed class FleetTable(params string[] header)
         if (TerminalTable.OnOutput() is { } terminal)
         {
             var table = Without(leaveOut, terminal.Profile.Width);
-            terminal.Write(TerminalTable.Of(table._rows[0], table._rows.Skip(1), table.IsNumber));
+            // Spectre.Console shows nothing of columns that do not fit; the terminal wraps them.
+            if (!table.Fits(terminal.Profile.Width))
+                Console.Out.Write(table.ToString());
+            else
+                terminal.Write(TerminalTable.Of(table._rows[0], table._rows.Skip(1), table.IsNumber));
         }
         else
         {
@@ -52,6 +57,11 @@ internal sealed class FleetTable(params string[] header)
     private static string Space(string cell, int width) => new(' ', width - TerminalText.WidthOf(cell));
 
     private int Width() => ToString().Split('\n').Max(TerminalText.WidthOf);
+
+    // The last column may wrap.
+    private bool Fits(int width) =>
+        Enumerable.Range(0, header.Length - 1).Sum(column => _rows.Max(row => TerminalText.WidthOf(row[column])) + 2)
+        + Math.Min(ShortestLast, _rows.Max(row => TerminalText.WidthOf(row[^1]))) <= width;
 
     private FleetTable Without(string[] columns, int most)
     {

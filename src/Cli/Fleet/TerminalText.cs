@@ -39,8 +39,10 @@ internal static class TerminalText
     }
 
     /// <summary>A line for standard error: on a terminal, where a line would break within a word, it breaks between words.</summary>
-    public static string ForError(string line) =>
-        Console.IsErrorRedirected || Console.WindowWidth <= 0 ? line : string.Join('\n', Wrap(line, Console.WindowWidth - 1));
+    public static string ForError(string line) => Console.IsErrorRedirected ? line : OnTerminal(line);
+
+    /// <summary>The same for standard output.</summary>
+    public static string ForOutput(string line) => Console.IsOutputRedirected ? line : OnTerminal(line);
 
     /// <summary>Breaks a line between words. A word that is wider than the columns has a line of its own.</summary>
     /// <param name="line">Without line feeds.</param>
@@ -76,6 +78,8 @@ internal static class TerminalText
 
     /// <summary>The columns that a line takes.</summary>
     public static int WidthOf(string line) => line.EnumerateRunes().Sum(WidthOf);
+
+    private static string OnTerminal(string line) => Console.WindowWidth <= 1 ? line : string.Join('\n', Wrap(line, Console.WindowWidth - 1));
 
     // East Asian and emoji take two. Marks that take none count as one: a line is then cut a little early.
     private static int WidthOf(Rune rune) => rune.Value switch

@@ -15,12 +15,13 @@ internal static class ProgressPanel
     {
         var lines = new List<IReadOnlyList<PanelPart>> { Head(figures, width, isUnicode) };
         var calls = figures.Calls;
+        var hasQuota = figures.RequestsPerMinute.Limit is not null || figures.TokensPerMinute.Limit is not null;
         lines.Add(Fitted(
             width,
             PanelColor.None,
             ", ",
             $"{ProgressText.Count(calls.InFlight)} calling",
-            $"{ProgressText.Count(calls.WaitingForQuota + calls.WaitingForSlot)} waiting for quota",
+            $"{ProgressText.Count(calls.WaitingForQuota + calls.WaitingForSlot)} waiting{(hasQuota ? " for quota" : "")}",
             $"{ProgressText.Count(calls.Retrying)} retrying",
             ProgressText.Rate(figures),
             $"{ProgressText.Count(figures.Retries)} retries"));

@@ -118,7 +118,7 @@ public sealed class WatchingAWorker
         var lines = worker.Said.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement).ToList();
         Assert.All(lines, line => Assert.Equal("info", line.GetProperty("level").GetString()));
         Assert.All(lines, line => Assert.True(line.GetProperty("time").TryGetDateTimeOffset(out _)));
-        Assert.StartsWith("settings ", lines[0].GetProperty("message").GetString(), StringComparison.Ordinal);
+        Assert.StartsWith("no settings file, ", lines[0].GetProperty("message").GetString(), StringComparison.Ordinal);
         Assert.Equal("LlmPipeline.WorkerProcess", lines[^1].GetProperty("category").GetString());
     }
 

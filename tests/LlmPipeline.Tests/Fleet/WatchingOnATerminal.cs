@@ -74,11 +74,24 @@ public sealed partial class WatchingOnATerminal(FleetHouse house) : IClassFixtur
         Assert.Contains("\u001b[1mBATCH", process.Said);
     }
 
-    private static WorkProcess OnTerminal(string arguments)
+    [Fact]
+    public async Task On_a_narrow_terminal_a_table_is_shown_all_the_same()
+    {
+        _desk.WriteRows("in.jsonl", 2);
+        var batch = await _desk.SubmitAsync("in.jsonl", "--name", "of a narrow table");
+        await using var process = OnTerminal($"status --redis {house.Server.Address}", columns: 40);
+
+        Assert.Equal(0, await process.ExitedAsync(Patience));
+
+        Assert.Contains(batch, process.Said);
+        Assert.Contains("of a narrow table", process.Said);
+    }
+
+    private static WorkProcess OnTerminal(string arguments, int columns = Columns)
     {
         var start = new ProcessStartInfo("script") { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         var program = Path.Join(AppContext.BaseDirectory, "llmpipe.dll");
-        foreach (var argument in (string[])["-qec", $"stty cols {Columns} rows {Lines}; exec dotnet {program} {arguments}", "/dev/null"])
+        foreach (var argument in (string[])["-qec", $"stty cols {columns} rows {Lines}; exec dotnet {program} {arguments}", "/dev/null"])
             start.ArgumentList.Add(argument);
         start.Environment["TERM"] = "xterm";
         return new WorkProcess(Process.Start(start)!);

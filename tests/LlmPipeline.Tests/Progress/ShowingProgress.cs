@@ -82,6 +82,10 @@ public sealed class ShowingProgress
     }
 
     [Fact]
+    public void Without_a_quota_nothing_waits_for_it() =>
+        Assert.StartsWith("32 calling, 5 waiting, ", Texts(Few with { RequestsPerMinute = (480, null), TokensPerMinute = (9, null) }, 79)[1]);
+
+    [Fact]
     public void Lines_above_it_break_between_words()
     {
         Assert.Equal(["  errors:", "  a/long/path/of/a/file", "  (again)"], TerminalText.Wrap("  errors: a/long/path/of/a/file (again)", 12));
