@@ -12,6 +12,6 @@ mkdir -p .build
 export SOAK_REPORT=$PWD/.build/soak.txt
 rm -f "$SOAK_REPORT"
 status=0
-./test.sh "FullyQualifiedName~Soaking" || status=$?
+./test.sh --full "FullyQualifiedName~Soaking" || status=$?
 if [ -f "$SOAK_REPORT" ]; then cat "$SOAK_REPORT"; fi
 exit $status

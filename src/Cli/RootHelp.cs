@@ -38,13 +38,20 @@ internal sealed partial class RootHelp : SynchronousCommandLineAction
         """;
 
     private const int Columns = 80;
-    private readonly HelpAction _commands = new();
+    private readonly HelpAction _commands = OfCommands(Console.IsOutputRedirected);
 
     private RootHelp()
     {
-        // In a file or a pager lines would have no end.
-        if (Console.IsOutputRedirected)
-            _commands.MaxWidth = Columns;
+    }
+
+    /// <summary>The help of a command.</summary>
+    /// <param name="isRedirected">Whether it goes to a file or a pager, where lines would have no end.</param>
+    public static HelpAction OfCommands(bool isRedirected)
+    {
+        var help = new HelpAction();
+        if (isRedirected)
+            help.MaxWidth = Columns;
+        return help;
     }
 
     /// <summary>Makes it the help of the root, and lets the parser break the lines of the commands' descriptions.</summary>

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Help;
 using Microsoft.Extensions.Logging;
 
 namespace LlmPipeline;
@@ -46,7 +45,7 @@ internal static class FleetCommand
         group.SetAction(line =>
         {
             line.InvocationConfiguration.Output = Console.Error;
-            new HelpAction().Invoke(line);
+            RootHelp.OfCommands(Console.IsErrorRedirected).Invoke(line);
             return ExitCodes.Usage;
         });
         return group;

@@ -4,7 +4,7 @@ using Xunit.Abstractions;
 namespace LlmPipeline;
 
 /// <summary>All faults of the proofs at random under load. As long as the environment's SOAK_MINUTES says; the suite has a short form.</summary>
-[Trait("Category", "Slow")]
+[Trait("Category", "Full")]
 [Collection(nameof(Alone))]
 public sealed class Soaking(ITestOutputHelper output)
 {
