@@ -28,7 +28,7 @@ for _, batch in ipairs(stopped) do batches[batch] = true end
 local delayed, from, width = ARGV[6] == '0', tonumber(ARGV[7]), tonumber(ARGV[8])
 -- The nearer the middle of a long list, the longer Redis counts to each place.
 local length = delayed and 0 or redis.call('LLEN', KEYS[3])
-local most = math.max(10, math.min(width, math.floor(100000000 / math.max(1, math.min(from, length - from)))))
+local most = math.max(4, math.min(width, 100, math.floor(50000000 / math.max(1, math.min(from, length - from)))))
 local ids = redis.call(delayed and 'ZRANGE' or 'LRANGE', KEYS[3], ARGV[7], string.format('%.0f', from + width - 1))
 if #ids == 0 then return out end
 local asked = single and redis.call('SMISMEMBER', KEYS[7], unpack(ids)) or {}
