@@ -8,50 +8,28 @@ public static class CsvAnswerText
 {
     /// <summary>The text of a line.</summary>
     /// <param name="line">A batch output line.</param>
-    public static string Of(JsonElement line)
+    public static string Of(JsonElement line) => Decodable(line, TextOf);
+
+    /// <summary>The text of a provider's answer.</summary>
+    /// <param name="body">The body of a completion.</param>
+    public static string OfBody(JsonElement body) => Decodable(body, Answer);
+
+    /// <summary>The texts of a line: one for each choice of a chat or a completion, else the one of <see cref="Of"/>.</summary>
+    /// <param name="line">A batch output line.</param>
+    public static IReadOnlyList<string> AllOf(JsonElement line) => Decodable(line, TextsOf);
+
+    private static T Decodable<T>(JsonElement json, Func<JsonElement, T> read)
     {
         try
         {
-            return TextOf(line);
+            return read(json);
         }
         catch (InvalidOperationException)
         {
             // The name of a field holds half a surrogate pair: .NET cannot look for any other beside it.
-            var whole = LenientJson.WithoutHalves(JsonMarshal.GetRawUtf8Value(line));
+            var whole = LenientJson.WithoutHalves(JsonMarshal.GetRawUtf8Value(json));
             using var decodable = JsonDocument.Parse(whole, new JsonDocumentOptions { MaxDepth = int.MaxValue });
-            return TextOf(decodable.RootElement);
-        }
-    }
-
-    /// <summary>The text of a provider's answer.</summary>
-    /// <param name="body">The body of a completion.</param>
-    public static string OfBody(JsonElement body)
-    {
-        try
-        {
-            return Answer(body);
-        }
-        catch (InvalidOperationException)
-        {
-            var whole = LenientJson.WithoutHalves(JsonMarshal.GetRawUtf8Value(body));
-            using var decodable = JsonDocument.Parse(whole, new JsonDocumentOptions { MaxDepth = int.MaxValue });
-            return Answer(decodable.RootElement);
-        }
-    }
-
-    /// <summary>The texts of a line: one for each choice of a chat or a completion, else the one of <see cref="Of"/>.</summary>
-    /// <param name="line">A batch output line.</param>
-    public static IReadOnlyList<string> AllOf(JsonElement line)
-    {
-        try
-        {
-            return TextsOf(line);
-        }
-        catch (InvalidOperationException)
-        {
-            var whole = LenientJson.WithoutHalves(JsonMarshal.GetRawUtf8Value(line));
-            using var decodable = JsonDocument.Parse(whole, new JsonDocumentOptions { MaxDepth = int.MaxValue });
-            return TextsOf(decodable.RootElement);
+            return read(decodable.RootElement);
         }
     }
 

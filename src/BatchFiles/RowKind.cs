@@ -30,7 +30,12 @@ internal static class RowKind
         };
         if (options.As is InputAs.Text or InputAs.Csv) return null;
         var text = line.Trim(" \t\r"u8);
-        if (text[0] == '[' && IsArray(text)) return new(null, "a JSON array; one JSON object a line is wanted (jq -c '.[]' FILE writes them so)", InputError.InvalidJson);
+        if (text[0] == '[' && IsArray(text))
+        {
+            const string Message = "a JSON array; one JSON object a line is wanted (jq -c '.[]' FILE writes them so)";
+            return new(null, Message, InputError.InvalidJson);
+        }
+
         if (text[0] != '{') return options.As is null ? null : new(null, "must be a JSON object", InputError.InvalidJson);
         if (options.As == InputAs.Rows) return null;
 
@@ -54,8 +59,8 @@ internal static class RowKind
 
     private static RowFault DataFault(RowFields fields, string? field)
     {
-        // What names a row is hardly the prompt.
-        var example = field ?? fields.Names.FirstOrDefault(name => name.Length > 0 && name != "id" && RowNames.Variable(name) == name) ?? "text";
+        // The id of a row is hardly its prompt.
+        var example = field ?? fields.Names.FirstOrDefault(name => name is not ("" or "id") && RowNames.Variable(name) == name) ?? "text";
         return new(null, $"a row of data needs --prompt NAME, or --template '{{{{${example}}}}}' to send a field"
             + $" (a request would hold messages, input or prompt, and its model); its fields are {RowNames.List(fields.Names)}");
     }

@@ -34,6 +34,7 @@ internal sealed class RowRequired(InputOptions options)
         var nearest = RowNames.Nearest(wanted, names);
         return nearest is null
             ? RowNames.List(names)
-            : $"{RowNames.List(names)}; is it {InputError.Shown(nearest)}? Then rename that, or write {{{{${RowNames.Variable(nearest)}}}}} in the template";
+            : $"{RowNames.List(names)}; is it {InputError.Shown(nearest)}?"
+                + $" Then rename that, or write {{{{${RowNames.Variable(nearest)}}}}} in the template";
     }
 }

@@ -226,10 +226,6 @@ public sealed class BatchSubmitter(PromptQueue queue, ResultStore results, TimeP
         RedisRetry.UntilAnsweredAsync(_ => call(), queue.MayPass, time, logger, cancellationToken);
 
     private Task DoneAsync(Func<Task> call, CancellationToken cancellationToken) => AnsweredAsync(
-        async () =>
-        {
-            await call().ConfigureAwait(false);
-            return true;
-        },
+        () => RedisRetry.DoneAsync(call()),
         cancellationToken);
 }

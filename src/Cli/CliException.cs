@@ -43,7 +43,7 @@ internal sealed class CliException : Exception
         _ => null,
     };
 
-    // A library may tell it in a message only.
+    // A library may name it in a message only.
     private static bool IsOutOfMemory(Exception e) =>
         e is OutOfMemoryException || e.Message.Contains(nameof(OutOfMemoryException), StringComparison.Ordinal)
         || (e.InnerException is { } inner && IsOutOfMemory(inner));

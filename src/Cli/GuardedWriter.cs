@@ -3,8 +3,8 @@ using System.Text;
 namespace LlmPipeline;
 
 /// <summary>
-/// Standard output or standard error that may not be writable: the disk is full, the terminal is gone. Of standard output that is an error
-/// in one line. Of standard error nobody can be told: what would be written is dropped, and the work goes on.
+/// Standard output or standard error that may not be writable: the disk is full, the terminal is gone. For standard output that is an
+/// error in one line. For standard error there is no other place to report it: the text is dropped, and the work goes on.
 /// </summary>
 internal sealed class GuardedWriter : TextWriter
 {

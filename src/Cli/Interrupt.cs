@@ -9,7 +9,6 @@ namespace LlmPipeline;
 /// </summary>
 internal sealed class Interrupt : IDisposable
 {
-    private const string StatusFile = "/proc/self/status";
     private readonly CancellationTokenSource _stop = new();
     private readonly List<PosixSignalRegistration> _signals;
     private int _asked;
@@ -44,12 +43,7 @@ internal sealed class Interrupt : IDisposable
     }
 
     // The mask of ignored signals in hex; SIGHUP is the first. Where there is no such file, the runtime leaves an ignored signal alone.
-    private static bool IgnoresHangup()
-    {
-        const string Name = "SigIgn:";
-        return File.Exists(StatusFile)
-            && Array.Find(File.ReadAllLines(StatusFile), line => line.StartsWith(Name, StringComparison.Ordinal)) is { } line
-            && ulong.TryParse(line[Name.Length..].Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var mask)
-            && (mask & 1) != 0;
-    }
+    private static bool IgnoresHangup() =>
+        ulong.TryParse(ProcessFile.Find("status", "SigIgn:"), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var mask)
+        && (mask & 1) != 0;
 }

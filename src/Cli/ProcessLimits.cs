@@ -3,7 +3,7 @@ using System.Globalization;
 namespace LlmPipeline;
 
 /// <summary>
-/// Limits of the process that are too low to work with. Below them the runtime fails in the middle of anything, and does not name the cause.
+/// Limits of the process that are too low to work with. Below them the runtime fails at any place, and does not name the cause.
 /// </summary>
 internal static class ProcessLimits
 {
@@ -11,7 +11,6 @@ internal static class ProcessLimits
     private const int FewestFiles = 128, FewestFilesOfWork = 320;
     private const long Mebibyte = 1024 * 1024;
     private const long LeastHeap = 64 * Mebibyte, LeastHeapOfRun = 100 * Mebibyte, LeastHeapOfSimulation = 180 * Mebibyte;
-    private const string LimitsFile = "/proc/self/limits";
 
     /// <summary>What keeps every command from working; null for nothing.</summary>
     public static string? Fault() => FilesFault(FewestFiles);
@@ -37,13 +36,8 @@ internal static class ProcessLimits
         : null;
 
     // The limit in force, the soft one. Null where the system has no such file.
-    private static long? OpenFiles()
-    {
-        const string Name = "Max open files";
-        if (!File.Exists(LimitsFile)
-            || Array.Find(File.ReadAllLines(LimitsFile), line => line.StartsWith(Name, StringComparison.Ordinal)) is not { } line)
-            return null;
-        var soft = line[Name.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0];
-        return long.TryParse(soft, NumberStyles.None, CultureInfo.InvariantCulture, out var files) ? files : null;
-    }
+    private static long? OpenFiles() => ProcessFile.Find("limits", "Max open files")?.Split(' ')[0] is { } soft
+        && long.TryParse(soft, NumberStyles.None, CultureInfo.InvariantCulture, out var files)
+            ? files
+            : null;
 }

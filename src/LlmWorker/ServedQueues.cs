@@ -99,8 +99,8 @@ internal sealed partial class ServedQueues(
             return;
         var isFirst = _announced is null;
         _announced = parts.Time.GetTimestamp();
-        await AnsweredAsync(() => DoneAsync(queue.Models.AnnounceAsync(parts.Options.Name, parts.Caller.Models))).ConfigureAwait(false);
-        await AnsweredAsync(() => DoneAsync(queue.Workers.AnnounceAsync(parts.Options.Name, parts.Options.Concurrency, isFirst))).ConfigureAwait(false);
+        await AnsweredAsync(() => RedisRetry.DoneAsync(queue.Models.AnnounceAsync(parts.Options.Name, parts.Caller.Models))).ConfigureAwait(false);
+        await AnsweredAsync(() => RedisRetry.DoneAsync(queue.Workers.AnnounceAsync(parts.Options.Name, parts.Options.Concurrency, isFirst))).ConfigureAwait(false);
     }
 
     private async Task WithdrawAsync()
@@ -172,7 +172,7 @@ internal sealed partial class ServedQueues(
             if (!registered.Contains(name, StringComparer.Ordinal))
                 await WatchAsync(name, null, () => AnsweredAsync(() => CheckAsync(name, age))).ConfigureAwait(false);
             else if (age > Registered)
-                await AnsweredAsync(() => DoneAsync(queue.Registry.ForgetAsync(name))).ConfigureAwait(false);
+                await AnsweredAsync(() => RedisRetry.DoneAsync(queue.Registry.ForgetAsync(name))).ConfigureAwait(false);
         }
     }
 
@@ -193,12 +193,6 @@ internal sealed partial class ServedQueues(
     }
 
     private Task<T> AnsweredAsync<T>(Func<Task<T>> call) => RedisRetry.UntilAnsweredAsync(call, parts.Time, _logger, stop);
-
-    private static async Task<bool> DoneAsync(Task call)
-    {
-        await call.ConfigureAwait(false);
-        return true;
-    }
 
     /// <summary>Lets whoever waits for it know of work that failed.</summary>
     private async Task WatchAsync(string? name, ServedQueue? served, Func<Task> work)

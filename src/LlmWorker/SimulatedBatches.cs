@@ -32,11 +32,7 @@ internal sealed class SimulatedBatches(Batches batches, RunningWork running, Tim
         try
         {
             await RedisRetry.UntilAnsweredAsync(
-                async () =>
-                {
-                    await batches.MarkSimulatedAsync(batch).ConfigureAwait(false);
-                    return true;
-                },
+                () => RedisRetry.DoneAsync(batches.MarkSimulatedAsync(batch)),
                 time, logger, giveUp).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (giveUp.IsCancellationRequested)

@@ -13,8 +13,8 @@ namespace LlmPipeline;
 /// </summary>
 public sealed class PromptFunction
 {
-    private const string TemplateFile = "skprompt.txt";
-    private const string ConfigFile = "config.json";
+    private const string TemplateFile = PromptFiles.Template;
+    private const string ConfigFile = PromptFiles.Config;
     private const int LargestFile = 1 << 20;
 
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
@@ -26,7 +26,7 @@ public sealed class PromptFunction
     private PromptFunction(string name, string where, IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files)
     {
         Name = name;
-        Files = files.Where(file => file.Key is TemplateFile or ConfigFile).ToDictionary(file => file.Key, file => file.Value, StringComparer.Ordinal);
+        Files = files.Where(file => PromptFiles.Known.Contains(file.Key)).ToDictionary(StringComparer.Ordinal);
         Sha = PromptFiles.Hash(Files);
         if (!Files.ContainsKey(TemplateFile))
             throw new PromptFunctionException($"{where}: has no {TemplateFile}");
@@ -77,7 +77,7 @@ public sealed class PromptFunction
         if (!Directory.Exists(folder))
             throw new PromptFunctionException($"{folder}: no such folder");
         var files = new Dictionary<string, ReadOnlyMemory<byte>>();
-        foreach (var name in (string[])[TemplateFile, ConfigFile])
+        foreach (var name in PromptFiles.Known)
         {
             var path = Path.Join(folder, name);
             try

@@ -42,6 +42,15 @@ public sealed partial record PromptSettings(PromptExecutionSettings Execution, A
     /// <summary>The fields of the request that they send and that can be left out for a model that refuses them.</summary>
     public IEnumerable<string> Refusable => RefusableFields.Of((AzureOpenAIPromptExecutionSettings)Execution);
 
+    /// <summary>The other name of the limit of a completion; null for another field.</summary>
+    /// <param name="field">Its name in the request.</param>
+    public static string? OtherNameOf(string field) => field switch
+    {
+        RefusableFields.MaxTokens => RefusableFields.MaxCompletionTokens,
+        RefusableFields.MaxCompletionTokens => RefusableFields.MaxTokens,
+        _ => null,
+    };
+
     /// <summary>The same without fields that a model refuses; of the two names of the limit of a completion, the other is sent.</summary>
     /// <param name="fields">Names in the request.</param>
     /// <returns>Null where the model refuses both names of the limit, and there is one.</returns>

@@ -163,7 +163,7 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
             return created.Partitions;
         var partitions = PrivateQueue.Is(queue) ? 1 : options.Partitions ?? await RepeatedAsync(() => FindPartitionsAsync(redis, options, queue), cancellationToken).ConfigureAwait(false);
         if (!PrivateQueue.Is(queue))
-            await RepeatedAsync(() => DoneAsync(_registry.AdmitAsync(queue)), cancellationToken).ConfigureAwait(false);
+            await RepeatedAsync(() => RedisRetry.DoneAsync(_registry.AdmitAsync(queue)), cancellationToken).ConfigureAwait(false);
         await RegisterAsync(queue, partitions, Enumerable.Range(0, partitions), cancellationToken).ConfigureAwait(false);
         _created[queue] = (version, partitions);
         return partitions;
@@ -176,7 +176,7 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
         if (PrivateQueue.Is(queue))
             await RepeatedAsync(() => redis.Commands.SortedSetAddAsync(QueueKeys.PrivateQueues(options.KeyPrefix), queue, time.GetUtcNow().ToUnixTimeMilliseconds()), cancellationToken).ConfigureAwait(false);
         else
-            await RepeatedAsync(() => DoneAsync(_registry.RegisterAsync(queue)), cancellationToken).ConfigureAwait(false);
+            await RepeatedAsync(() => RedisRetry.DoneAsync(_registry.RegisterAsync(queue)), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Adds jobs, to a queue that was retired too. Workers retire a queue at most every few seconds, so that the next call mostly succeeds.</summary>
@@ -192,12 +192,6 @@ internal sealed class Enqueuer(RedisConnections redis, PromptQueueOptions option
                 throw new InvalidOperationException($"queue {queue} was retired {registrations} times while jobs were enqueued");
             await RegisterAsync(queue, partitions, partition == 0 ? [0] : [0, partition], cancellationToken).ConfigureAwait(false);
         }
-    }
-
-    private static async Task<bool> DoneAsync(Task call)
-    {
-        await call.ConfigureAwait(false);
-        return true;
     }
 
     /// <summary>As many partitions as the queue has, or as a new one gets.</summary>

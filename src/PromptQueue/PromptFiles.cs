@@ -10,7 +10,13 @@ namespace LlmPipeline;
 public sealed class PromptFiles
 {
     /// <summary>The files that a function may have.</summary>
-    internal static readonly string[] Known = ["skprompt.txt", "config.json"];
+    internal static readonly string[] Known = [Template, Config];
+
+    /// <summary>The template.</summary>
+    internal const string Template = "skprompt.txt";
+
+    /// <summary>Variables and settings.</summary>
+    internal const string Config = "config.json";
 
     /// <param name="name">The function's name, for people.</param>
     /// <param name="files">File name → content; names other than skprompt.txt and config.json are left out.</param>
@@ -19,8 +25,8 @@ public sealed class PromptFiles
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         ArgumentNullException.ThrowIfNull(files);
-        if (!files.ContainsKey(Known[0]))
-            throw new ArgumentException($"The prompt function {name} has no {Known[0]}.", nameof(files));
+        if (!files.ContainsKey(Template))
+            throw new ArgumentException($"The prompt function {name} has no {Template}.", nameof(files));
         Name = name;
         Files = files.Where(file => Known.Contains(file.Key)).ToDictionary(StringComparer.Ordinal);
         Sha = Hash(Files);

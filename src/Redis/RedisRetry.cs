@@ -38,6 +38,13 @@ public static partial class RedisRetry
         Func<bool, Task<T>> call, TimeProvider time, ILogger? logger = null, CancellationToken cancellationToken = default) =>
         UntilAnsweredAsync(call, MayPass, time, logger, cancellationToken);
 
+    /// <summary>A call without an answer as one that answers true, for the methods of this class.</summary>
+    internal static async Task<bool> DoneAsync(Task call)
+    {
+        await call.ConfigureAwait(false);
+        return true;
+    }
+
     /// <summary>The same for a caller to whom less may pass.</summary>
     internal static async Task<T> UntilAnsweredAsync<T>(
         Func<bool, Task<T>> call, Func<Exception, bool> mayPass, TimeProvider time, ILogger? logger, CancellationToken cancellationToken)

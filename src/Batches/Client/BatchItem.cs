@@ -26,7 +26,9 @@ public sealed record BatchItem(string Model, JobWork Work, string? CustomId = nu
         try
         {
             using var json = JsonDocument.Parse(body);
-            if (json.RootElement.TryGetField("model"u8, out var model) && model.ValueKind == JsonValueKind.String && model.GetString() is { Length: > 0 } name)
+            if (json.RootElement.TryGetField("model"u8, out var model)
+                && model.ValueKind == JsonValueKind.String
+                && model.GetString() is { Length: > 0 } name)
                 return new BatchItem(name, new RequestWork { Path = path, Body = body }, customId);
         }
         catch (JsonException e)

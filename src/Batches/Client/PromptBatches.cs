@@ -17,7 +17,7 @@ public sealed class PromptBatches(PromptQueue queue, ResultStore results, TimePr
     /// <summary>Submits prompts, each as the one user message of a chat completion.</summary>
     /// <param name="model">The model.</param>
     /// <param name="prompts">The prompts; row 1 is the first.</param>
-    /// <param name="options">How; null for the defaults.</param>
+    /// <param name="options">Options; null for the defaults.</param>
     /// <param name="cancellationToken">Ends it; rows that are enqueued by then stay, and the same call again adds the others.</param>
     /// <returns>The batch; all its rows are on the queue.</returns>
     /// <inheritdoc cref="SubmitAsync(IAsyncEnumerable{BatchItem}, SubmitOptions, CancellationToken)" path="/exception"/>
@@ -32,7 +32,7 @@ public sealed class PromptBatches(PromptQueue queue, ResultStore results, TimePr
     /// <param name="model">The model.</param>
     /// <param name="function">The function.</param>
     /// <param name="rows">The values of its variables, a row each.</param>
-    /// <param name="options">How; null for the defaults.</param>
+    /// <param name="options">Options; null for the defaults.</param>
     /// <param name="cancellationToken">As for prompts.</param>
     /// <returns>The batch; all its rows are on the queue.</returns>
     /// <inheritdoc cref="SubmitAsync(IAsyncEnumerable{BatchItem}, SubmitOptions, CancellationToken)" path="/exception"/>
@@ -43,19 +43,16 @@ public sealed class PromptBatches(PromptQueue queue, ResultStore results, TimePr
         ArgumentNullException.ThrowIfNull(function);
         ArgumentNullException.ThrowIfNull(rows);
         await RedisRetry.UntilAnsweredAsync(
-            async () =>
-            {
-                await queue.SavePromptAsync(function.Sha, function.Name, function.Files).ConfigureAwait(false);
-                return true;
-            },
+            () => RedisRetry.DoneAsync(queue.SavePromptAsync(function.Sha, function.Name, function.Files)),
             time, logger, cancellationToken).ConfigureAwait(false);
-        var requests = rows.Select(row => new BatchItem(model, new PromptWork { Function = function.Name, Sha = function.Sha, Variables = row }));
+        var requests = rows.Select(row => new BatchItem(
+            model, new PromptWork { Function = function.Name, Sha = function.Sha, Variables = row }));
         return await SubmitAsync(requests, options, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Submits requests.</summary>
     /// <param name="requests">The rows.</param>
-    /// <param name="options">How; null for the defaults.</param>
+    /// <param name="options">Options; null for the defaults.</param>
     /// <param name="cancellationToken">As for prompts.</param>
     /// <returns>The batch; all its rows are on the queue.</returns>
     /// <inheritdoc cref="SubmitAsync(IAsyncEnumerable{BatchItem}, SubmitOptions, CancellationToken)" path="/exception"/>
@@ -63,12 +60,14 @@ public sealed class PromptBatches(PromptQueue queue, ResultStore results, TimePr
         IEnumerable<BatchItem> requests, SubmitOptions? options = null, CancellationToken cancellationToken = default) =>
         SubmitAsync(requests.ToAsyncEnumerable(), options, cancellationToken);
 
-    /// <summary>Submits a stream of requests of any length. It is read to its end, into a temporary file, before the first row is enqueued.</summary>
+    /// <summary>
+    /// Submits a stream of requests of any length. It is read to its end, into a temporary file, before the first row is enqueued.
+    /// </summary>
     /// <param name="requests">The rows.</param>
-    /// <param name="options">How; null for the defaults.</param>
+    /// <param name="options">Options; null for the defaults.</param>
     /// <param name="cancellationToken">As for prompts.</param>
     /// <returns>The batch; all its rows are on the queue.</returns>
-    /// <exception cref="ArgumentException">There is no row, or a name cannot be; nothing is enqueued.</exception>
+    /// <exception cref="ArgumentException">There is no row, or a name is not allowed; nothing is enqueued.</exception>
     /// <exception cref="JobTooLargeException">A row is larger than the queue takes; rows before it are enqueued.</exception>
     /// <exception cref="BatchFullException">A queue is full, and <see cref="SubmitOptions.WhenFull"/> says so.</exception>
     public async Task<SubmittedBatch> SubmitAsync(
@@ -85,7 +84,8 @@ public sealed class PromptBatches(PromptQueue queue, ResultStore results, TimePr
         var info = new BatchInfo { Id = id, Name = options.Name, Rows = rows.Rows, Queues = [.. rows.Models], Models = [.. rows.Models] };
         var submitter = new BatchSubmitter(queue, results, time, logger) { WhenFull = options.WhenFull, RerunErrors = options.RetryFailed };
         await submitter.SubmitAsync(
-            info, rows.ReadAsync(cancellationToken).Select((request, n) => JobOf(id, n + 1, request, options)), cancellationToken).ConfigureAwait(false);
+            info, rows.ReadAsync(cancellationToken).Select((request, n) => JobOf(id, n + 1, request, options)), cancellationToken)
+            .ConfigureAwait(false);
         return await FindAsync(id, cancellationToken).ConfigureAwait(false) ?? Of(info);
     }
 
@@ -98,7 +98,7 @@ public sealed class PromptBatches(PromptQueue queue, ResultStore results, TimePr
     /// <summary>Asks a single prompt, before batches, and waits for the answer.</summary>
     /// <param name="model">The model.</param>
     /// <param name="prompt">The text, as it is.</param>
-    /// <param name="timeout">How long to wait at most; then the prompt is no longer called for. Null: for as long as it takes.</param>
+    /// <param name="timeout">How long to wait at most; then the prompt expires. Null for no limit.</param>
     /// <param name="cancellationToken">Ends the wait with an exception.</param>
     /// <returns>The result, which may be an error.</returns>
     /// <exception cref="TimeoutException">There was no result in time.</exception>

@@ -8,7 +8,7 @@ public sealed record SubmitOptions
     /// </summary>
     public string? Id { get; init; }
 
-    /// <summary>What people see it called.</summary>
+    /// <summary>Its name for people.</summary>
     public string? Name { get; init; }
 
     /// <summary>How soon its rows are claimed beside others.</summary>

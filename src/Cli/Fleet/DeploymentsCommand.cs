@@ -50,11 +50,7 @@ internal static class DeploymentsCommand
         if (!all.Any(one => one.Deployment == name))
             throw CliException.Broke(all.Count == 0 ? "no worker reports a deployment" : $"no worker reports a deployment {name}; there are {string.Join(", ", all.Select(one => one.Deployment).Distinct())}");
         await fleet.AnsweredAsync(
-            async () =>
-            {
-                await fleet.Deployments.OpenAsync(name, model).ConfigureAwait(false);
-                return true;
-            },
+            () => RedisRetry.DoneAsync(fleet.Deployments.OpenAsync(name, model)),
             cancellationToken).ConfigureAwait(false);
         FleetCall.Say($"the workers call deployment {name}{(model is null ? "" : $", model {model},")} again");
         return ExitCodes.Done;

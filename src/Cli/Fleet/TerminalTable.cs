@@ -3,19 +3,13 @@ using Spectre.Console;
 namespace LlmPipeline;
 
 /// <summary>
-/// Tables on a terminal: Spectre.Console sets their headers off, and wraps the last column. The others never wrap: an id in pieces cannot be
-/// copied.
+/// Tables on a terminal: Spectre.Console sets their headers off, and wraps the last column. The others never wrap: an id in pieces
+/// cannot be copied.
 /// </summary>
 internal static class TerminalTable
 {
-    /// <summary>The terminal that standard output is; null where it is none, or one that shows plain text only (<c>TERM=dumb</c>).</summary>
-    public static IAnsiConsole? OnOutput()
-    {
-        if (Console.IsOutputRedirected || Environment.GetEnvironmentVariable("TERM") == "dumb")
-            return null;
-        var terminal = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Out) });
-        return terminal.Profile.Capabilities.Ansi ? terminal : null;
-    }
+    /// <summary>The terminal that standard output is; null where it is none, or one that shows plain text only.</summary>
+    public static IAnsiConsole? OnOutput() => AnsiTerminal.Of(Console.Out, Console.IsOutputRedirected);
 
     /// <summary>The table, as wide as its content or the terminal.</summary>
     /// <param name="header">The names of the columns.</param>

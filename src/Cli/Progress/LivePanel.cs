@@ -36,13 +36,8 @@ internal sealed class LivePanel
     public static int Width => (Console.WindowWidth > 0 ? Console.WindowWidth : UsualWidth) - 1;
 
     /// <summary>A panel; null where standard error is no terminal, or one that cannot move its cursor (<c>TERM=dumb</c>).</summary>
-    public static LivePanel? OnTerminal()
-    {
-        if (Console.IsErrorRedirected || Environment.GetEnvironmentVariable("TERM") == "dumb")
-            return null;
-        var terminal = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) }).Profile.Capabilities;
-        return terminal.Ansi ? new LivePanel(terminal) : null;
-    }
+    public static LivePanel? OnTerminal() =>
+        AnsiTerminal.Of(Console.Error, Console.IsErrorRedirected) is { } terminal ? new LivePanel(terminal.Profile.Capabilities) : null;
 
     /// <summary>Draws the lines over those before.</summary>
     public void Draw(IReadOnlyList<IReadOnlyList<PanelPart>> lines)

@@ -5,14 +5,14 @@ namespace LlmPipeline;
 /// of them belongs to calls that still run. With slow answers rows end in waves of as many as run at a time, and a rate that counts the
 /// time since the last wave is wrong by up to half.
 /// </summary>
-/// <param name="window">The rate is that of the last so long.</param>
+/// <param name="window">The rate is that of this time before now.</param>
 internal sealed class RowRate(TimeSpan window)
 {
     private static readonly TimeSpan ShortestPause = TimeSpan.FromSeconds(1);
     private readonly Queue<(TimeSpan At, long Done)> _ends = new([(TimeSpan.Zero, 0)]);
     private (TimeSpan At, long Done) _last = (TimeSpan.Zero, 0);
 
-    /// <summary>So many rows have ended.</summary>
+    /// <summary>Notes how many rows have ended.</summary>
     /// <param name="at">The time since the start of the run.</param>
     /// <param name="done">The rows.</param>
     public void Add(TimeSpan at, long done)
@@ -37,7 +37,7 @@ internal sealed class RowRate(TimeSpan window)
         return seconds > 0 ? (_last.Done - done) / seconds : 0;
     }
 
-    /// <summary>The time in which so many rows end; null while that is not known.</summary>
+    /// <summary>The time in which a number of rows ends; null while that is not known.</summary>
     public TimeSpan? Left(TimeSpan now, long rows)
     {
         if (rows <= 0)

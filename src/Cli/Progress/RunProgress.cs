@@ -6,7 +6,7 @@ namespace LlmPipeline;
 internal sealed class RunProgress : IAsyncDisposable
 {
     private static readonly TimeSpan LineEvery = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan PollEvery = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan RateWindow = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan LeastProjected = TimeSpan.FromSeconds(5);
     private readonly Lock _lock = new();
@@ -60,13 +60,13 @@ internal sealed class RunProgress : IAsyncDisposable
 
     private async Task LoopAsync()
     {
-        using var timer = new PeriodicTimer(LookEvery);
+        using var timer = new PeriodicTimer(PollEvery);
         var written = TimeSpan.Zero;
         try
         {
             while (await timer.WaitForNextTickAsync(_stop.Token).ConfigureAwait(false))
             {
-                var figures = Look();
+                var figures = Figures();
                 lock (_lock)
                 {
                     if (_panel is not null)
@@ -88,7 +88,7 @@ internal sealed class RunProgress : IAsyncDisposable
         }
     }
 
-    private ProgressFigures Look()
+    private ProgressFigures Figures()
     {
         var elapsed = Stopwatch.GetElapsedTime(_start);
         var (completed, failed) = (_run.Tally.Completed, _run.Tally.Failed);
@@ -129,7 +129,7 @@ internal sealed class RunProgress : IAsyncDisposable
         return wait > TimeSpan.Zero ? wait : TimeSpan.Zero;
     }
 
-    // In the first minute it is what a minute would have; what a second or two have is none of that.
+    // In the first minute it is projected to a minute; the first seconds are too short for that.
     private static long AMinute(long used, TimeSpan elapsed) =>
         elapsed >= TimeSpan.FromMinutes(1) ? used : (long)(used * 60 / Math.Max(elapsed.TotalSeconds, LeastProjected.TotalSeconds));
 

@@ -13,7 +13,7 @@ internal readonly record struct RowTokens(long Prompt, long? Limit, long Complet
         return new RowTokens(prompt, limit, completions);
     }
 
-    /// <summary>Its usage where each completion has so many tokens, or the row's limit where that is lower.</summary>
+    /// <summary>Its usage where each completion has this number of tokens, or the row's limit where that is lower.</summary>
     public TokenUsage With(long tokensOfCompletion) =>
         new(Prompt, 0, Math.Min(Math.Min(Limit ?? int.MaxValue, int.MaxValue), tokensOfCompletion) * Completions);
 }

@@ -10,7 +10,7 @@ internal static class RunCommand
         """
         Answer every row of a file, in one process.
 
-        The first line of INPUT tells its kind: OpenAI Batch lines, bare request bodies, rows (JSONL, or CSV with a
+        The first line of INPUT shows its kind: OpenAI Batch lines, bare request bodies, rows (JSONL, or CSV with a
         header, with --prompt or --template), or plain text, a prompt a line. The whole file is checked first.
         The answers go to INPUT's name with .results.jsonl, in the order of the rows; rows that failed go to .errors.jsonl.
 

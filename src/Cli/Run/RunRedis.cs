@@ -63,11 +63,7 @@ internal sealed class RunRedis : IAsyncDisposable
 
     /// <summary>The same for a call without an answer.</summary>
     public Task DoneAsync(Func<Task> call, CancellationToken cancellationToken) => AnsweredAsync(
-        async () =>
-        {
-            await call().ConfigureAwait(false);
-            return true;
-        },
+        () => RedisRetry.DoneAsync(call()),
         cancellationToken);
 
     public async ValueTask DisposeAsync()

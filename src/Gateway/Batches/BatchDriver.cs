@@ -83,12 +83,12 @@ internal sealed partial class BatchDriver(BatchRecord batch, string token, Batch
             var all = await tools.Enqueuer.EnqueueAsync(
                 _batch, input, async () => await LookAsync(cancellationToken) && _batch.Status == BatchState.InProgress, cancellationToken);
             if (all)
-                await AnsweredAsync(() => DoneAsync(records.MarkEnqueuedAsync(_batch)), cancellationToken);
+                await AnsweredAsync(() => RedisRetry.DoneAsync(records.MarkEnqueuedAsync(_batch)), cancellationToken);
         }
         catch (QueueLimitException e)
         {
             LogTooManyModels(_batch.Id, e.Message);
-            await AnsweredAsync(() => DoneAsync(parts.Queue.Batches.CancelAsync(_batch.Id)), cancellationToken);
+            await AnsweredAsync(() => RedisRetry.DoneAsync(parts.Queue.Batches.CancelAsync(_batch.Id)), cancellationToken);
             await FailAsync([new BatchFault("model_limit", $"There are as many models as this service takes, and '{e.Queue}' is not among them.", "model", null)], cancellationToken);
         }
     }
@@ -130,7 +130,7 @@ internal sealed partial class BatchDriver(BatchRecord batch, string token, Batch
             return;
         }
 
-        await AnsweredAsync(() => DoneAsync(parts.Queue.Batches.CancelAsync(_batch.Id)), cancellationToken);
+        await AnsweredAsync(() => RedisRetry.DoneAsync(parts.Queue.Batches.CancelAsync(_batch.Id)), cancellationToken);
         var progress = await ProgressAsync(cancellationToken);
         await SettledAsync(_batch.Cancelling, progress.Expected, cancellationToken);
         await FinishAsync(BatchState.Cancelled, cancellationToken);
@@ -160,7 +160,7 @@ internal sealed partial class BatchDriver(BatchRecord batch, string token, Batch
         (_input, _, var faults) = await tools.Input.OpenAsync(_batch, cancellationToken);
         if (_input is not null)
             return _input;
-        await AnsweredAsync(() => DoneAsync(parts.Queue.Batches.CancelAsync(_batch.Id)), cancellationToken);
+        await AnsweredAsync(() => RedisRetry.DoneAsync(parts.Queue.Batches.CancelAsync(_batch.Id)), cancellationToken);
         await FailAsync(faults, cancellationToken);
         return null;
     }
@@ -183,7 +183,7 @@ internal sealed partial class BatchDriver(BatchRecord batch, string token, Batch
         var progress = await AnsweredAsync(() => parts.Queue.Batches.ProgressAsync(_batch.Id), cancellationToken);
         if (progress != _noted && (_noted is null || parts.Time.GetElapsedTime(_notedAt) >= BetweenNotes))
         {
-            await AnsweredAsync(() => DoneAsync(records.NoteAsync(_batch, progress)), cancellationToken);
+            await AnsweredAsync(() => RedisRetry.DoneAsync(records.NoteAsync(_batch, progress)), cancellationToken);
             (_noted, _notedAt) = (progress, parts.Time.GetTimestamp());
         }
 
@@ -193,12 +193,6 @@ internal sealed partial class BatchDriver(BatchRecord batch, string token, Batch
     private Task<DateTimeOffset> NowAsync(CancellationToken cancellationToken) => AnsweredAsync(() => parts.Redis.Clock.NowAsync().AsTask(), cancellationToken);
 
     private Task<T> AnsweredAsync<T>(Func<Task<T>> call, CancellationToken cancellationToken) => RedisRetry.UntilAnsweredAsync(call, parts.Time, logger, cancellationToken);
-
-    private static async Task<bool> DoneAsync(Task call)
-    {
-        await call;
-        return true;
-    }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Batch {Batch} fails: {Reason}")]
     private partial void LogTooManyModels(string batch, string reason);

@@ -8,7 +8,7 @@ namespace LlmPipeline;
 /// <param name="prompts">Sends prompt jobs.</param>
 /// <param name="large">Where large answers wait to be read.</param>
 /// <param name="time">The clock.</param>
-/// <param name="logger">Told of fields that a model refuses.</param>
+/// <param name="logger">Gets a line for each field that a model refuses.</param>
 internal sealed partial class CallSender(LlmOptions options, PromptSender prompts, LargeAnswers large, TimeProvider time, ILogger logger)
 {
     /// <summary>Calls, and adds tokens and costs to the job.</summary>
@@ -115,7 +115,7 @@ internal sealed partial class CallSender(LlmOptions options, PromptSender prompt
                 return failure;
             refused = refused.Add(field);
             if (deployment.Refused.Add(model, field))
-                LogRefused(deployment.Name, model, field);
+                LogRefused(deployment.Name, model, field, PromptSettings.OtherNameOf(field) is { } other ? $"sent as {other}" : "left out");
         }
     }
 
@@ -125,6 +125,6 @@ internal sealed partial class CallSender(LlmOptions options, PromptSender prompt
         call.Rendered is not { } prompt
         || (prompt.Settings.Tools is null && (failure is OperationCanceledException || AnswerCheck.IsChat(answer.Body)));
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Deployment}: {Model} refuses the setting {Field}; calls go without it, or by its other name, from now on")]
-    private partial void LogRefused(string deployment, string model, string field);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Deployment}: {Model} refuses the setting {Field}; it is {Handling} from now on")]
+    private partial void LogRefused(string deployment, string model, string field, string handling);
 }

@@ -26,7 +26,8 @@ internal static partial class RefusedField
         if (ProviderError.Read(answer.Body).Param is { } param && sent.Contains(param))
             return param;
         // "Unsupported parameter: 'max_tokens' … Use 'max_completion_tokens' instead": the first is meant.
-        return sent.Select(name => (Name: name, At: PlaceOf(name, text))).Where(one => one.At >= 0).OrderBy(one => one.At).FirstOrDefault().Name;
+        return sent.Select(name => (Name: name, At: PlaceOf(name, text))).Where(one => one.At >= 0)
+            .OrderBy(one => one.At).FirstOrDefault().Name;
     }
 
     // As a word of its own: "top_p" is none of "top_provider".

@@ -3,10 +3,13 @@ using System.Collections.Immutable;
 
 namespace LlmPipeline;
 
-/// <summary>The fields of a request that the models of a deployment refuse, as far as known. Models go by the provider's names. Safe for many threads.</summary>
+/// <summary>
+/// The fields of a request that the models of a deployment refuse, as far as known. Models have the provider's names here. Safe for many
+/// threads.
+/// </summary>
 internal sealed class RefusedFields
 {
-    // Names of models come from callers. Beyond so many nothing is learned: each call is refused once.
+    // Names of models come from callers. For models beyond this number nothing is remembered: each of their calls is refused once.
     private const int MostModels = 1000;
 
     private readonly ConcurrentDictionary<string, ImmutableHashSet<string>> _fields = new(StringComparer.Ordinal);

@@ -106,7 +106,7 @@ internal sealed partial class RequestTokenLimiter
         {
             // Nobody tells the limit, so where it failed is the best guess of it.
             _pending.Learn(Math.Max(1, level), null, guessed: true);
-            // From few calls it is a bad guess, so it grows fast; unless so many are refused that the limit is as low.
+            // From few calls it is a bad guess, so it grows fast; unless the share of refused calls shows that the limit is as low.
             var isFromFew = refusal == Refusal.Limit && (isUnknown
                 ? _last.Used.Requests < FewestCallsOfAGuess
                 : number < FewestCallsOfAGuess && _sporadic.RefusedShare <= MostRefusedOfFew);

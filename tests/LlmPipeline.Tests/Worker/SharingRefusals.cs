@@ -18,9 +18,7 @@ public sealed class SharingRefusals
         await using var endpoint = Endpoint(status, body);
         await using var one = Caller(endpoint);
         await using var other = Caller(endpoint);
-        await CompletesAsync(one);
-        var progress = new CallProgress(CancellationToken.None);
-        Assert.Equal(CallVerdict.Retry, (await CallAsync(one, "POISON", progress)).Verdict);
+        var progress = await RefusedAsync(one);
         await CompletesAsync(other);
 
         var outcome = await CallAsync(other, "POISON", new CallProgress(CancellationToken.None) { Refused = progress.Refused });
@@ -33,9 +31,7 @@ public sealed class SharingRefusals
     {
         await using var endpoint = Endpoint(status, body);
         await using var one = Caller(endpoint);
-        await CompletesAsync(one);
-        var first = new CallProgress(CancellationToken.None);
-        Assert.Equal(CallVerdict.Retry, (await CallAsync(one, "POISON", first)).Verdict);
+        var first = await RefusedAsync(one);
         await CompletesAsync(one);
         for (var row = 2; row <= 6; row++)
             Assert.Equal(CallVerdict.Retry, (await CallAsync(one, "POISON", new CallProgress(CancellationToken.None), row)).Verdict);
@@ -51,9 +47,7 @@ public sealed class SharingRefusals
         await using var endpoint = Endpoint(status, body);
         await using var one = Caller(endpoint);
         await using var other = Caller(endpoint);
-        await CompletesAsync(one);
-        var progress = new CallProgress(CancellationToken.None);
-        Assert.Equal(CallVerdict.Retry, (await CallAsync(one, "POISON", progress)).Verdict);
+        var progress = await RefusedAsync(one);
 
         Assert.Equal(CallVerdict.Retry, (await CallAsync(other, "POISON", progress)).Verdict);
         Assert.Equal(CallVerdict.Failed, (await CallAsync(other, "POISON", progress)).Verdict);
@@ -82,6 +76,15 @@ public sealed class SharingRefusals
 
     private static async Task CompletesAsync(LlmCaller caller) =>
         Assert.Equal(CallVerdict.Completed, (await CallAsync(caller, "fine", new CallProgress(CancellationToken.None), 99)).Verdict);
+
+    /// <summary>A worker that has brought an answer is refused a row, and does not know yet whose fault that is.</summary>
+    private static async Task<CallProgress> RefusedAsync(LlmCaller caller)
+    {
+        await CompletesAsync(caller);
+        var progress = new CallProgress(CancellationToken.None);
+        Assert.Equal(CallVerdict.Retry, (await CallAsync(caller, "POISON", progress)).Verdict);
+        return progress;
+    }
 
     private static Task<CallOutcome> CallAsync(LlmCaller caller, string text, CallProgress progress, int row = 1)
     {
